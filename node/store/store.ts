@@ -1,0 +1,117 @@
+// Where a node keeps what must survive: the log, the state, index rows, certificates and the vote record. Reads are
+// synchronous and see the last commit. A write that returns is durable; a write that throws ends the process.
+import type { CommitCertificate } from '../ledger/certificate.ts';
+import type { Digest } from '../ledger/hash.ts';
+
+/** A state record's place: `contract/collection/key`; neither of the first two holds a '/'. */
+export type StatePath = string;
+
+export interface StateStore {
+  get(path: StatePath): Uint8Array | undefined;
+}
+
+/** Where a (member, reference) was used last. `line` is 0 for a whole transaction, else the batch line's number. */
+export interface ReferenceRow {
+  readonly member: string;
+  readonly reference: string;
+  /** Log index of the transaction or line entry that holds the outcome. */
+  readonly index: number;
+  /** Block timestamp, UTC milliseconds: the reference window counts from here. */
+  readonly time: number;
+  /** Transaction id of the whole transaction, or of the batch that the line stood in. */
+  readonly transaction: Digest;
+  readonly line: number;
+}
+
+export interface ReferenceStore {
+  reference(member: string, reference: string): ReferenceRow | undefined;
+}
+
+/** The last block that is durable here. At height 0 it is the genesis entry. */
+export interface Head {
+  readonly height: number;
+  /** Leaf hash of the header entry; the chainId at height 0. */
+  readonly digest: Digest;
+  /** Entries in the log, the header included. */
+  readonly logSize: number;
+  /** Block timestamp; the genesis time at height 0. */
+  readonly timestamp: number;
+  /** Peaks of the log's Merkle tree, largest subtree first. */
+  readonly peaks: readonly Uint8Array[];
+  /** Root of the state tree after this block. */
+  readonly stateRoot: Digest;
+}
+
+/** A complete subtree of 2^level leaves, the index-th of its level. */
+export interface TreeNode {
+  readonly level: number;
+  readonly index: number;
+  readonly hash: Uint8Array;
+}
+
+export interface BlockRow {
+  readonly height: number;
+  readonly digest: Digest;
+  /** Log index of the block's first entry. */
+  readonly firstIndex: number;
+  /** Log index of its header entry: the last one of the block. */
+  readonly headerIndex: number;
+}
+
+/** Everything that a block changes, landing in one transaction or not at all. */
+export interface BlockCommit {
+  readonly head: Head;
+  readonly block: BlockRow;
+  /** From `firstIndex` on; the last one is the header (at height 0 the genesis entry alone). */
+  readonly entries: readonly Uint8Array[];
+  /** Absent at height 0 only. */
+  readonly certificate: CommitCertificate | undefined;
+  readonly nodes: readonly TreeNode[];
+  /** In the order in which they were written; `undefined` deletes. */
+  readonly writes: readonly (readonly [StatePath, Uint8Array | undefined])[];
+  readonly references: readonly ReferenceRow[];
+  /** Transaction id -> log index of its entry. */
+  readonly transactions: readonly (readonly [Digest, number])[];
+}
+
+/** What the replica must not forget: its vote record as bytes, and bodies of blocks it voted for, by digest. */
+export interface VoteChange {
+  readonly record: Uint8Array;
+  readonly putBodies: readonly (readonly [Digest, Uint8Array])[];
+  readonly deleteBodies: readonly Digest[];
+}
+
+/** Which chain and which validator a folder belongs to; written once by `create`. */
+export interface StoreIdentity {
+  readonly chainId: Digest;
+  readonly validator: string;
+  readonly format: number;
+}
+
+/** A folder that is not what it must be: another chain's, damaged, of another format. Says what to do next. */
+export class StoreError extends Error {
+  override name = 'StoreError';
+}
+
+export interface Store extends StateStore, ReferenceStore {
+  readonly identity: StoreIdentity;
+  head(): Head;
+  /** Log entry by index, checked against its stored leaf hash. */
+  entry(index: number): Uint8Array | undefined;
+  /** Entries from `from` (inclusive) to `to` (exclusive) as far as they exist. */
+  entries(from: number, to: number): Uint8Array[];
+  block(height: number): BlockRow | undefined;
+  certificate(height: number): CommitCertificate | undefined;
+  transaction(id: Digest): number | undefined;
+  node(level: number, index: number): Uint8Array | undefined;
+  /** Every state record, in slices so that no read transaction stays open; order is the store's. */
+  stateRecords(): Iterable<readonly [StatePath, Uint8Array]>;
+  /** State records whose path begins with `prefix`, ascending, at most `limit`, after `after` if given. */
+  stateRange(prefix: string, limit: number, after?: StatePath): (readonly [StatePath, Uint8Array])[];
+  voteRecord(): Uint8Array | undefined;
+  body(digest: Digest): Uint8Array | undefined;
+  /** Durable when it returns. The vote record moves with the block (rule D4), hence `vote`. */
+  commit(commit: BlockCommit, vote: VoteChange): void;
+  persistVote(vote: VoteChange): void;
+  close(): Promise<void>;
+}
