@@ -1,7 +1,6 @@
 // A commit certificate: a quorum of Commit signatures for one (epoch, view, height, digest). It is all that anyone needs
 // to believe a block, and it is judged by the validator set of its own height.
-import { digestBytes, digestOf } from './hash.ts';
-import { hash, signature } from './identifiers.ts';
+import { digest, signature } from './identifiers.ts';
 import { validatorsMax } from './limits.ts';
 import { integer, list, record, type Schema, uint } from './schema.ts';
 import { verify } from './signature.ts';
@@ -20,21 +19,13 @@ export interface CommitCertificate extends VotePosition {
   readonly signers: readonly Signer[];
 }
 
-const wire = record({
+export const certificateSchema: Schema<CommitCertificate> = record({
   epoch: uint,
   view: uint,
   height: uint,
-  digest: hash,
+  digest,
   signers: list(signerSchema, 1, validatorsMax),
 });
-
-export const certificateSchema: Schema<CommitCertificate> = {
-  write: (certificate) => wire.write({ ...certificate, digest: digestBytes(certificate.digest) }),
-  read(value) {
-    const fields = wire.read(value);
-    return { ...fields, digest: digestOf(fields.digest) };
-  },
-};
 
 /** What is wrong with a set of signatures for one position, or undefined. Indexes first: they are cheap. */
 export function signersProblem(

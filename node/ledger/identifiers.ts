@@ -1,5 +1,6 @@
 // The texts by which the ledger names things, as schemas. Members and accounts share one alphabet; names of contracts,
 // methods and users another.
+import { type Digest, digestBytes, digestOf } from './hash.ts';
 import { identifierLengthMax, referenceLengthMax } from './limits.ts';
 import { bytes, type Schema, text } from './schema.ts';
 
@@ -12,5 +13,7 @@ export const userName: Schema<string> = text(1, 34, /^[A-Za-z0-9][A-Za-z0-9.-]*$
 export const currencyCode: Schema<string> = text(3, 3, /^[A-Z]{3}$/);
 
 export const hash: Schema<Uint8Array> = bytes(32);
+/** The same 32 bytes, held in memory as text that compares and serves as a key. */
+export const digest: Schema<Digest> = { write: digestBytes, read: (value) => digestOf(hash.read(value)) };
 export const publicKey: Schema<Uint8Array> = bytes(32);
 export const signature: Schema<Uint8Array> = bytes(64);

@@ -1,7 +1,7 @@
 // What every consensus message signs: [tag, chainId, epoch, view, height, digest], the kind of message standing in the
 // tag, so that a signature of one kind can never pass for another.
-import { type Digest, digestBytes } from './hash.ts';
-import { hash } from './identifiers.ts';
+import type { Digest } from './hash.ts';
+import { digest, hash } from './identifiers.ts';
 import { encodeAs, oneOf, record, uint } from './schema.ts';
 import { taggedMessage } from './tagged.ts';
 
@@ -22,11 +22,9 @@ const voteSchema = record({
   epoch: uint,
   view: uint,
   height: uint,
-  digest: hash,
+  digest,
 });
 
 export function voteMessage(kind: VoteKind, chainId: Uint8Array, position: VotePosition): Uint8Array {
-  const { epoch, view, height, digest } = position;
-  const fields = { kind, chainId, epoch, view, height, digest: digestBytes(digest) };
-  return taggedMessage('daybook/pbft/v1', encodeAs(voteSchema, fields));
+  return taggedMessage('daybook/pbft/v1', encodeAs(voteSchema, { ...position, kind, chainId }));
 }

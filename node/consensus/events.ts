@@ -1,0 +1,79 @@
+// Everything that goes into the replica and everything that comes out. Events are facts; effects are duties of the driver,
+// performed in the order in which they stand.
+import type { CommitCertificate } from '../ledger/certificate.ts';
+import type { Digest } from '../ledger/hash.ts';
+import type { Block, Message } from './messages.ts';
+import type { VoteRecord } from './record.ts';
+
+declare const verified: unique symbol;
+/** A message whose every signature, nested ones too, was checked under the set of its epoch. Minted by inbound.ts alone. */
+export type Verified<T> = T & { readonly [verified]: true };
+
+export type Event =
+  /** Time passed: config.tickMs of it. All timers are counts of these. */
+  | { readonly type: 'tick' }
+  | { readonly type: 'message'; readonly message: Verified<Message> }
+  /** What waits in the mempool. `oldest` names the oldest transaction that still counts for timers. */
+  | { readonly type: 'work'; readonly waiting: boolean; readonly oldest: string | undefined }
+  /** The answer to `propose`; no block when nothing admissible waits. */
+  | {
+      readonly type: 'proposal';
+      readonly epoch: number;
+      readonly view: number;
+      readonly height: number;
+      readonly digest: Digest;
+      readonly block: Block;
+    }
+  /** The answer to `validate`. `invalid` means that no honest primary proposes it. */
+  | {
+      readonly type: 'verdict';
+      readonly epoch: number;
+      readonly view: number;
+      readonly height: number;
+      readonly digest: Digest;
+      readonly valid: boolean;
+    }
+  /** A block after the last committed one that was fetched, whose certificate verifies and whose execution agrees. */
+  | { readonly type: 'fetched'; readonly certificate: CommitCertificate }
+  /** The body behind a digest that `fetchBody` asked for; its header has that digest. */
+  | { readonly type: 'body'; readonly height: number; readonly digest: Digest; readonly block: Block }
+  /** A fetch or fetchBody that nobody could answer. */
+  | { readonly type: 'unfetched'; readonly height: number };
+
+export type Effect =
+  /** Durable before the effects after it begin: record whole, bodies put, bodies deleted. */
+  | {
+      readonly type: 'persist';
+      readonly record: VoteRecord;
+      readonly putBodies: readonly (readonly [Digest, Block])[];
+      readonly deleteBodies: readonly Digest[];
+    }
+  | { readonly type: 'send'; readonly to: number; readonly message: Message }
+  | { readonly type: 'broadcast'; readonly message: Message }
+  /** Build a block on the last committed one and answer with `proposal`, or not at all when nothing waits. */
+  | { readonly type: 'propose'; readonly epoch: number; readonly view: number; readonly height: number }
+  /** Execute and compare roots; answer with `verdict`. Wall-clock checks only when `fresh`. */
+  | {
+      readonly type: 'validate';
+      readonly epoch: number;
+      readonly view: number;
+      readonly height: number;
+      readonly digest: Digest;
+      readonly block: Block;
+      readonly fresh: boolean;
+    }
+  /** Block, certificate and the moved record land in one transaction; nothing after it begins before. */
+  | {
+      readonly type: 'commit';
+      readonly certificate: CommitCertificate;
+      readonly record: VoteRecord;
+      readonly deleteBodies: readonly Digest[];
+    }
+  /** Get the blocks from `height` on with their certificates from one of these validators. */
+  | { readonly type: 'fetch'; readonly height: number; readonly from: readonly number[] }
+  /** Get the body behind a prepared digest from one of these validators. */
+  | { readonly type: 'fetchBody'; readonly height: number; readonly digest: Digest; readonly from: readonly number[] }
+  /** This replica's record is not what it signed: it votes no more in this epoch. */
+  | { readonly type: 'silence'; readonly reason: string }
+  /** More than f validators lied: keep what shows it, tell the operator, stop. */
+  | { readonly type: 'incident'; readonly reason: string; readonly certificates: readonly CommitCertificate[] };

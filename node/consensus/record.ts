@@ -1,0 +1,110 @@
+// The vote record: what a replica must not forget between signing and the block that supersedes it (rules D1-D4). The
+// store keeps it as one value; the exact bytes of what was sent are in it, so that a restart repeats and never signs anew.
+import { DecodeError } from '../ledger/codec.ts';
+import type { Digest } from '../ledger/hash.ts';
+import { digest, signature } from '../ledger/identifiers.ts';
+import { bytes, decodeAs, encodeAs, literal, oneOf, option, record, type Schema, uint } from '../ledger/schema.ts';
+import {
+  decodeMessage,
+  encodeMessage,
+  type Mode,
+  modes,
+  type NewView,
+  type PreparedCertificate,
+  preparedSchema,
+  type ViewChange,
+  type Vote,
+} from './messages.ts';
+
+/** The PrePrepare that was sent or accepted in the record's view at its height; its body is stored by digest. */
+export interface AcceptedProposal {
+  readonly view: number;
+  readonly digest: Digest;
+  readonly validator: number;
+  readonly signature: Uint8Array;
+}
+
+export interface VoteRecord {
+  readonly epoch: number;
+  readonly view: number;
+  readonly mode: Mode;
+  /** The height that votes are for: the last committed one and one. */
+  readonly height: number;
+  readonly accepted: AcceptedProposal | undefined;
+  readonly prepare: Vote | undefined;
+  readonly commit: Vote | undefined;
+  /** Of the highest view at this height. */
+  readonly prepared: PreparedCertificate | undefined;
+  /** The ViewChange for `view`, while it is the last one sent. */
+  readonly viewChange: ViewChange | undefined;
+  /** The NewView sent or accepted for `view`; none in view 0 and in a view entered by a commit certificate. */
+  readonly newView: NewView | undefined;
+}
+
+const acceptedSchema: Schema<AcceptedProposal> = record({ view: uint, digest, validator: uint, signature });
+const messageBytes = bytes(1, 1_048_576);
+const recordSchema = record({
+  version: literal(1),
+  epoch: uint,
+  view: uint,
+  mode: oneOf(modes),
+  height: uint,
+  accepted: option(acceptedSchema),
+  prepare: option(messageBytes),
+  commit: option(messageBytes),
+  prepared: option(preparedSchema),
+  viewChange: option(messageBytes),
+  newView: option(messageBytes),
+});
+
+/** The record of a validator that has signed nothing, made together with its keys and its store. */
+export function firstRecord(height = 1): VoteRecord {
+  return {
+    epoch: 0,
+    view: 0,
+    mode: 'normal',
+    height,
+    accepted: undefined,
+    prepare: undefined,
+    commit: undefined,
+    prepared: undefined,
+    viewChange: undefined,
+    newView: undefined,
+  };
+}
+
+export function encodeRecord(value: VoteRecord): Uint8Array {
+  const bytesOf = (message: Vote | ViewChange | NewView | undefined) =>
+    message === undefined ? undefined : encodeMessage(message);
+  return encodeAs(recordSchema, {
+    ...value,
+    version: 1,
+    prepare: bytesOf(value.prepare),
+    commit: bytesOf(value.commit),
+    viewChange: bytesOf(value.viewChange),
+    newView: bytesOf(value.newView),
+  });
+}
+
+/** Throws DecodeError. */
+export function decodeRecord(encoded: Uint8Array): VoteRecord {
+  const { version: _, ...fields } = decodeAs(recordSchema, encoded);
+  return {
+    ...fields,
+    prepare: vote(fields.prepare, 'prepare'),
+    commit: vote(fields.commit, 'commit'),
+    viewChange: ofType(fields.viewChange, 'view-change'),
+    newView: ofType(fields.newView, 'new-view'),
+  };
+}
+
+function vote(encoded: Uint8Array | undefined, type: Vote['type']): Vote | undefined {
+  return ofType(encoded, type) as Vote | undefined;
+}
+
+function ofType<T extends 'view-change' | 'new-view' | 'prepare' | 'commit'>(encoded: Uint8Array | undefined, type: T) {
+  if (encoded === undefined) return undefined;
+  const message = decodeMessage(encoded);
+  if (message.type !== type) throw new DecodeError(`a ${message.type} where a ${type} belongs`);
+  return message as Extract<typeof message, { type: T }>;
+}
