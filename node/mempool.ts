@@ -1,0 +1,238 @@
+// Admitted transactions that wait to be ordered. Bounded and fair between members; no clock, no I/O, and no opinion on
+// whether a transaction is valid: whoever adds one has checked it, and says after each commit what still holds.
+import { assert } from './ledger/assert.ts';
+import type { Digest } from './ledger/hash.ts';
+import { transactionBytesMax } from './ledger/limits.ts';
+import type { Transaction } from './ledger/transaction.ts';
+
+export interface MempoolLimits {
+  readonly transactionsMax: number;
+  readonly bytesMax: number;
+  /** Above 0 and under 1: the part of either limit that one member may fill when nobody else waits. */
+  readonly memberShare: number;
+}
+
+/** Who brought it: a client of this node, which then repeats it to the others, or a validator by its index. */
+export type Origin = 'client' | number;
+
+/** `conflict`: the member already waits with another body under this reference; a block could hold only one of them. */
+export type Added = 'added' | 'waiting' | 'conflict' | 'full';
+
+export interface TakeLimits {
+  readonly transactionsMax: number;
+  readonly bytesMax: number;
+  readonly linesMax: number;
+  readonly memberTransactionsMax: number;
+}
+
+interface Waiting {
+  readonly transaction: Transaction;
+  readonly origin: Origin;
+  /** Grows by one with each arrival. */
+  readonly sequence: number;
+  /** How many primaries had been replaced when it came. */
+  readonly replaced: number;
+}
+
+interface MemberQueue {
+  readonly byId: Map<Digest, Waiting>;
+  readonly byReference: Map<string, Waiting>;
+  bytes: number;
+}
+
+export class Mempool {
+  readonly #limits: MempoolLimits;
+  readonly #lineCount: (transaction: Transaction) => number;
+  /** In order of arrival, as every Map here. */
+  readonly #waiting = new Map<Digest, Waiting>();
+  readonly #members = new Map<string, MemberQueue>();
+  /** Those that still count for timers. */
+  readonly #driving = new Map<Digest, Waiting>();
+  /** Those that clients of this node brought, the least recently repeated first. */
+  readonly #own = new Map<Digest, Waiting>();
+  #bytes = 0;
+  #sequence = 0;
+  #replaced = 0;
+
+  /** `lineCount` tells how many of a block's lines a transaction takes: those of a batch, else one. */
+  constructor(limits: MempoolLimits, lineCount: (transaction: Transaction) => number = () => 1) {
+    assert(limits.transactionsMax >= 1 && limits.bytesMax >= transactionBytesMax, 'a mempool holds a transaction');
+    assert(limits.memberShare > 0 && limits.memberShare < 1, 'a member may fill a part of the mempool');
+    this.#limits = limits;
+    this.#lineCount = lineCount;
+  }
+
+  get size(): number {
+    return this.#waiting.size;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  add(transaction: Transaction, origin: Origin): Added {
+    const { id, body } = transaction;
+    const known = this.#waiting.get(id);
+    if (known !== undefined) {
+      if (origin === 'client' && !this.#own.has(id)) this.#own.set(id, known);
+      return 'waiting';
+    }
+    const queue = this.#members.get(body.member);
+    if (queue?.byReference.has(body.reference)) return 'conflict';
+    if (!this.#hasRoom(queue, transaction.bytes.length)) return 'full';
+    this.#insert({ transaction, origin, sequence: this.#sequence++, replaced: this.#replaced });
+    return 'added';
+  }
+
+  has(id: Digest): boolean {
+    return this.#waiting.has(id);
+  }
+
+  get(id: Digest): Transaction | undefined {
+    return this.#waiting.get(id)?.transaction;
+  }
+
+  byReference(member: string, reference: string): Transaction | undefined {
+    return this.#members.get(member)?.byReference.get(reference)?.transaction;
+  }
+
+  /**
+   * The next transactions in fair order, without removing them: only a commit does. One of each member in turn, the
+   * member that waits longest first; a member's own keep the order in which they came.
+   */
+  take(limits: TakeLimits): Transaction[] {
+    let turns = [...this.#members.values()]
+      .map((queue) => ({ items: queue.byId.values(), taken: 0 }))
+      .map((turn) => ({ ...turn, next: turn.items.next().value }))
+      .sort((a, b) => (a.next?.sequence ?? 0) - (b.next?.sequence ?? 0));
+    const chosen: Transaction[] = [];
+    let bytes = 0;
+    let lines = 0;
+    while (turns.length > 0) {
+      const still: typeof turns = [];
+      for (const turn of turns) {
+        if (chosen.length >= limits.transactionsMax) return chosen;
+        const transaction = turn.next?.transaction;
+        if (transaction === undefined || turn.taken >= limits.memberTransactionsMax) continue;
+        const lineCount = this.#lineCount(transaction);
+        // What does not fit ends its member's turn in this block: a later one must not overtake it.
+        if (bytes + transaction.bytes.length > limits.bytesMax || lines + lineCount > limits.linesMax) continue;
+        chosen.push(transaction);
+        bytes += transaction.bytes.length;
+        lines += lineCount;
+        turn.taken += 1;
+        turn.next = turn.items.next().value;
+        still.push(turn);
+      }
+      turns = still;
+    }
+    return chosen;
+  }
+
+  /** What a block has settled, or what this node found that it may not propose. Unknown ids are fine. */
+  remove(ids: Iterable<Digest>): void {
+    for (const id of ids) {
+      const waiting = this.#waiting.get(id);
+      if (waiting !== undefined) this.#delete(waiting);
+    }
+  }
+
+  /** After each commit: drops what no longer holds, and returns it. */
+  recheck(holds: (transaction: Transaction) => boolean): Transaction[] {
+    return this.#drop((transaction) => !holds(transaction));
+  }
+
+  /** Drops what no block with a timestamp of `nowMs` or later may hold, and returns it. */
+  expired(nowMs: number): Transaction[] {
+    return this.#drop((transaction) => transaction.body.validUntil <= nowMs);
+  }
+
+  /** The longest waiting transaction that counts for timers. `sequence` tells whether it is still the same one. */
+  oldest(): { readonly id: Digest; readonly sequence: number } | undefined {
+    for (const [id, { sequence }] of this.#driving) return { id, sequence };
+    return undefined;
+  }
+
+  /**
+   * A primary was replaced. What `primaries` of them in a row left out no longer drives timers, or one transaction that
+   * no honest validator would order could keep the network changing views for ever. It may still be ordered.
+   */
+  leftOut(primaries: number): void {
+    this.#replaced += 1;
+    for (const [id, waiting] of this.#driving) {
+      if (this.#replaced - waiting.replaced < primaries) return;
+      this.#driving.delete(id);
+    }
+  }
+
+  /** The next of this node's clients' transactions whose turn it is to be sent to the others again. */
+  repeat(transactionsMax: number, bytesMax: number): Transaction[] {
+    const chosen: Transaction[] = [];
+    let bytes = 0;
+    for (const { transaction } of this.#own.values()) {
+      if (chosen.length >= transactionsMax || bytes + transaction.bytes.length > bytesMax) break;
+      chosen.push(transaction);
+      bytes += transaction.bytes.length;
+    }
+    for (const { id } of chosen) {
+      const waiting = this.#own.get(id);
+      this.#own.delete(id);
+      if (waiting !== undefined) this.#own.set(id, waiting);
+    }
+    return chosen;
+  }
+
+  /**
+   * Dynamic thresholds (Choudhury and Hahne, 1998): a member may hold at most a multiple of what is free. One alone fills
+   * its share of the whole; each further greedy one the same share of what is left; whoever holds nothing always may add.
+   */
+  #hasRoom(queue: MemberQueue | undefined, length: number): boolean {
+    const { transactionsMax, bytesMax, memberShare } = this.#limits;
+    const freeBytes = bytesMax - this.#bytes;
+    if (this.#waiting.size >= transactionsMax || length > freeBytes) return false;
+    const multiple = memberShare / (1 - memberShare);
+    const count = queue?.byId.size ?? 0;
+    if (count === 0) return true;
+    return count < multiple * (transactionsMax - this.#waiting.size) && (queue?.bytes ?? 0) < multiple * freeBytes;
+  }
+
+  #insert(waiting: Waiting): void {
+    const { id, body, bytes } = waiting.transaction;
+    let queue = this.#members.get(body.member);
+    if (queue === undefined) {
+      queue = { byId: new Map(), byReference: new Map(), bytes: 0 };
+      this.#members.set(body.member, queue);
+    }
+    queue.byId.set(id, waiting);
+    queue.byReference.set(body.reference, waiting);
+    queue.bytes += bytes.length;
+    this.#bytes += bytes.length;
+    this.#waiting.set(id, waiting);
+    this.#driving.set(id, waiting);
+    if (waiting.origin === 'client') this.#own.set(id, waiting);
+  }
+
+  #delete(waiting: Waiting): void {
+    const { id, body, bytes } = waiting.transaction;
+    const queue = this.#members.get(body.member);
+    assert(queue !== undefined, 'what waits stands in its member queue');
+    queue.byId.delete(id);
+    queue.byReference.delete(body.reference);
+    queue.bytes -= bytes.length;
+    if (queue.byId.size === 0) this.#members.delete(body.member);
+    this.#bytes -= bytes.length;
+    this.#waiting.delete(id);
+    this.#driving.delete(id);
+    this.#own.delete(id);
+  }
+
+  #drop(gone: (transaction: Transaction) => boolean): Transaction[] {
+    const dropped: Transaction[] = [];
+    for (const waiting of this.#waiting.values()) {
+      if (!gone(waiting.transaction)) continue;
+      this.#delete(waiting);
+      dropped.push(waiting.transaction);
+    }
+    return dropped;
+  }
+}
