@@ -93,6 +93,11 @@ export class StoreError extends Error {
   override name = 'StoreError';
 }
 
+/** A write that did not become durable. What is on disk is unknown: the process ends and nothing is tried again. */
+export class StoreFailure extends Error {
+  override name = 'StoreFailure';
+}
+
 export interface Store extends StateStore, ReferenceStore {
   readonly identity: StoreIdentity;
   head(): Head;

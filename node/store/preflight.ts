@@ -1,0 +1,40 @@
+// Opens a folder in a child process first: LMDB dies of a damaged file (SIGSEGV, SIGBUS, SIGABRT) or hangs, and the node
+// must say why instead. It says nothing about records that a start does not read; those check themselves when read.
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { checkDataFile, unreadable } from './data-file.ts';
+import { StoreError } from './store.ts';
+
+const childFile = fileURLToPath(new URL('preflight-child.js', import.meta.url));
+/** A sound folder takes a tenth of a second, whatever its size; a busy disk may take longer. */
+const preflightTimeoutMs = 20_000;
+
+/** Throws StoreError when the folder must not be opened. */
+export async function preflight(folder: string): Promise<void> {
+  checkDataFile(folder);
+  const { code, signal, output } = await runChild(folder);
+  if (code === 0) return;
+  if (code === 1 && output !== '') throw new StoreError(output);
+  const end = signal === null ? `ended with code ${code}` : `was ended by ${signal}`;
+  throw unreadable(folder, `the process that opened it to look ${end}`);
+}
+
+interface Outcome {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly output: string;
+}
+
+function runChild(folder: string): Promise<Outcome> {
+  const child = spawn(process.execPath, [childFile, folder], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+    timeout: preflightTimeoutMs,
+    killSignal: 'SIGKILL',
+  });
+  const chunks: Buffer[] = [];
+  child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code, signal) => resolve({ code, signal, output: Buffer.concat(chunks).toString('utf8') }));
+  });
+}
