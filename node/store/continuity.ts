@@ -4,6 +4,9 @@ import { assert } from '../ledger/assert.ts';
 import { digestOf, leafHash } from '../ledger/hash.ts';
 import type { BlockCommit, Head, StoreIdentity } from './store.ts';
 
+/** In UTF-16 units, which take at most three bytes each. LMDB's own limit is 1,978 bytes with 4 KiB pages. */
+export const statePathLengthMax = 512;
+
 /** `previous` is undefined for the genesis block alone. */
 export function assertFollows(previous: Head | undefined, commit: BlockCommit): void {
   const { head, block, entries, certificate } = commit;
@@ -14,6 +17,8 @@ export function assertFollows(previous: Head | undefined, commit: BlockCommit): 
   assert(block.headerIndex === block.firstIndex + entries.length - 1, 'the header is the last entry of its block');
   assert(head.logSize === block.headerIndex + 1, 'the log ends with the header');
   assert(head.peaks.length === peakCount(head.logSize), 'one peak for each complete subtree of the log');
+  // A key that is too long must not fail inside a transaction, where it would look like the disk's fault.
+  for (const [path] of commit.writes) assert(path.length <= statePathLengthMax, 'a state path fits into a key');
   const last = entries.at(-1);
   assert(last !== undefined && digestOf(leafHash(last)) === head.digest, 'the digest is the header entry’s leaf hash');
   if (height === 0) assert(entries.length === 1, 'the genesis entry stands alone');

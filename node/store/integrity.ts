@@ -67,9 +67,7 @@ function peaksProblem(store: Store, head: Head): string | undefined {
     const kept = head.peaks[i];
     return kept !== undefined && equalBytes(peak, kept);
   });
-  return same && peaks.length === head.peaks.length
-    ? undefined
-    : 'the head’s peaks are not those of the stored tree';
+  return same && peaks.length === head.peaks.length ? undefined : 'the head’s peaks are not those of the stored tree';
 }
 
 function nodesOf(store: Store): HashReader {

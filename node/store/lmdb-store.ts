@@ -180,7 +180,6 @@ class LmdbStore implements Store {
   }
 
   initialise(genesis: BlockCommit, vote: VoteChange | undefined): void {
-    assertKeys(genesis);
     this.write(() => {
       this.putSession();
       this.putRow(rows.singleKey('identity'), rows.identityRow, this.identity);
@@ -273,7 +272,6 @@ class LmdbStore implements Store {
 
   commit(commit: BlockCommit, vote: VoteChange): void {
     assertFollows(this.last, commit);
-    assertKeys(commit);
     this.write(() => {
       this.assertSession();
       this.putBlock(commit);
@@ -364,12 +362,6 @@ class LmdbStore implements Store {
     const value = this.environment.getBinary(key);
     return value === undefined ? undefined : rows.unseal(key, value);
   }
-}
-
-/** A key that is too long must not fail inside a transaction, where it would look like the disk's fault. */
-function assertKeys({ writes }: BlockCommit): void {
-  for (const [path] of writes)
-    assert(path.length <= rows.keyBytesMax / 4, `a state path of ${path.length} characters fits into no key`);
 }
 
 function syncFolder(folder: string): void {

@@ -28,9 +28,6 @@ export const tables = {
 } as const;
 export type Table = keyof typeof tables;
 
-/** LMDB's own limit is 1,978 bytes with 4 KiB pages. */
-export const keyBytesMax = 1_024;
-
 /** A table of one row. */
 export function singleKey(table: 'identity' | 'head' | 'session' | 'vote'): Buffer {
   return Buffer.of(tables[table]);
