@@ -37,7 +37,9 @@ const api = z.strictObject({
   waitersMax: count(4_096, 1, 65_536).describe('requests that may wait for finality at the same time'),
   waitTimeoutMsMax: count(30_000, 100, 300_000).describe('longest time that a request may wait for finality'),
   eventStreamsMax: count(64, 1, 4_096).describe('open streams of block events'),
-  eventBufferBytesMax: count(1_048_576, 65_536, 67_108_864).describe('unread bytes at which an event stream is cut'),
+  eventStallTimeoutMs: count(30_000, 100, 300_000).describe(
+    'an event stream whose reader takes nothing for so long is cut',
+  ),
   headersTimeoutMs: count(10_000, 100, 120_000).describe('time in which a request head must arrive'),
   requestTimeoutMs: count(30_000, 100, 300_000).describe('time in which a whole request must arrive'),
   keepAliveTimeoutMs: count(30_000, 100, 300_000).describe('how long an idle connection stays open'),

@@ -1,6 +1,6 @@
 // What the HTTP API needs of a node, and nothing more. The composition root implements it; tests have one of their own.
 import type { Digest } from '../ledger/hash.ts';
-import type { BlockRow, Store } from '../store/store.ts';
+import type { BlockCommit, BlockRow, Store } from '../store/store.ts';
 
 /** What GET /v1/status answers. Indexes are those of the validator set in force; hashes are hex. */
 export interface NodeStatus {
@@ -68,5 +68,7 @@ export interface LedgerNode {
   /** Checks bytes from a client and takes them into the mempool. Never throws on them. */
   submit(bytes: Uint8Array): Submission;
   /** Called after each block is durable here, in order of height. Answers with a function that ends it. */
-  onBlock(listener: (row: BlockRow) => void): () => void;
+  onBlock(listener: BlockListener): () => void;
 }
+
+export type BlockListener = (block: BlockRow, transactions: BlockCommit['transactions']) => void;
