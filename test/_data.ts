@@ -1,5 +1,5 @@
-// Where the conformance data lies: DAYBOOK_DATA, else shared/data beside the project. Tests that need it are skipped, with
-// one line, where it is absent; none of it is copied into the project.
+// Where the conformance data lies: DAYBOOK_DATA, else shared/data beside the project. Tests that need it are skipped,
+// with one line, where it is absent; none of it is copied into the project.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';

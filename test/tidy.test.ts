@@ -306,7 +306,7 @@ test('every rule of docs/consensus.md is cited in the code and in a test, and no
   const cited = (texts: readonly string[]) =>
     new Set(
       texts.flatMap((text) =>
-        [...text.matchAll(/\[([A-Z]\d+(?:, ?[A-Z]\d+)*)\]/g)].flatMap((m) => m[1]?.split(/, ?/) ?? []),
+        [...text.matchAll(/\[([A-Z]{1,2}\d+(?:, ?[A-Z]{1,2}\d+)*)\]/g)].flatMap((m) => m[1]?.split(/, ?/) ?? []),
       ),
     );
   const inCode = cited(sources.filter(({ path }) => path.startsWith('node/')).map(({ comments }) => comments));

@@ -1,5 +1,5 @@
-// Whether a vote record still covers a message that others hold from its key [R3]. A copy of an older disk, a wiped one,
-// or a second process with the same key shows here.
+// Whether a vote record still covers a message that others hold from its key [R3]. A copy of an older disk, a wiped
+// one, or a second process with the same key shows here.
 import type { VoteKind } from '../ledger/vote.ts';
 import type { Heard } from './messages.ts';
 import type { VoteRecord } from './record.ts';

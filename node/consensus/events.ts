@@ -1,12 +1,14 @@
-// Everything that goes into the replica and everything that comes out. Events are facts; effects are duties of the driver,
-// performed in the order in which they stand.
+// Everything that goes into the replica and everything that comes out. Events are facts; effects are duties of the
+// driver, performed in the order in which they stand.
 import type { CommitCertificate } from '../ledger/certificate.ts';
 import type { Digest } from '../ledger/hash.ts';
 import type { Block, Message } from './messages.ts';
 import type { VoteRecord } from './record.ts';
 
 declare const verified: unique symbol;
-/** A message whose every signature, nested ones too, was checked under the set of its epoch. Minted by inbound.ts alone. */
+/**
+ * A message whose every signature, nested ones too, was checked under the set of its epoch. Minted by inbound.ts alone.
+ */
 export type Verified<T> = T & { readonly [verified]: true };
 
 export type Event =

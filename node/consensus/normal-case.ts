@@ -1,4 +1,5 @@
-// PrePrepare, Prepare, Commit at the open height (rules P1-P6), and what a replica does with a block once it is decided.
+// PrePrepare, Prepare, Commit at the open height (rules P1-P6), and what a replica does with a block once it is
+// decided.
 import type { CommitCertificate } from '../ledger/certificate.ts';
 import type { Digest } from '../ledger/hash.ts';
 import { holdersOf } from './choice.ts';

@@ -1,5 +1,5 @@
-// The PBFT replica: events in, effects out. Synchronous and deterministic; it has no clock, chance, promise, I/O or logger,
-// and no input makes it throw. The rules are docs/consensus.md's; the handlers beside this file hold them.
+// The PBFT replica: events in, effects out. Synchronous and deterministic; it has no clock, chance, promise, I/O or
+// logger, and no input makes it throw. The rules are docs/consensus.md's; the handlers beside this file hold them.
 import { unreachable } from '../ledger/assert.ts';
 import { considerFetch, noteHeard, onStatus, repeat, resume, sendStatuses } from './catch-up.ts';
 import { Core, type ReplicaOptions, type Voice } from './core.ts';

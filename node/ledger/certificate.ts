@@ -1,5 +1,5 @@
-// A commit certificate: a quorum of Commit signatures for one (epoch, view, height, digest). It is all that anyone needs
-// to believe a block, and it is judged by the validator set of its own height.
+// A commit certificate: a quorum of Commit signatures for one (epoch, view, height, digest). It is all that anyone
+// needs to believe a block, and it is judged by the validator set of its own height.
 import { digest, signature } from './identifiers.ts';
 import { validatorsMax } from './limits.ts';
 import { integer, list, record, type Schema, uint } from './schema.ts';
