@@ -1,5 +1,6 @@
-// The file that holds a validator's seed, from which its vote, audit and network keys derive. It is readable by its owner
-// only, and not under a passphrase: a node starts unattended. `daybook node init` makes it, together with the store.
+// The file that holds a validator's seed, from which its vote, audit and network keys derive. It is readable by its
+// owner only, and not under a passphrase: a node starts unattended. `daybook node init` makes it, together with the
+// store.
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { fromHex, toHex } from './ledger/hash.ts';
 import { seedBytes } from './ledger/signature.ts';
@@ -17,7 +18,8 @@ export interface ValidatorKey {
 
 /** Never overwrites: a lost seed cannot be had again. */
 export function writeValidatorKey(file: string, { validator, seed }: ValidatorKey): void {
-  const text = `${JSON.stringify({ format: 'daybook/validator-key/v1', validator, seed: toHex(seed) }, undefined, 2)}\n`;
+  const content = { format: 'daybook/validator-key/v1', validator, seed: toHex(seed) };
+  const text = `${JSON.stringify(content, undefined, 2)}\n`;
   writeFileSync(file, text, { flag: 'wx', mode: 0o600 });
 }
 

@@ -49,6 +49,7 @@ const layers: readonly Layer[] = [
   },
   { of: 'node/audit', may: audit },
   { of: 'node/audit/replay.ts', may: [...audit, 'node/execution', 'contracts'] },
+  { of: 'node', may: ['node/ledger', 'node/config.ts', 'node/closest-name.ts', 'node:*'] },
   { of: 'node/mempool.ts', may: ['node/ledger'] },
   { of: 'node/polyfill.ts', may: [] },
   { of: 'node/closest-name.ts', may: [] },

@@ -27,7 +27,9 @@ export const certificateSchema: Schema<CommitCertificate> = record({
   signers: list(signerSchema, 1, validatorsMax),
 });
 
-/** Decides whether a signature is the key's over the message; a caller may put one that remembers in `verify`'s place. */
+/**
+ * Decides whether a signature is the key's over the message; a caller may put one that remembers in `verify`'s place.
+ */
 export type SignatureCheck = typeof verify;
 
 /** What is wrong with a set of signatures for one position, or undefined. Indexes first: they are cheap. */

@@ -1,5 +1,5 @@
-// Whether a block from a stranger continues our log: its certificate, its header's place, and the root over every entry.
-// All of it is settled before anything runs; whether executing the entries agrees is settled by executing them.
+// Whether a block from a stranger continues our log: its certificate, its header's place, and the root over every
+// entry. All of it is settled before anything runs; whether executing the entries agrees is settled by executing them.
 import { certificateProblem } from '../ledger/certificate.ts';
 import { DecodeError } from '../ledger/codec.ts';
 import { decodeEntry, decodeHeader, headerDigest } from '../ledger/entry.ts';

@@ -1,5 +1,6 @@
 // The only minter of Verified messages: between the wire and the replica stands this, and nothing passes whose form,
-// sender, place or signature is wrong. It decides nothing of the protocol and never throws: bytes from outside end here.
+// sender, place or signature is wrong. It decides nothing of the protocol and never throws: bytes from outside end
+// here.
 import type { Verified } from '../consensus/events.ts';
 import { decodeMessage, type Heard, type Message, type PrePrepare, type Vote } from '../consensus/messages.ts';
 import { assert } from '../ledger/assert.ts';

@@ -1,5 +1,5 @@
-// What makes the nested messages of a view change believable: every signature in them, and everything that can be judged
-// without this replica's own state. Cheap fields go before signatures; one bad part condemns the whole message.
+// What makes the nested messages of a view change believable: every signature in them, and everything that can be
+// judged without this replica's own state. Cheap fields go before signatures; one bad part condemns the whole message.
 import {
   type Committed,
   type NewView,

@@ -49,8 +49,9 @@ export class SyncClient {
   }
 
   /**
-   * The block behind a digest. A header alone does not show that the transactions are its own, so `holds` should execute
-   * them: a quorum prepared this digest, so where execution disagrees the answer is false and the next peer is asked.
+   * The block behind a digest. A header alone does not show that the transactions are its own, so `holds` should
+   * execute them: a quorum prepared this digest, so where execution disagrees the answer is false and the next peer is
+   * asked.
    */
   fetchBody(
     height: number,

@@ -1,5 +1,5 @@
-// Catching up: what one validator asks another on the sync stream, and the answers. Nothing in an answer is believed for
-// who sent it; fetched-block.ts says what makes it true.
+// Catching up: what one validator asks another on the sync stream, and the answers. Nothing in an answer is believed
+// for who sent it; fetched-block.ts says what makes it true.
 import { type Block, blockSchema } from '../consensus/messages.ts';
 import { type CommitCertificate, certificateSchema } from '../ledger/certificate.ts';
 import { DecodeError, decode, encode } from '../ledger/codec.ts';
