@@ -1,6 +1,6 @@
 // Does every engine give the reference's verdict, on every Node at hand? Runs the seeded cases of the signature test
-// (100,000, or the number given), prints a hash of all verdicts, then has the other Node versions repeat the engines and
-// compares the hashes. Ends with 1 on any difference. Without --here it starts the others itself.
+// (100,000, or the number given), prints a hash of all verdicts, then has the other Node versions repeat the engines
+// and compares the hashes. Ends with 1 on any difference. Without --here it starts the others itself.
 
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';

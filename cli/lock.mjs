@@ -90,7 +90,9 @@ function isAlive(owner) {
   return startOf(pid) === start;
 }
 
-/** When the process began, so that a pid used again (a restarted container) is not taken for the owner; '' if unknown. */
+/**
+ * When the process began, so that a pid used again (a restarted container) is not taken for the owner; '' if unknown.
+ */
 function startOf(pid) {
   if (process.platform !== 'linux') return '';
   try {

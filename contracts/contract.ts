@@ -1,5 +1,5 @@
-// What a contract is, and all that one may see: a decider. `decide` looks at the state and answers with events or with a
-// refusal; `evolve` alone turns events into state, so that the log rebuilds everything. Nothing else is reachable: no
+// What a contract is, and all that one may see: a decider. `decide` looks at the state and answers with events or with
+// a refusal; `evolve` alone turns events into state, so that the log rebuilds everything. Nothing else is reachable: no
 // clock, no chance, no other contract's state.
 import type { Value } from '../node/ledger/codec.ts';
 import type { Schema } from '../node/ledger/schema.ts';

@@ -1,5 +1,5 @@
-// What an operator may tune: addresses, files, timers and this node's own limits, from a node.toml. Nothing here decides
-// whether a block is valid (ledger/limits.ts and the consortium's parameters do), and no key stands in it.
+// What an operator may tune: addresses, files, timers and this node's own limits, from a node.toml. Nothing here
+// decides whether a block is valid (ledger/limits.ts and the consortium's parameters do), and no key stands in it.
 import { isAbsolute, resolve } from 'node:path';
 import { parse, stringify, TomlError } from 'smol-toml';
 import { z } from 'zod';
@@ -180,12 +180,12 @@ function issueText(issue: z.core.$ZodIssue): string {
       .map((key) => {
         const near = closestName(key, known);
         const advice = near === undefined ? `The keys there are ${known.join(', ')}.` : `Did you mean ${near}?`;
-        return `unknown key ${where === '' ? key : `${where}.${key}`}: it would be ignored, so it is refused. ${advice}`;
+        return `unknown key ${where === '' ? key : `${where}.${key}`}: a key without effect is refused. ${advice}`;
       })
       .join('\n');
   }
   if (issue.input === undefined) return `${where} is missing: the node cannot start without it. Add it to the file.`;
-  return `${where} = ${JSON.stringify(issue.input)} is refused: ${issue.message}. Correct it, or remove it for the default.`;
+  return `${where} = ${JSON.stringify(issue.input)} is refused: ${issue.message}. Correct it, or remove it.`;
 }
 
 function knownKeys(path: readonly PropertyKey[]): string[] {
@@ -211,8 +211,8 @@ function assertConsistent(config: NodeConfig): void {
     );
   if (times.oldestTimeoutMs < times.proposalTimeoutMs)
     throw new ConfigError(
-      `timers.oldestTimeoutMs = ${times.oldestTimeoutMs} is under timers.proposalTimeoutMs = ${times.proposalTimeoutMs}: ` +
-        'an honest primary would be replaced before it is late. Raise it.',
+      `timers.oldestTimeoutMs = ${times.oldestTimeoutMs} is under timers.proposalTimeoutMs = ` +
+        `${times.proposalTimeoutMs}: an honest primary would be replaced before it is late. Raise it.`,
     );
   if (config.openReads && !isLoopback(http.host))
     throw new ConfigError(

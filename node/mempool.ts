@@ -183,8 +183,9 @@ export class Mempool {
   }
 
   /**
-   * Dynamic thresholds (Choudhury and Hahne, 1998): a member may hold at most a multiple of what is free. One alone fills
-   * its share of the whole; each further greedy one the same share of what is left; whoever holds nothing always may add.
+   * Dynamic thresholds (Choudhury and Hahne, 1998): a member may hold at most a multiple of what is free. One alone
+   * fills its share of the whole; each further greedy one the same share of what is left; whoever holds nothing always
+   * may add.
    */
   #hasRoom(queue: MemberQueue | undefined, length: number): boolean {
     const { transactionsMax, bytesMax, memberShare } = this.#limits;

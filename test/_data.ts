@@ -1,31 +1,34 @@
-// Where the conformance data lies: DAYBOOK_DATA, else shared/data beside the project. Tests that need it are skipped, with
-// one line, where it is absent; none of it is copied into the project.
+// Where the conformance data lies: DAYBOOK_DATA, else shared/data beside the project. Tests that need it are skipped,
+// with one line, where it is absent; none of it is copied into the project.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 
-const folder = process.env['DAYBOOK_DATA'] ?? resolve(import.meta.dirname, '../../../shared/data');
+const named = process.env['DAYBOOK_DATA'] ?? resolve(import.meta.dirname, '../../../shared/data');
+
+/** The folder with the conformance data, where there is one. */
+export const dataFolder = existsSync(named) ? named : undefined;
 
 /** The path of a data file, or undefined. */
 export function dataPath(...parts: string[]): string | undefined {
-  const path = join(folder, ...parts);
+  const path = join(named, ...parts);
   return existsSync(path) ? path : undefined;
 }
 
 export function readData(...parts: string[]): string {
-  return readFileSync(join(folder, ...parts), 'utf8');
+  return readFileSync(join(named, ...parts), 'utf8');
 }
 
 export function readDataJson<T>(...parts: string[]): T {
   return JSON.parse(readData(...parts)) as T;
 }
 
-/** `test`, or `test.skip` with one line where the named data is absent. */
+/** `test`, or where the named data is absent a skipped test whose title says so. */
 export function testWithData(
   ...parts: string[]
 ): (title: string, implementation: (t: ExecutionContext) => void | Promise<void>) => void {
   if (dataPath(...parts) !== undefined) return test;
-  console.log(`skipped: no ${parts.join('/')} (DAYBOOK_DATA names the folder with the conformance data)`);
-  return test.skip;
+  const missing = `no ${parts.join('/') || 'data'}: DAYBOOK_DATA names the folder with the conformance data`;
+  return (title, implementation) => test.skip(`${title} (${missing})`, implementation);
 }

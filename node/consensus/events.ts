@@ -1,12 +1,14 @@
-// Everything that goes into the replica and everything that comes out. Events are facts; effects are duties of the driver,
-// performed in the order in which they stand.
+// Everything that goes into the replica and everything that comes out. Events are facts; effects are duties of the
+// driver, performed in the order in which they stand.
 import type { CommitCertificate } from '../ledger/certificate.ts';
 import type { Digest } from '../ledger/hash.ts';
 import type { Block, Message } from './messages.ts';
 import type { VoteRecord } from './record.ts';
 
 declare const verified: unique symbol;
-/** A message whose every signature, nested ones too, was checked under the set of its epoch. Minted by inbound.ts alone. */
+/**
+ * A message whose every signature, nested ones too, was checked under the set of its epoch. Minted by inbound.ts alone.
+ */
 export type Verified<T> = T & { readonly [verified]: true };
 
 export type Event =
@@ -15,14 +17,13 @@ export type Event =
   | { readonly type: 'message'; readonly message: Verified<Message> }
   /** What waits in the mempool. `oldest` names the oldest transaction that still counts for timers. */
   | { readonly type: 'work'; readonly waiting: boolean; readonly oldest: string | undefined }
-  /** The answer to `propose`; no block when nothing admissible waits. */
+  /** The answer to `propose`: a block that was executed here, or nothing when nothing admissible waits. */
   | {
       readonly type: 'proposal';
       readonly epoch: number;
       readonly view: number;
       readonly height: number;
-      readonly digest: Digest;
-      readonly block: Block;
+      readonly proposed: { readonly digest: Digest; readonly block: Block } | undefined;
     }
   /** The answer to `validate`. `invalid` means that no honest primary proposes it. */
   | {
@@ -37,8 +38,10 @@ export type Event =
   | { readonly type: 'fetched'; readonly certificate: CommitCertificate }
   /** The body behind a digest that `fetchBody` asked for; its header has that digest. */
   | { readonly type: 'body'; readonly height: number; readonly digest: Digest; readonly block: Block }
-  /** A fetch or fetchBody that nobody could answer. */
-  | { readonly type: 'unfetched'; readonly height: number };
+  /** A `fetch` is over, whether blocks came or not. */
+  | { readonly type: 'fetchEnded' }
+  /** A `fetchBody` that nobody could answer. */
+  | { readonly type: 'bodyMissing'; readonly height: number; readonly digest: Digest };
 
 export type Effect =
   /** Durable before the effects after it begin: record whole, bodies put, bodies deleted. */
@@ -50,7 +53,7 @@ export type Effect =
     }
   | { readonly type: 'send'; readonly to: number; readonly message: Message }
   | { readonly type: 'broadcast'; readonly message: Message }
-  /** Build a block on the last committed one and answer with `proposal`, or not at all when nothing waits. */
+  /** Build a block on the last committed one and answer with `proposal`. */
   | { readonly type: 'propose'; readonly epoch: number; readonly view: number; readonly height: number }
   /** Execute and compare roots; answer with `verdict`. Wall-clock checks only when `fresh`. */
   | {

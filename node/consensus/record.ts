@@ -1,5 +1,6 @@
 // The vote record: what a replica must not forget between signing and the block that supersedes it (rules D1-D4). The
-// store keeps it as one value; the exact bytes of what was sent are in it, so that a restart repeats and never signs anew.
+// store keeps it as one value; the exact bytes of what was sent are in it, so that a restart repeats and never signs
+// anew.
 import { DecodeError } from '../ledger/codec.ts';
 import type { Digest } from '../ledger/hash.ts';
 import { digest, signature } from '../ledger/identifiers.ts';

@@ -1,13 +1,14 @@
-// Money at its edges: decimal text to bigint minor units and back, with our own table of ISO 4217 minor units. No rates,
-// no rounding, no symbols and no locale: those belong to whoever shows an amount to a person.
+// Money at its edges: decimal text to bigint minor units and back, with our own table of ISO 4217 minor units. No
+// rates, no rounding, no symbols and no locale: those belong to whoever shows an amount to a person.
 
 import { assert } from './assert.ts';
 import { amountMax } from './limits.ts';
 
 /**
- * ISO 4217 list one as of 2026-11-01 (its amendments up to 179, and Bulgaria's euro), by number of minor-unit digits. Codes
- * without a minor unit (metals, units of account, XTS, XXX) are no money here. Intl is no source: it gives HUF, IDR and 27
- * others the digits that people use, not those of the standard. A change to this table is a change of the protocol.
+ * ISO 4217 list one as of 2026-11-01 (its amendments up to 179, and Bulgaria's euro), by number of minor-unit digits.
+ * Codes without a minor unit (metals, units of account, XTS, XXX) are no money here. Intl is no source: it gives HUF,
+ * IDR and 27 others the digits that people use, not those of the standard. A change to this table is a change of the
+ * protocol.
  */
 export const minorUnitTableDate = '2026-11-01';
 const minorUnitTable: readonly (readonly [digits: number, codes: string])[] = [
@@ -52,13 +53,14 @@ export type AmountProblem =
 /** Which amounts make sense where this one stands: a payment, a limit or holding, a balance. */
 export type AmountRange = 'positive' | 'not-negative' | 'any';
 
-// No plus sign, no exponent, no grouping, no bare point, no superfluous zero: an amount has one text for each precision.
+// No plus sign, no exponent, no grouping, no bare point, no superfluous zero: an amount has one text for each
+// precision.
 const pattern = /^(-?)(0|[1-9][0-9]*)(?:\.([0-9]+))?$/;
 const textLengthMax = 40;
 
 /**
- * Minor units of a decimal text such as "1234.50". More digits after the point than the currency has are refused also when
- * they are zeros, as ISO 20022 refuses them. The first problem in the order of AmountProblem wins.
+ * Minor units of a decimal text such as "1234.50". More digits after the point than the currency has are refused also
+ * when they are zeros, as ISO 20022 refuses them. The first problem in the order of AmountProblem wins.
  */
 export function parseAmount(text: string, currency: string, range: AmountRange = 'positive'): bigint | AmountProblem {
   const digits = digitsOf.get(currency);

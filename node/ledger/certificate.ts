@@ -1,5 +1,5 @@
-// A commit certificate: a quorum of Commit signatures for one (epoch, view, height, digest). It is all that anyone needs
-// to believe a block, and it is judged by the validator set of its own height.
+// A commit certificate: a quorum of Commit signatures for one (epoch, view, height, digest). It is all that anyone
+// needs to believe a block, and it is judged by the validator set of its own height.
 import { digest, signature } from './identifiers.ts';
 import { validatorsMax } from './limits.ts';
 import { integer, list, record, type Schema, uint } from './schema.ts';
@@ -27,6 +27,11 @@ export const certificateSchema: Schema<CommitCertificate> = record({
   signers: list(signerSchema, 1, validatorsMax),
 });
 
+/**
+ * Decides whether a signature is the key's over the message; a caller may put one that remembers in `verify`'s place.
+ */
+export type SignatureCheck = typeof verify;
+
 /** What is wrong with a set of signatures for one position, or undefined. Indexes first: they are cheap. */
 export function signersProblem(
   kind: VoteKind,
@@ -34,6 +39,7 @@ export function signersProblem(
   position: VotePosition,
   signers: readonly Signer[],
   set: ValidatorSet,
+  check: SignatureCheck = verify,
 ): string | undefined {
   let previous = -1;
   for (const { validator } of signers) {
@@ -44,7 +50,7 @@ export function signersProblem(
   const message = voteMessage(kind, chainId, position);
   for (const { validator, signature: bytes } of signers) {
     const member = set[validator];
-    if (member === undefined || !verify(message, bytes, member.voteKey))
+    if (member === undefined || !check(message, bytes, member.voteKey))
       return `the ${kind} signature of validator ${validator} does not verify`;
   }
   return undefined;
@@ -55,9 +61,10 @@ export function certificateProblem(
   certificate: CommitCertificate,
   chainId: Uint8Array,
   set: ValidatorSet,
+  check: SignatureCheck = verify,
 ): string | undefined {
   const { size } = quorumOf(set.length);
   if (certificate.signers.length !== size)
     return `${certificate.signers.length} signatures where a quorum is exactly ${size}`;
-  return signersProblem('commit', chainId, certificate, certificate.signers, set);
+  return signersProblem('commit', chainId, certificate, certificate.signers, set, check);
 }

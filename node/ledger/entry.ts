@@ -1,4 +1,5 @@
-// The audit entry: the unit of the log. Each kind is an array that begins with its number. Kind 4 (evidence) is reserved.
+// The audit entry: the unit of the log. Each kind is an array that begins with its number. Kind 4 (evidence) is
+// reserved.
 import { DecodeError, decode, encode, type Value } from './codec.ts';
 import { type Digest, digestOf, leafHash } from './hash.ts';
 import { type Header, headerSchema } from './header.ts';
@@ -22,7 +23,9 @@ const transactionSchema = record({
   outcome: outcomeText,
   events,
 });
-/** One line of a batch, so that a receipt for it shows no other customer's. `batch` is its transaction entry's index. */
+/**
+ * One line of a batch, so that a receipt for it shows no other customer's. `batch` is its transaction entry's index.
+ */
 const lineSchema = record({
   kind: literal(2),
   batch: uint,

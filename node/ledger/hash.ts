@@ -9,13 +9,14 @@ export const hashBytes = 32;
 /** A 32-byte hash as 64 lower-case hex digits: a text that compares and serves as a map key. */
 export type Digest = string & { readonly __digest: true };
 
-// Parts are joined here before they are hashed; only synchronous code touches it. It holds the largest entry with a tag.
+// Parts are joined here before they are hashed; only synchronous code touches it. It holds the largest entry with a
+// tag.
 const scratch = new Uint8Array(66_048);
 
 /**
- * SHA-256 of the parts one after another. crypto.hash with 'binary' (latin1) output and this loop is the fastest exact way
- * (0.5 us for 65 bytes; its 'buffer' output 1.1 us, createHash 1.4 us, @noble/hashes 1.7 us), and the result is a plain
- * Uint8Array that owns its memory (a pooled Buffer would keep 8 KiB alive, and its slice is a view).
+ * SHA-256 of the parts one after another. crypto.hash with 'binary' (latin1) output and this loop is the fastest exact
+ * way (0.5 us for 65 bytes; its 'buffer' output 1.1 us, createHash 1.4 us, @noble/hashes 1.7 us), and the result is a
+ * plain Uint8Array that owns its memory (a pooled Buffer would keep 8 KiB alive, and its slice is a view).
  */
 export function sha256(...parts: Uint8Array[]): Uint8Array {
   const text = sha256Latin1(...parts);

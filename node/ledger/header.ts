@@ -1,5 +1,5 @@
-// A block's header: what PBFT votes on. It seals the entries before it and is then appended as an entry itself; its hash
-// is that entry's leaf hash. No view in it, so that a block proposed again in a later view is the same bytes.
+// A block's header: what PBFT votes on. It seals the entries before it and is then appended as an entry itself; its
+// hash is that entry's leaf hash. No view in it, so that a block proposed again in a later view is the same bytes.
 import { certificateSchema } from './certificate.ts';
 import { hash } from './identifiers.ts';
 import { protocolVersion, timestampMax, validatorsMax } from './limits.ts';

@@ -1,5 +1,5 @@
-// The log's Merkle tree: RFC 6962 2.1 hashing, proofs and their checks as in RFC 9162 2.1.3 and 2.1.4. No storage here: a
-// HashReader gives the hashes of complete subtrees, and Frontier says which of them an append completes.
+// The log's Merkle tree: RFC 6962 2.1 hashing, proofs and their checks as in RFC 9162 2.1.3 and 2.1.4. No storage here:
+// a HashReader gives the hashes of complete subtrees, and Frontier says which of them an append completes.
 
 import { assert } from './assert.ts';
 import { emptyHash, equalBytes, hashBytes, nodeHash } from './hash.ts';
@@ -22,7 +22,9 @@ export class MissingSubtreeError extends Error {
   }
 }
 
-/** All that appending needs: the roots of the maximal complete subtrees, one for each 1 in the binary form of the size. */
+/**
+ * All that appending needs: the roots of the maximal complete subtrees, one for each 1 in the binary form of the size.
+ */
 export class Frontier {
   #size: number;
   /** Largest subtree first. */
@@ -183,8 +185,8 @@ export function verifyInclusion(
 }
 
 /**
- * RFC 9162 2.1.4.2. False for anything malformed. Everything is consistent with the empty tree, whose root is that of no
- * leaves and whose proof is empty (C2SP tlog-witness starts there).
+ * RFC 9162 2.1.4.2. False for anything malformed. Everything is consistent with the empty tree, whose root is that of
+ * no leaves and whose proof is empty (C2SP tlog-witness starts there).
  */
 export function verifyConsistency(
   from: number,

@@ -1,5 +1,6 @@
-// The Ed25519 rule of the ledger, written once in terms of curve points. It is the definition, 50 times too slow for the
-// hot path (signature-engine.ts); every engine must give its answers. It never batches and never clears the cofactor.
+// The Ed25519 rule of the ledger, written once in terms of curve points. It is the definition, 50 times too slow for
+// the hot path (signature-engine.ts); every engine must give its answers. It never batches and never clears the
+// cofactor.
 
 import { ed25519 } from '@noble/curves/ed25519.js';
 import { sha512 } from '@noble/hashes/sha2.js';
@@ -12,8 +13,9 @@ const fieldPrime = Point.Fp.ORDER;
 export type PublicKeyProblem = 'length' | 'not-canonical' | 'small-order' | 'not-on-curve' | 'not-torsion-free';
 
 /**
- * What is wrong with a public key, or undefined. Libraries disagree on each of these: a key with a small-order part makes
- * the verdict depend on whether an implementation clears the cofactor, an encoding that is not canonical on which bytes it hashes.
+ * What is wrong with a public key, or undefined. Libraries disagree on each of these: a key with a small-order part
+ * makes the verdict depend on whether an implementation clears the cofactor, an encoding that is not canonical on which
+ * bytes it hashes.
  */
 export function publicKeyProblem(publicKey: Uint8Array): PublicKeyProblem | undefined {
   if (publicKey.length !== 32) return 'length';

@@ -1,7 +1,9 @@
 // Which characters ledger text may hold. The set is fixed here and not left to the platform's Unicode tables: Node
 // versions carry different ones, and a character that one normalises and another does not know would split a fleet.
 
-/** Blocks whose normalisation has not changed since Unicode 14 (2021); no control or bidirectional formatting character. */
+/**
+ * Blocks whose normalisation has not changed since Unicode 14 (2021); no control or bidirectional formatting character.
+ */
 const ranges: readonly (readonly [first: number, last: number])[] = [
   [0x20, 0x7e], // Basic Latin without controls
   [0xa0, 0xac], // Latin-1, without the soft hyphen

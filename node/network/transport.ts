@@ -1,5 +1,5 @@
-// How bytes reach other validators. Best effort: it may lose, delay, repeat or reorder across channels, and never forges
-// the sender. Everything is bounded: a full queue drops its oldest frame, and nothing here throws at the caller.
+// How bytes reach other validators. Best effort: it may lose, delay, repeat or reorder across channels, and never
+// forges the sender. Everything is bounded: a full queue drops its oldest frame, and nothing here throws at the caller.
 
 /** Each channel is a stream of its own, so that bulk never delays votes. */
 export const channels = ['votes', 'proposals', 'transactions'] as const;

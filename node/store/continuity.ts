@@ -1,5 +1,5 @@
-// What every store asks of a block before it writes: it follows the head and its parts agree. Whoever built the block has
-// checked it; a block that fails here is a bug of ours, so it stops the process.
+// What every store asks of a block before it writes: it follows the head and its parts agree. Whoever built the block
+// has checked it; a block that fails here is a bug of ours, so it stops the process.
 import { assert } from '../ledger/assert.ts';
 import { digestOf, leafHash } from '../ledger/hash.ts';
 import type { BlockCommit, Head, StoreIdentity } from './store.ts';

@@ -6,8 +6,8 @@ import { StoreError } from './store.ts';
 
 export const dataFileName = 'data.mdb';
 
-// Offsets within a page: the page header has 24 bytes, then follow magic, version, address, map size, and the free list's
-// record with the page size and the flags (liblmdb, mdb.c, struct MDB_meta).
+// Offsets within a page: the page header has 24 bytes, then follow magic, version, address, map size, and the free
+// list's record with the page size and the flags (liblmdb, mdb.c, struct MDB_meta).
 const magicAt = 24;
 const pageBytesAt = 48;
 const flagsAt = 52;
@@ -26,8 +26,8 @@ export function checkDataFile(folder: string): void {
   if (second === undefined) throw broken(file, 'its second meta page is damaged');
   if (first.overlappingSync || second.overlappingSync)
     throw new StoreError(
-      `${file} was written with overlapping syncs. A store written so may lose acknowledged blocks after a crash and is ` +
-        'not opened. Set the folder aside and let the node catch up in a new one, under a rotated vote key.',
+      `${file} was written with overlapping syncs. A store written so may lose acknowledged blocks after a crash and ` +
+        'is not opened. Set the folder aside and let the node catch up in a new one, under a rotated vote key.',
     );
 }
 
@@ -67,18 +67,18 @@ function readMeta(file: string, at: number): Meta | undefined {
 /** Nothing there although a node is to start: its memory of what it signed is gone. */
 function missing(folder: string): StoreError {
   return new StoreError(
-    `amnesia: there is no store in ${folder}. A validator without its store does not know what it has signed and could ` +
-      'contradict itself, so starting never creates one. For a new node run `daybook node init`, which makes its keys ' +
-      'and its store together. For a node that ran before, mount or name the right folder; if the store is lost, have ' +
-      'its vote key rotated by the consortium and begin with a new folder and the new key.',
+    `amnesia: there is no store in ${folder}. A validator without its store does not know what it has signed and ` +
+      'could contradict itself, so starting never creates one. For a new node run `daybook node init`, which makes ' +
+      'its keys and its store together. For a node that ran before, mount or name the right folder; if the store is ' +
+      'lost, have its vote key rotated by the consortium and begin with a new folder and the new key.',
   );
 }
 
 function broken(file: string, why: string): StoreError {
   return new StoreError(
-    `damaged store: ${file}: ${why}. Keep the node stopped and do not serve this folder; set it aside, check the disk, ` +
-      'and let the node rebuild from its peers in a new folder, under a rotated vote key: the record of what it signed ' +
-      'is part of the damage.',
+    `damaged store: ${file}: ${why}. Keep the node stopped and do not serve this folder; set it aside, check the ` +
+      'disk, and let the node rebuild from its peers in a new folder, under a rotated vote key: the record of what ' +
+      'it signed is part of the damage.',
   );
 }
 

@@ -1,8 +1,8 @@
-// One process a folder. Node has no flock, and a pid file outlives its process (and a new process may get its pid), so the
-// lock is a listening socket whose name is the folder's device and inode: the kernel grants a name once and takes it
-// back when the process dies, however it dies. Linux: an abstract socket (no file is left behind). Windows: a named pipe.
-// Elsewhere a socket file, whose remains are told from a living owner by connecting to it. An abstract name is known
-// only inside one network namespace: two containers on one volume are told apart by the store's session record.
+// One process a folder. Node has no flock, and a pid file outlives its process (and a new process may get its pid), so
+// the lock is a listening socket whose name is the folder's device and inode: the kernel grants a name once and takes
+// it back when the process dies, however it dies. Linux: an abstract socket (no file is left behind). Windows: a named
+// pipe. Elsewhere a socket file, whose remains are told from a living owner by connecting to it. An abstract name is
+// known only inside one network namespace: two containers on one volume are told apart by the store's session record.
 import { once } from 'node:events';
 import { rmSync, statSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';

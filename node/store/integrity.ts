@@ -1,5 +1,6 @@
-// Whether a store that was just opened agrees with itself at its tip. It reads a few dozen records, each of which checks its
-// own sum; state records are checked by whoever rebuilds the state tree and compares its root with the head's.
+// Whether a store that was just opened agrees with itself at its tip. It reads a few dozen records, each of which
+// checks its own sum; state records are checked by whoever rebuilds the state tree and compares its root with the
+// head's.
 import { DecodeError } from '../ledger/codec.ts';
 import { decodeHeader } from '../ledger/entry.ts';
 import { digestOf, equalBytes, leafHash } from '../ledger/hash.ts';
@@ -13,8 +14,8 @@ export function checkIntegrity(store: Store): void {
   const problem = attempt(store);
   if (problem === undefined) return;
   throw new StoreError(
-    `inconsistent store: ${problem}. Keep the node stopped and do not serve this folder; set it aside and let the node ` +
-      'rebuild from its peers in a new one, under a rotated vote key.',
+    `inconsistent store: ${problem}. Keep the node stopped and do not serve this folder; set it aside and let the ` +
+      'node rebuild from its peers in a new one, under a rotated vote key.',
   );
 }
 

@@ -128,14 +128,14 @@ function readIdentity(environment: Environment, folder: string, expected: Expect
   const identity = read(environment, rows.singleKey('identity'), rows.identityRow);
   if (identity === undefined)
     throw new StoreError(
-      `${folder} holds a database without an identity record: either its creation was interrupted or it is damaged. If ` +
-        'no node ever started with it, remove the folder and run `daybook node init` again; otherwise set it aside and ' +
-        'begin with a new folder, under a rotated vote key.',
+      `${folder} holds a database without an identity record: either its creation was interrupted or it is damaged. ` +
+        'If no node ever started with it, remove the folder and run `daybook node init` again; otherwise set it ' +
+        'aside and begin with a new folder, under a rotated vote key.',
     );
   if (identity.format !== rows.storeFormat)
     throw new StoreError(
-      `${folder} has store format ${identity.format}; this version knows ${rows.storeFormat}. Start the version of the ` +
-        'node that wrote it, or let this one catch up from its peers in a new folder, under a rotated vote key.',
+      `${folder} has store format ${identity.format}; this version knows ${rows.storeFormat}. Start the version of ` +
+        'the node that wrote it, or let this one catch up from its peers in a new folder, under a rotated vote key.',
     );
   if (expected.chainId !== undefined && identity.chainId !== expected.chainId)
     throw new StoreError(
@@ -144,8 +144,8 @@ function readIdentity(environment: Environment, folder: string, expected: Expect
     );
   if (expected.validator !== undefined && identity.validator !== expected.validator)
     throw new StoreError(
-      `${folder} belongs to validator ${identity.validator}, and this node is ${expected.validator}. Two nodes on one ` +
-        'record of votes contradict each other. Name the folder that belongs to this node.',
+      `${folder} belongs to validator ${identity.validator}, and this node is ${expected.validator}. Two nodes on ` +
+        'one record of votes contradict each other. Name the folder that belongs to this node.',
     );
   return identity;
 }
@@ -297,9 +297,9 @@ class LmdbStore implements Store {
   }
 
   /**
-   * One LMDB transaction, synced when it returns: without overlapping syncs mdb_txn_commit calls fdatasync for the pages
-   * and then writes the meta page through a descriptor opened with O_DSYNC. After a failed fdatasync the kernel may drop
-   * the dirty pages and report the next one as a success, so a failure is final.
+   * One LMDB transaction, synced when it returns: without overlapping syncs mdb_txn_commit calls fdatasync for the
+   * pages and then writes the meta page through a descriptor opened with O_DSYNC. After a failed fdatasync the kernel
+   * may drop the dirty pages and report the next one as a success, so a failure is final.
    */
   private write(work: () => void): void {
     if (this.state !== 'open')

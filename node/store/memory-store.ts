@@ -1,5 +1,5 @@
-// The store's contract in maps, for tests and the simulator. Nothing is copied on the way in or out: a caller that changes
-// bytes it handed over or got changes the store. `snapshot` is a disk image: a crash is a return to one.
+// The store's contract in maps, for tests and the simulator. Nothing is copied on the way in or out: a caller that
+// changes bytes it handed over or got changes the store. `snapshot` is a disk image: a crash is a return to one.
 import type { CommitCertificate } from '../ledger/certificate.ts';
 import { type Digest, equalBytes, leafHash } from '../ledger/hash.ts';
 import { assertFollows, assertGenesis } from './continuity.ts';

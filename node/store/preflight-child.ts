@@ -1,5 +1,5 @@
-// The process that opens a folder before the node does, because a damaged file can kill whoever opens it. It prints what is
-// wrong and ends: 0 for sound, 1 for a problem that it could name.
+// The process that opens a folder before the node does, because a damaged file can kill whoever opens it. It prints
+// what is wrong and ends: 0 for sound, 1 for a problem that it could name.
 import { inspectLmdbStore } from './lmdb-store.ts';
 
 try {

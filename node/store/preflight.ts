@@ -1,5 +1,6 @@
-// Opens a folder in a child process first: LMDB dies of a damaged file (SIGSEGV, SIGBUS, SIGABRT) or hangs, and the node
-// must say why instead. It says nothing about records that a start does not read; those check themselves when read.
+// Opens a folder in a child process first: LMDB dies of a damaged file (SIGSEGV, SIGBUS, SIGABRT) or hangs, and the
+// node must say why instead. It says nothing about records that a start does not read; those check themselves when
+// read.
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { checkDataFile, unreadable } from './data-file.ts';

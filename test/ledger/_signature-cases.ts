@@ -1,5 +1,5 @@
-// Seeded signature cases made to split implementations: good ones, mutated ones, and ones that only an equation with the
-// cofactor, a lax decoder or a check left out would accept. Random bits alone never reach most of these branches.
+// Seeded signature cases made to split implementations: good ones, mutated ones, and ones that only an equation with
+// the cofactor, a lax decoder or a check left out would accept. Random bits alone never reach most of these branches.
 
 import { ed25519 } from '@noble/curves/ed25519.js';
 import { sha512 } from '@noble/hashes/sha2.js';

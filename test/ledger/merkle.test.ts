@@ -176,7 +176,7 @@ test('indexes past 32 bits keep their meaning', (t) => {
   t.is(consistencyPath(huge, 2 ** 40, size).length, 1);
 });
 
-test('a path over a subtree that is not held is a typed error; peaks that do not fit the size are a broken invariant', (t) => {
+test('a path over a subtree that is not held is a typed error; peaks that misfit the size break an invariant', (t) => {
   t.throws(() => inclusionPath(() => undefined, 1, 3), { name: 'MissingSubtreeError' });
   t.throws(() => Frontier.fromHashes(3, [sha256()]), { name: 'InvariantError' });
   t.throws(() => inclusionPath(reader, 3, 3), { name: 'InvariantError' });
@@ -265,8 +265,9 @@ testWithData('vectors', 'rfc6962')(
     t.is(consistency.length, 98);
     const check = ({ size1 = -1, size2 = -1, root1, root2 }: Vector, proof: Uint8Array[]) =>
       verifyConsistency(size1, size2, proof, bytes(root1), bytes(root2));
-    // Its two roots are the same text of 12 bytes; we want hashes. The library that the vectors are from refuses every proof
-    // from size 0, C2SP tlog-witness starts there and so do we, but in those vectors the roots or the path are wrong too.
+    // Its two roots are the same text of 12 bytes; we want hashes. The library that the vectors are from refuses every
+    // proof from size 0, C2SP tlog-witness starts there and so do we, but in those vectors the roots or the path are
+    // wrong too.
     t.deepEqual(differs(consistency, check), ['consistency/additional/sizes-are-equal-one-and-proof-is-empty.json']);
     const empty = rootAt(reader, 0);
     t.true(verifyConsistency(0, 0, [], empty, empty));

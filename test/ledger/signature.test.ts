@@ -147,7 +147,8 @@ test('reference and engines agree on 5,000 seeded mutations and forgeries', (t) 
     }
     if (expected) accepted.set(one.kind, (accepted.get(one.kind) ?? 0) + 1);
   }
-  // A mutation may by chance change nothing ('byte anywhere'); every other kind but 'good' is refused without exception.
+  // A mutation may by chance change nothing ('byte anywhere'); every other kind but 'good' is refused without
+  // exception.
   t.deepEqual(
     [...accepted.keys()].filter((kind) => kind !== 'byte anywhere'),
     ['good'],

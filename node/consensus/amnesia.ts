@@ -1,0 +1,33 @@
+// Whether a vote record still covers a message that others hold from its key [R3]. A copy of an older disk, a wiped
+// one, or a second process with the same key shows here.
+import type { VoteKind } from '../ledger/vote.ts';
+import type { Heard } from './messages.ts';
+import type { VoteRecord } from './record.ts';
+
+const rank: { readonly [K in VoteKind]: number } = {
+  'pre-prepare': 0,
+  prepare: 1,
+  commit: 2,
+  'view-change': 3,
+  'new-view': 4,
+};
+
+/** Order of signed messages: by view, then height, then kind. Within one epoch. */
+export function isLater(a: Heard, b: Heard): boolean {
+  if (a.epoch !== b.epoch) return a.epoch > b.epoch;
+  if (a.view !== b.view) return a.view > b.view;
+  if (a.height !== b.height) return a.height > b.height;
+  return rank[a.kind] > rank[b.kind];
+}
+
+export function covers(record: VoteRecord, heard: Heard): boolean {
+  if (heard.epoch !== record.epoch) return heard.epoch < record.epoch;
+  if (heard.view > record.view) return false;
+  if (heard.kind === 'view-change') return true;
+  if (heard.kind === 'new-view') return heard.view < record.view || record.mode === 'normal';
+  if (heard.height !== record.height) return heard.height < record.height;
+  // At the height that is open: a Commit leaves a prepared certificate of its view or a later one behind it.
+  if (heard.kind === 'commit') return record.prepared !== undefined && record.prepared.view >= heard.view;
+  if (heard.view < record.view) return true;
+  return record.accepted?.digest === heard.digest && (heard.kind === 'pre-prepare' || record.prepare !== undefined);
+}

@@ -1,0 +1,242 @@
+// What a replica knows, and the few ways in which it may change: the state that the handlers (normal-case, view-change,
+// catch-up) share. Every change that must survive a crash leaves here as a `persist` or `commit` effect.
+import type { CommitCertificate } from '../ledger/certificate.ts';
+import type { Digest } from '../ledger/hash.ts';
+import { covers } from './amnesia.ts';
+import type { Choice } from './choice.ts';
+import type { Effect } from './events.ts';
+import type {
+  Block,
+  Committed,
+  Heard,
+  Mode,
+  NewView,
+  PreparedCertificate,
+  Status,
+  ViewChange,
+  Vote,
+} from './messages.ts';
+import { Electorate } from './quorum.ts';
+import type { VoteRecord } from './record.ts';
+import { VoteSigner } from './signer.ts';
+import { Timers, type Timings } from './timers.ts';
+import { Votes } from './votes.ts';
+
+export interface ReplicaOptions {
+  readonly self: number;
+  readonly validators: number;
+  readonly chainId: Uint8Array;
+  readonly timings: Timings;
+  /** The last block in the store, with its certificate. */
+  readonly head: Committed;
+  readonly record: VoteRecord;
+  /** Bodies that the record's votes are for. */
+  readonly bodies: ReadonlyMap<Digest, Block>;
+  /** Ed25519 with this validator's vote key. */
+  readonly sign: (message: Uint8Array) => Uint8Array;
+}
+
+/** A proposal of the current view at the open height. */
+export interface Accepted {
+  readonly view: number;
+  readonly digest: Digest;
+  readonly validator: number;
+  /** The primary's; absent while the primary itself has not found valid what it must propose again [V7]. */
+  signature: Uint8Array | undefined;
+  valid: boolean;
+}
+
+/** [R2, R3] A replica signs only while `voting`. */
+export type Voice = 'listening' | 'voting' | 'silenced';
+
+const digestsKept = 64;
+export const bodiesKept = 8;
+
+export class Core {
+  readonly self: number;
+  readonly electorate: Electorate;
+  readonly signer: VoteSigner;
+  readonly timers: Timers;
+  readonly votes = new Votes();
+  readonly epoch: number;
+  readonly recordAtStart: VoteRecord;
+
+  view: number;
+  mode: Mode;
+  voice: Voice = 'listening';
+  committed: Committed;
+  logSize = 0;
+  accepted: Accepted | undefined;
+  prepare: Vote | undefined;
+  commit: Vote | undefined;
+  prepared: PreparedCertificate | undefined;
+  viewChange: ViewChange | undefined;
+  newView: NewView | undefined;
+  /** Of `newView`. */
+  choice: Choice | undefined;
+  /** [P4] A certificate for the open height whose block was not executed here yet. */
+  certified: CommitCertificate | undefined;
+
+  readonly viewChanges = new Map<number, ViewChange>();
+  readonly statuses = new Map<number, Status>();
+  readonly heard = new Map<number, Heard>();
+  readonly bodies: Map<Digest, Block>;
+  /** Digests that execution found valid on the last committed block. */
+  readonly valid = new Set<Digest>();
+  readonly #digests = new Map<number, Digest>();
+
+  waiting = false;
+  oldest: string | undefined;
+  /** A view that a handler asks for; the replica starts the change once the event is dealt with. */
+  demanded: number | undefined;
+  proposing = false;
+  fetching = false;
+  fetchingBody: Digest | undefined;
+  #effects: Effect[] = [];
+
+  constructor(options: ReplicaOptions) {
+    const { record } = options;
+    this.self = options.self;
+    this.electorate = new Electorate(options.validators);
+    this.signer = new VoteSigner(options.chainId, record, options.sign);
+    this.timers = new Timers(options.timings);
+    this.epoch = record.epoch;
+    this.recordAtStart = record;
+    this.view = record.view;
+    this.mode = record.mode;
+    this.committed = options.head;
+    this.#digests.set(options.head.height, options.head.digest);
+    this.prepare = record.prepare;
+    this.commit = record.commit;
+    this.prepared = record.prepared;
+    this.viewChange = record.viewChange;
+    this.newView = record.newView;
+    this.bodies = new Map(options.bodies);
+    if (record.accepted !== undefined) this.accepted = { ...record.accepted, valid: false };
+  }
+
+  /** The height that votes are for. */
+  get height(): number {
+    return this.committed.height + 1;
+  }
+
+  get primary(): number {
+    return this.electorate.primaryOf(this.view);
+  }
+
+  get isPrimary(): boolean {
+    return this.primary === this.self;
+  }
+
+  /** The certificate whose block must stand at the open height in this view [V5]. */
+  get fixed(): PreparedCertificate | undefined {
+    return this.choice?.fixed?.height === this.height ? this.choice.fixed : undefined;
+  }
+
+  emit(effect: Effect): void {
+    this.#effects.push(effect);
+  }
+
+  /** [V1] */
+  demandView(view: number): void {
+    this.demanded = Math.max(view, this.demanded ?? 0);
+  }
+
+  takeEffects(): Effect[] {
+    const effects = this.#effects;
+    this.#effects = [];
+    return effects;
+  }
+
+  record(): VoteRecord {
+    const { accepted } = this;
+    return {
+      epoch: this.epoch,
+      view: this.view,
+      mode: this.mode,
+      height: this.height,
+      accepted: accepted?.signature === undefined ? undefined : { ...accepted, signature: accepted.signature },
+      prepare: this.prepare,
+      commit: this.commit,
+      prepared: this.prepared,
+      viewChange: this.viewChange,
+      newView: this.newView,
+    };
+  }
+
+  /** [D1-D3] Everything emitted after this is sent only once the record is durable. */
+  persist(putBodies: readonly Digest[] = []): void {
+    const bodies = putBodies.flatMap((digest) => {
+      const block = this.bodies.get(digest);
+      return block === undefined ? [] : [[digest, block] as const];
+    });
+    this.emit({ type: 'persist', record: this.record(), putBodies: bodies, deleteBodies: this.#surplusBodies() });
+  }
+
+  /** [L1] Bodies beyond the limit, oldest first; never that of the accepted block or of the prepared certificate. */
+  #surplusBodies(): Digest[] {
+    const surplus: Digest[] = [];
+    for (const digest of this.bodies.keys()) {
+      if (this.bodies.size <= bodiesKept) break;
+      if (digest === this.accepted?.digest || digest === this.prepared?.digest) continue;
+      this.bodies.delete(digest);
+      surplus.push(digest);
+    }
+    return surplus;
+  }
+
+  /** Forgets what belonged to the view that was left. The prepared certificate and the bodies stay until the commit. */
+  leaveView(): void {
+    this.accepted = undefined;
+    this.prepare = undefined;
+    this.commit = undefined;
+    this.proposing = false;
+    this.fetchingBody = undefined;
+    this.votes.enterView();
+  }
+
+  digestAt(height: number): Digest | undefined {
+    return this.#digests.get(height);
+  }
+
+  /** Moves to the next height: `certificate` is for the open one. [D4] */
+  advance(certificate: CommitCertificate): void {
+    this.committed = { height: certificate.height, digest: certificate.digest, certificate };
+    this.#digests.set(certificate.height, certificate.digest);
+    this.#digests.delete(certificate.height - digestsKept);
+    this.leaveView();
+    this.prepared = undefined;
+    this.certified = undefined;
+    this.valid.clear();
+    this.votes.enterHeight();
+    this.timers.committed();
+    const deleteBodies = [...this.bodies.keys()];
+    this.bodies.clear();
+    // [V9]
+    if (certificate.view > this.view || (certificate.view === this.view && this.mode === 'changing')) {
+      this.view = certificate.view;
+      this.mode = 'normal';
+      this.viewChange = undefined;
+      this.newView = undefined;
+      this.choice = undefined;
+      this.timers.viewEntered();
+    }
+    this.emit({ type: 'commit', certificate, record: this.record(), deleteBodies });
+  }
+
+  incident(reason: string, certificates: readonly CommitCertificate[]): void {
+    this.silence(reason);
+    this.emit({ type: 'incident', reason, certificates });
+  }
+
+  silence(reason: string): void {
+    if (this.voice === 'silenced') return;
+    this.voice = 'silenced';
+    this.emit({ type: 'silence', reason });
+  }
+
+  /** [R3] */
+  remembers(heard: Heard): boolean {
+    return covers(this.voice === 'listening' ? this.recordAtStart : this.record(), heard);
+  }
+}

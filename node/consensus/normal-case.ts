@@ -1,0 +1,218 @@
+// PrePrepare, Prepare, Commit at the open height (rules P1-P6), and what a replica does with a block once it is
+// decided.
+import type { CommitCertificate } from '../ledger/certificate.ts';
+import type { Digest } from '../ledger/hash.ts';
+import { holdersOf } from './choice.ts';
+import type { Core } from './core.ts';
+import type { Verified } from './events.ts';
+import type { Block, PrePrepare, Vote } from './messages.ts';
+
+/** True when the message is for a view or height that may still come here [P6]. */
+function isEarly(core: Core, message: PrePrepare | Vote): boolean {
+  if (message.height === core.height + 1) return true;
+  if (message.height !== core.height) return false;
+  return message.view > core.view || (message.view === core.view && core.mode === 'changing');
+}
+
+export function onPrePrepare(core: Core, message: Verified<PrePrepare>): void {
+  if (isEarly(core, message)) return core.votes.keepEarly(message);
+  // [P1]
+  if (core.mode !== 'normal' || message.view !== core.view || message.height !== core.height) return;
+  if (message.validator !== core.primary || message.validator === core.self) return;
+  if (core.choice !== undefined && message.height <= core.choice.base.height) return;
+  if (core.accepted !== undefined) {
+    if (core.accepted.digest !== message.digest) core.demandView(core.view + 1);
+    return;
+  }
+  const { fixed } = core;
+  if (fixed !== undefined && fixed.digest !== message.digest) return core.demandView(core.view + 1);
+  const { view, digest, validator, signature } = message;
+  core.accepted = { view, digest, validator, signature, valid: false };
+  if (!core.bodies.has(digest)) core.bodies.set(digest, message.block);
+  judge(core, digest);
+}
+
+/** Has the accepted block executed; a body that was kept from an earlier view serves as well as the one that came. */
+export function judge(core: Core, digest: Digest): void {
+  const block = core.bodies.get(digest);
+  if (block === undefined) return;
+  const fresh = core.fixed === undefined && core.prepare === undefined;
+  core.emit({ type: 'validate', epoch: core.epoch, view: core.view, height: core.height, digest, block, fresh });
+}
+
+export function onVerdict(core: Core, view: number, digest: Digest, isValid: boolean): void {
+  if (isValid) core.valid.add(digest);
+  else core.bodies.delete(digest);
+  if (isValid && core.certified?.digest === digest) return decide(core, core.certified);
+  const { accepted } = core;
+  if (accepted === undefined || accepted.digest !== digest || accepted.view !== view || core.view !== view) return;
+  if (!isValid) {
+    // [P2] An honest primary proposes no such block; a body that was forged beside a good header ends here too.
+    if (core.mode === 'normal') core.demandView(core.view + 1);
+    return;
+  }
+  accepted.valid = true;
+  vouch(core);
+}
+
+/** Signs what the accepted, valid block allows: the primary its PrePrepare, a backup its Prepare. */
+export function vouch(core: Core): void {
+  const { accepted } = core;
+  if (accepted === undefined || !accepted.valid || core.voice !== 'voting' || core.mode !== 'normal') return;
+  const position = { epoch: core.epoch, view: core.view, height: core.height, digest: accepted.digest };
+  if (core.isPrimary && accepted.signature === undefined) {
+    accepted.signature = core.signer.sign('pre-prepare', position);
+    core.persist([accepted.digest]); // [D1]
+    sendPrePrepare(core);
+  } else if (!core.isPrimary && core.prepare === undefined) {
+    const signature = core.signer.sign('prepare', position);
+    core.prepare = { type: 'prepare', ...position, validator: core.self, signature };
+    core.persist([accepted.digest]); // [D1]
+    core.emit({ type: 'broadcast', message: core.prepare });
+  }
+  if (core.prepare !== undefined) core.votes.addPrepare(core.prepare);
+  tryPrepared(core);
+}
+
+export function sendPrePrepare(core: Core): void {
+  const { accepted } = core;
+  const block = accepted === undefined ? undefined : core.bodies.get(accepted.digest);
+  if (accepted?.signature === undefined || block === undefined) return;
+  const { view, digest, validator, signature } = accepted;
+  const position = { epoch: core.epoch, view, height: core.height, digest };
+  core.emit({ type: 'broadcast', message: { type: 'pre-prepare', ...position, validator, signature, block } });
+}
+
+export function onPrepare(core: Core, vote: Verified<Vote>): void {
+  if (isEarly(core, vote)) return core.votes.keepEarly(vote);
+  if (vote.height !== core.height || vote.view !== core.view || core.mode !== 'normal') return;
+  core.votes.addPrepare(vote); // [P6]
+  tryPrepared(core);
+}
+
+function tryPrepared(core: Core): void {
+  const { accepted } = core;
+  if (accepted?.signature === undefined || !accepted.valid) return;
+  if (core.mode !== 'normal' || core.voice !== 'voting' || core.commit !== undefined) return;
+  // [P2] The PrePrepare is the primary's Prepare.
+  const prepares = core.votes.preparesFor(accepted.digest, core.primary).slice(0, core.electorate.quorum - 1);
+  if (prepares.length < core.electorate.quorum - 1) return;
+  const position = { epoch: core.epoch, view: core.view, height: core.height, digest: accepted.digest };
+  const prePrepare = { validator: accepted.validator, signature: accepted.signature };
+  core.prepared = { ...position, prePrepare, prepares };
+  // [P3]
+  const signature = core.signer.sign('commit', position);
+  core.commit = { type: 'commit', ...position, validator: core.self, signature };
+  core.persist([accepted.digest]); // [D2]
+  core.emit({ type: 'broadcast', message: core.commit });
+  core.votes.addCommit(core.commit);
+  tryCommitted(core, core.commit);
+}
+
+export function onCommit(core: Core, vote: Verified<Vote>): void {
+  if (vote.height === core.height + 1) return core.votes.keepEarly(vote);
+  if (vote.height !== core.height) return;
+  core.votes.addCommit(vote);
+  tryCommitted(core, vote);
+}
+
+// [P4]
+function tryCommitted(core: Core, vote: Vote): void {
+  const signers = core.votes.commitsLike(vote).slice(0, core.electorate.quorum);
+  if (signers.length < core.electorate.quorum) return;
+  const { epoch, view, height, digest } = vote;
+  onCertificate(core, { epoch, view, height, digest, signers });
+}
+
+/** A certificate that verifies, whether counted here or shown by another [P4]. */
+export function onCertificate(core: Core, certificate: CommitCertificate): void {
+  const known = core.digestAt(certificate.height);
+  if (known !== undefined && known !== certificate.digest) {
+    // [V8] More than f validators signed both.
+    const own = core.committed.certificate;
+    return core.incident(
+      `two blocks are certified at height ${certificate.height}`,
+      own === undefined ? [certificate] : [own, certificate],
+    );
+  }
+  if (certificate.height !== core.height || core.certified !== undefined) return;
+  core.certified = certificate;
+  if (core.valid.has(certificate.digest)) return decide(core, certificate);
+  if (core.accepted?.digest !== certificate.digest)
+    fetchFrom(
+      core,
+      certificate.signers.map((s) => s.validator),
+    );
+}
+
+/** The block is certified and its execution agreed: it is final here. */
+export function decide(core: Core, certificate: CommitCertificate): void {
+  core.advance(certificate);
+  takeUpEarly(core);
+  tryPropose(core);
+}
+
+export function takeUpEarly(core: Core): void {
+  for (const message of core.votes.takeEarly()) {
+    if (message.type === 'pre-prepare') onPrePrepare(core, message);
+    else if (message.type === 'prepare') onPrepare(core, message as Verified<Vote>);
+    else onCommit(core, message as Verified<Vote>);
+  }
+}
+
+// [P5, V7]
+export function tryPropose(core: Core): void {
+  if (core.voice !== 'voting' || core.mode !== 'normal' || !core.isPrimary) return;
+  if (core.accepted !== undefined || core.certified !== undefined) return;
+  if (core.choice !== undefined && core.committed.height < core.choice.base.height) return;
+  const { fixed } = core;
+  if (fixed !== undefined) return proposeAgain(core, fixed.digest, holdersOf(fixed));
+  if (!core.waiting || core.proposing) return;
+  core.proposing = true;
+  core.emit({ type: 'propose', epoch: core.epoch, view: core.view, height: core.height });
+}
+
+// [V7]
+function proposeAgain(core: Core, digest: Digest, holders: readonly number[]): void {
+  if (!core.bodies.has(digest)) {
+    if (core.fetchingBody === digest) return;
+    core.fetchingBody = digest;
+    const from = holders.filter((each) => each !== core.self);
+    return core.emit({ type: 'fetchBody', height: core.height, digest, from });
+  }
+  const valid = core.valid.has(digest);
+  core.accepted = { view: core.view, digest, validator: core.self, signature: undefined, valid };
+  if (valid) vouch(core);
+  else judge(core, digest);
+}
+
+export function onProposal(core: Core, view: number, proposed: { digest: Digest; block: Block } | undefined): void {
+  if (view !== core.view || !core.proposing) return;
+  core.proposing = false;
+  if (proposed === undefined) {
+    core.waiting = false;
+    return;
+  }
+  if (core.voice !== 'voting' || core.mode !== 'normal' || !core.isPrimary) return;
+  if (core.accepted !== undefined || core.fixed !== undefined) return;
+  const { digest, block } = proposed;
+  core.valid.add(digest);
+  core.bodies.set(digest, block);
+  core.accepted = { view, digest, validator: core.self, signature: undefined, valid: true };
+  vouch(core);
+}
+
+export function onBody(core: Core, digest: Digest, block: Block): void {
+  if (core.fetchingBody !== digest) return;
+  core.fetchingBody = undefined;
+  core.bodies.set(digest, block);
+  tryPropose(core);
+}
+
+/** [C2] */
+export function fetchFrom(core: Core, validators: readonly number[]): void {
+  const from = validators.filter((each) => each !== core.self);
+  if (core.fetching || from.length === 0) return;
+  core.fetching = true;
+  core.emit({ type: 'fetch', height: core.height, from });
+}

@@ -1,0 +1,142 @@
+// The PBFT replica: events in, effects out. Synchronous and deterministic; it has no clock, chance, promise, I/O or
+// logger, and no input makes it throw. The rules are docs/consensus.md's; the handlers beside this file hold them.
+import { unreachable } from '../ledger/assert.ts';
+import { considerFetch, noteHeard, onStatus, repeat, resume, sendStatuses } from './catch-up.ts';
+import { Core, type ReplicaOptions, type Voice } from './core.ts';
+import type { Effect, Event, Verified } from './events.ts';
+import type { Message, Mode, Vote } from './messages.ts';
+import {
+  decide,
+  onBody,
+  onCertificate,
+  onCommit,
+  onPrePrepare,
+  onPrepare,
+  onProposal,
+  onVerdict,
+  tryPropose,
+} from './normal-case.ts';
+import { isViewChangeJoined, onNewView, onViewChange, restoreChoice, startViewChange } from './view-change.ts';
+
+export interface ReplicaStatus {
+  readonly epoch: number;
+  readonly view: number;
+  readonly mode: Mode;
+  readonly primary: number;
+  readonly height: number;
+  readonly voice: Voice;
+  /** Highest committed height that a peer's status has shown. */
+  readonly bestHeight: number;
+}
+
+export class Replica {
+  readonly #core: Core;
+
+  constructor(options: ReplicaOptions) {
+    this.#core = new Core(options);
+    this.#core.choice = restoreChoice(options.record.newView);
+  }
+
+  /** Once, before any event. */
+  start(): Effect[] {
+    resume(this.#core);
+    return this.#core.takeEffects();
+  }
+
+  step(event: Event): Effect[] {
+    this.#handle(event);
+    const { demanded } = this.#core;
+    this.#core.demanded = undefined;
+    if (demanded !== undefined) startViewChange(this.#core, demanded);
+    return this.#core.takeEffects();
+  }
+
+  status(): ReplicaStatus {
+    const { epoch, view, mode, primary, committed, voice, statuses } = this.#core;
+    const bestHeight = Math.max(committed.height, ...[...statuses.values()].map((each) => each.height));
+    return { epoch, view, mode, primary, height: committed.height, voice, bestHeight };
+  }
+
+  /** Entries in the log, for statuses only: consensus does not use it. */
+  noteLogSize(logSize: number): void {
+    this.#core.logSize = logSize;
+  }
+
+  #handle(event: Event): void {
+    const core = this.#core;
+    switch (event.type) {
+      case 'tick':
+        return this.#tick();
+      case 'message':
+        return this.#message(event.message);
+      case 'work':
+        if (event.oldest !== core.oldest) core.timers.oldestChanged();
+        core.waiting = event.waiting;
+        core.oldest = event.oldest;
+        return tryPropose(core);
+      case 'proposal':
+        if (event.epoch === core.epoch && event.height === core.height) onProposal(core, event.view, event.proposed);
+        return;
+      case 'verdict':
+        if (event.epoch === core.epoch && event.height === core.height)
+          onVerdict(core, event.view, event.digest, event.valid);
+        return;
+      case 'fetched':
+        // The driver has executed it; a certificate for another height came too late or too early.
+        if (event.certificate.height === core.height) decide(core, event.certificate);
+        return;
+      case 'body':
+        if (event.height === core.height) onBody(core, event.digest, event.block);
+        return;
+      case 'fetchEnded':
+        core.fetching = false;
+        return;
+      case 'bodyMissing':
+        if (core.fetchingBody === event.digest) core.fetchingBody = undefined;
+        return;
+      default:
+        return unreachable(event);
+    }
+  }
+
+  #message(message: Verified<Message>): void {
+    const core = this.#core;
+    if (message.type !== 'committed' && message.validator === core.self) return;
+    if (message.type === 'committed') return onCertificate(core, message.certificate);
+    if (message.type === 'status') return onStatus(core, message as Verified<typeof message>);
+    if (message.epoch !== core.epoch) return;
+    noteHeard(core, message);
+    switch (message.type) {
+      case 'pre-prepare':
+        return onPrePrepare(core, message as Verified<typeof message>);
+      case 'prepare':
+        return onPrepare(core, message as Verified<Vote>);
+      case 'commit':
+        return onCommit(core, message as Verified<Vote>);
+      case 'view-change':
+        return onViewChange(core, message as Verified<typeof message>);
+      case 'new-view':
+        return onNewView(core, message as Verified<typeof message>);
+      default:
+        return unreachable(message);
+    }
+  }
+
+  #tick(): void {
+    const core = this.#core;
+    if (core.timers.countStatus()) sendStatuses(core);
+    considerFetch(core);
+    if (core.voice !== 'voting') return;
+    const open = core.accepted !== undefined || core.prepared !== undefined || core.fixed !== undefined;
+    if (core.mode === 'changing') {
+      if (core.timers.countResend(true)) repeat(core);
+      if (core.timers.countProgress(isViewChangeJoined(core))) core.demandView(core.view + 1); // [T2]
+      return;
+    }
+    if (core.timers.countResend(open)) repeat(core);
+    const late = core.timers.countProgress(open || core.waiting || core.certified !== undefined); // [T1]
+    const starved = core.timers.countOldest(core.oldest !== undefined); // [T4]
+    if (late || starved) core.demandView(core.view + 1);
+    else tryPropose(core);
+  }
+}

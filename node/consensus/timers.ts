@@ -1,0 +1,87 @@
+// The replica's timers, as counts of ticks. Which of them run is the replica's state to say; here they only count.
+
+/** All in ticks, at least 1. */
+export interface Timings {
+  /** Base timeout B of rules T1-T3. */
+  readonly proposalTimeoutTicks: number;
+  readonly statusIntervalTicks: number;
+  /** After so long without progress stored messages are repeated [C4]. */
+  readonly resendTicks: number;
+  /** So long behind a peer before blocks are fetched [C2]: a commit is usually on its way. */
+  readonly fetchDelayTicks: number;
+}
+
+const backoffMax = 8;
+const oldestFactor = 4;
+
+export class Timers {
+  readonly #timings: Timings;
+  #progress = 0;
+  #oldest = 0;
+  #resend = 0;
+  #status = 0;
+  #behind = 0;
+  #failedViews = 0;
+
+  constructor(timings: Timings) {
+    this.#timings = timings;
+    this.#status = timings.statusIntervalTicks - 1; // the first status goes out with the first tick
+  }
+
+  /** [T3] */
+  get timeoutTicks(): number {
+    return this.#timings.proposalTimeoutTicks * Math.min(2 ** this.#failedViews, backoffMax);
+  }
+
+  /** [T1, T2] True when the running timer has just expired. */
+  countProgress(running: boolean): boolean {
+    this.#progress = running ? this.#progress + 1 : 0;
+    return this.#progress >= this.timeoutTicks;
+  }
+
+  /** [T4] */
+  countOldest(running: boolean): boolean {
+    this.#oldest = running ? this.#oldest + 1 : 0;
+    return this.#oldest >= this.#timings.proposalTimeoutTicks * oldestFactor;
+  }
+
+  countResend(running: boolean): boolean {
+    this.#resend = running ? this.#resend + 1 : 0;
+    if (this.#resend < this.#timings.resendTicks) return false;
+    this.#resend = 0;
+    return true;
+  }
+
+  countStatus(): boolean {
+    this.#status += 1;
+    if (this.#status < this.#timings.statusIntervalTicks) return false;
+    this.#status = 0;
+    return true;
+  }
+
+  countBehind(running: boolean): boolean {
+    this.#behind = running ? this.#behind + 1 : 0;
+    return this.#behind >= this.#timings.fetchDelayTicks;
+  }
+
+  oldestChanged(): void {
+    this.#oldest = 0;
+  }
+
+  viewEntered(): void {
+    this.#progress = 0;
+    this.#oldest = 0;
+    this.#resend = 0;
+  }
+
+  viewFailed(): void {
+    this.viewEntered();
+    this.#failedViews += 1;
+  }
+
+  committed(): void {
+    this.#progress = 0;
+    this.#resend = 0;
+    this.#failedViews = 0;
+  }
+}

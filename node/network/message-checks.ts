@@ -1,0 +1,109 @@
+// What makes the nested messages of a view change believable: every signature in them, and everything that can be
+// judged without this replica's own state. Cheap fields go before signatures; one bad part condemns the whole message.
+import {
+  type Committed,
+  type NewView,
+  newViewPosition,
+  type PreparedCertificate,
+  type ViewChange,
+  viewChangePosition,
+} from '../consensus/messages.ts';
+import { certificateProblem, type SignatureCheck, signersProblem } from '../ledger/certificate.ts';
+import { toHex } from '../ledger/hash.ts';
+import { verify } from '../ledger/signature.ts';
+import { quorumOf, type ValidatorSet } from '../ledger/validators.ts';
+import type { VoteKind, VotePosition } from '../ledger/vote.ts';
+
+/** Under what a message is judged: the chain, and the set of the epoch. */
+export interface Jurisdiction {
+  readonly chainId: Uint8Array;
+  readonly epoch: number;
+  readonly validators: ValidatorSet;
+  /** Of signatures; one that remembers may stand here. */
+  readonly check?: SignatureCheck;
+}
+
+export function signatureProblem(
+  kind: VoteKind,
+  position: VotePosition,
+  validator: number,
+  signature: Uint8Array,
+  under: Jurisdiction,
+): string | undefined {
+  return signersProblem(kind, under.chainId, position, [{ validator, signature }], under.validators, checkOf(under));
+}
+
+/** [P2] [Q2] A quorum of distinct signers, the primary's PrePrepare counting as its Prepare. */
+export function preparedProblem(prepared: PreparedCertificate, under: Jurisdiction): string | undefined {
+  const { epoch, view, prePrepare, prepares } = prepared;
+  const { size } = quorumOf(under.validators.length);
+  if (epoch !== under.epoch) return `a prepared certificate of epoch ${epoch}`;
+  const primary = view % under.validators.length;
+  if (prePrepare.validator !== primary) return `validator ${prePrepare.validator} is not the primary of view ${view}`;
+  if (prepares.length !== size - 1) return `${prepares.length} Prepares where there must be ${size - 1}`;
+  if (prepares.some(({ validator }) => validator === primary)) return 'the primary prepares its own proposal';
+  return (
+    signersProblem('prepare', under.chainId, prepared, prepares, under.validators, checkOf(under)) ??
+    signatureProblem('pre-prepare', prepared, primary, prePrepare.signature, under)
+  );
+}
+
+/** [V2] [V3] Everything but whether this replica wants it. */
+export function viewChangeProblem(message: ViewChange, under: Jurisdiction): string | undefined {
+  const { epoch, view, validator, committed, prepared } = message;
+  if (epoch !== under.epoch) return `a ViewChange of epoch ${epoch}`;
+  if (view === 0) return 'a ViewChange for view 0';
+  if (validator >= under.validators.length) return `no validator ${validator}`;
+  if (prepared !== undefined) {
+    if (prepared.height !== committed.height + 1)
+      return `prepared at height ${prepared.height} after committed height ${committed.height}`;
+    if (prepared.view >= view) return `prepared in view ${prepared.view}, not below view ${view}`;
+  }
+  return (
+    committedFormProblem(committed, under) ??
+    signatureProblem('view-change', viewChangePosition(message), validator, message.signature, under) ??
+    (committed.certificate &&
+      certificateProblem(committed.certificate, under.chainId, under.validators, under.check)) ??
+    (prepared && preparedProblem(prepared, under))
+  );
+}
+
+/** Genesis needs no certificate and is named by the chain; any other block needs its own. */
+function committedFormProblem(committed: Committed, under: Jurisdiction): string | undefined {
+  const { height, digest, certificate } = committed;
+  if (height === 0) {
+    if (certificate !== undefined) return 'a certificate for height 0';
+    return digest === toHex(under.chainId) ? undefined : 'height 0 of another chain';
+  }
+  if (certificate === undefined) return `no certificate for height ${height}`;
+  if (certificate.epoch !== under.epoch) return `a commit certificate of epoch ${certificate.epoch}`;
+  if (certificate.height !== height || certificate.digest !== digest) return 'a certificate for another block';
+  return undefined;
+}
+
+/** [V4] Exactly a quorum of valid ViewChanges for this view, ascending by validator, under the primary's signature. */
+export function newViewProblem(message: NewView, under: Jurisdiction): string | undefined {
+  const { epoch, view, validator, viewChanges } = message;
+  if (epoch !== under.epoch) return `a NewView of epoch ${epoch}`;
+  if (view === 0) return 'a NewView for view 0';
+  if (validator !== view % under.validators.length) return `validator ${validator} is not the primary of view ${view}`;
+  const { size } = quorumOf(under.validators.length);
+  if (viewChanges.length !== size) return `${viewChanges.length} ViewChanges where a quorum is exactly ${size}`;
+  let previous = -1;
+  for (const each of viewChanges) {
+    if (each.validator <= previous) return 'ViewChanges are not ascending';
+    if (each.epoch !== epoch || each.view !== view) return 'a ViewChange for another view';
+    previous = each.validator;
+  }
+  const problem = signatureProblem('new-view', newViewPosition(message), validator, message.signature, under);
+  if (problem !== undefined) return problem;
+  for (const each of viewChanges) {
+    const inner = viewChangeProblem(each, under);
+    if (inner !== undefined) return `the ViewChange of validator ${each.validator}: ${inner}`;
+  }
+  return undefined;
+}
+
+function checkOf(under: Jurisdiction): SignatureCheck {
+  return under.check ?? verify;
+}

@@ -1,0 +1,77 @@
+// Catching up: what one validator asks another on the sync stream, and the answers. Nothing in an answer is believed
+// for who sent it; fetched-block.ts says what makes it true.
+import { type Block, blockSchema } from '../consensus/messages.ts';
+import { type CommitCertificate, certificateSchema } from '../ledger/certificate.ts';
+import { DecodeError, decode, encode } from '../ledger/codec.ts';
+import type { Digest } from '../ledger/hash.ts';
+import { digest } from '../ledger/identifiers.ts';
+import { blockEntriesMax, entryBytesMax } from '../ledger/limits.ts';
+import { bytes, integer, list, literal, record, type Schema, uint } from '../ledger/schema.ts';
+
+/** Blocks of one answer stay within this many bytes of entries, but for a single larger one. */
+export const blocksAnswerBytesMax = 6_291_456;
+/** Most blocks of one answer. */
+export const blocksAnswerMax = 256;
+
+export type SyncRequest =
+  /** Whole blocks from `height` on, as far as they fit. */
+  | { readonly type: 'blocks'; readonly height: number; readonly bytesMax: number }
+  /** The block behind a digest that was prepared at `height`. */
+  | { readonly type: 'body'; readonly height: number; readonly digest: Digest };
+
+/** A block as the log holds it: its entries, the header last, and a certificate. */
+export interface StoredBlock {
+  readonly entries: readonly Uint8Array[];
+  readonly certificate: CommitCertificate;
+}
+
+const blocksRequest = record({ kind: literal(0), height: uint, bytesMax: integer(0, blocksAnswerBytesMax) });
+const bodyRequest = record({ kind: literal(1), height: uint, digest });
+
+const storedBlock: Schema<StoredBlock> = record({
+  entries: list(bytes(1, entryBytesMax), 1, blockEntriesMax + 1),
+  certificate: certificateSchema,
+});
+const blocksAnswer = record({ kind: literal(0), blocks: list(storedBlock, 1, blocksAnswerMax) });
+const bodyAnswer = record({ kind: literal(1), block: blockSchema });
+
+export function encodeSyncRequest(request: SyncRequest): Uint8Array {
+  return encode(
+    request.type === 'blocks'
+      ? blocksRequest.write({ ...request, kind: 0 })
+      : bodyRequest.write({ ...request, kind: 1 }),
+  );
+}
+
+/** Throws DecodeError. */
+export function decodeSyncRequest(encoded: Uint8Array): SyncRequest {
+  const value = decode(encoded);
+  const kind = Array.isArray(value) ? value[0] : undefined;
+  if (kind === 0) {
+    const { height, bytesMax } = blocksRequest.read(value);
+    return { type: 'blocks', height, bytesMax };
+  }
+  if (kind === 1) {
+    const { height, digest: name } = bodyRequest.read(value);
+    return { type: 'body', height, digest: name };
+  }
+  throw new DecodeError('no request of a known kind');
+}
+
+export function encodeBlocksAnswer(blocks: readonly StoredBlock[]): Uint8Array {
+  return encode(blocksAnswer.write({ kind: 0, blocks }));
+}
+
+/** Throws DecodeError. */
+export function decodeBlocksAnswer(encoded: Uint8Array): readonly StoredBlock[] {
+  return blocksAnswer.read(decode(encoded)).blocks;
+}
+
+export function encodeBodyAnswer(block: Block): Uint8Array {
+  return encode(bodyAnswer.write({ kind: 1, block }));
+}
+
+/** Throws DecodeError. */
+export function decodeBodyAnswer(encoded: Uint8Array): Block {
+  return bodyAnswer.read(decode(encoded)).block;
+}

@@ -1,0 +1,79 @@
+// Answers what others need to catch up, from the store alone. It holds no state and believes nothing of the asker.
+import { type Block, blockSchema } from '../consensus/messages.ts';
+import { assert } from '../ledger/assert.ts';
+import { DecodeError } from '../ledger/codec.ts';
+import { decodeEntry } from '../ledger/entry.ts';
+import type { Digest } from '../ledger/hash.ts';
+import { decodeAs } from '../ledger/schema.ts';
+import type { Store } from '../store/store.ts';
+import {
+  blocksAnswerMax,
+  decodeSyncRequest,
+  encodeBlocksAnswer,
+  encodeBodyAnswer,
+  type StoredBlock,
+  type SyncRequest,
+} from './sync-messages.ts';
+
+export type SyncSource = Pick<Store, 'head' | 'block' | 'entries' | 'certificate' | 'body'>;
+
+export class SyncServer {
+  readonly #store: SyncSource;
+
+  constructor(store: SyncSource) {
+    this.#store = store;
+  }
+
+  /** Undefined for a request of no known form, and when there is nothing to give. */
+  serve(request: Uint8Array): Uint8Array | undefined {
+    let asked: SyncRequest;
+    try {
+      asked = decodeSyncRequest(request);
+    } catch (error) {
+      if (error instanceof DecodeError) return undefined;
+      throw error;
+    }
+    if (asked.type === 'blocks') {
+      const blocks = this.#blocks(asked.height, asked.bytesMax);
+      return blocks.length === 0 ? undefined : encodeBlocksAnswer(blocks);
+    }
+    const block = this.#body(asked.height, asked.digest);
+    return block === undefined ? undefined : encodeBodyAnswer(block);
+  }
+
+  /** At least one, if there is one: a block over `bytesMax` could never be had otherwise. */
+  #blocks(from: number, bytesMax: number): StoredBlock[] {
+    const blocks: StoredBlock[] = [];
+    const last = this.#store.head().height;
+    let total = 0;
+    for (let height = Math.max(from, 1); height <= last && blocks.length < blocksAnswerMax; height++) {
+      const stored = this.#stored(height);
+      total += stored.entries.reduce((sum, entry) => sum + entry.length + 5, 0);
+      if (blocks.length > 0 && total > bytesMax) break;
+      blocks.push(stored);
+    }
+    return blocks;
+  }
+
+  #stored(height: number): StoredBlock {
+    const row = this.#store.block(height);
+    const certificate = this.#store.certificate(height);
+    assert(row !== undefined && certificate !== undefined, `block ${height} is below the head`);
+    return { entries: this.#store.entries(row.firstIndex, row.headerIndex + 1), certificate };
+  }
+
+  /** A body that was voted for is in its own table until its height is committed, and in the log from then on. */
+  #body(height: number, digest: Digest): Block | undefined {
+    const encoded = this.#store.body(digest);
+    if (encoded !== undefined) return decodeAs(blockSchema, encoded);
+    if (height < 1 || this.#store.block(height)?.digest !== digest) return undefined;
+    const { entries } = this.#stored(height);
+    const header = entries.at(-1);
+    assert(header !== undefined, 'a block ends with its header');
+    const transactions = entries.flatMap((each) => {
+      const entry = decodeEntry(each);
+      return entry.kind === 1 ? [entry.transaction] : [];
+    });
+    return { header, transactions };
+  }
+}
