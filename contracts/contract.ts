@@ -79,7 +79,7 @@ export const hostRefusals = {
   /** The reference is used within the window: only for a batch line; a whole transaction is not ordered at all. */
   duplicateReference: 'DU04',
   /** Unknown contract or method. */
-  unknownMethod: 'AG09',
+  unknownMethod: 'AG03',
   /** Arguments that the method's schema does not read. */
   malformedArguments: 'FF01',
   /** The entry would pass its size, or another limit of the host was met: rolled back. */

@@ -4,7 +4,7 @@ import { DecodeError, decode, encode, type Value } from './codec.ts';
 import { type Digest, digestOf, leafHash } from './hash.ts';
 import { type Header, headerSchema } from './header.ts';
 import { name, referenceText } from './identifiers.ts';
-import { batchLinesMax, entryBytesMax, transactionBytesMax } from './limits.ts';
+import { batchLinesMax, entryBytesMax, entryEventsMax, transactionBytesMax } from './limits.ts';
 import { anyValue, bytes, integer, list, literal, record, type TypeOf, text, uint } from './schema.ts';
 
 /** What happened, as a contract says it; `evolve` of that contract alone turns it into state. */
@@ -14,7 +14,7 @@ export type LedgerEvent = TypeOf<typeof eventSchema>;
 /** The outcome of an accepted operation; every other code is a refusal. */
 export const accepted = 'OK';
 const outcomeText = text(2, 8, /^[A-Za-z0-9]+$/);
-const events = list(eventSchema, 0, 256);
+const events = list(eventSchema, 0, entryEventsMax);
 
 const genesisSchema = record({ kind: literal(0), document: anyValue });
 const transactionSchema = record({

@@ -7,6 +7,7 @@ export const referenceLengthMax = 35; // ISO 20022 Max35Text, EndToEndId
 export const purposeLengthMax = 140; // ISO 20022 Max140Text, Ustrd
 export const identifierLengthMax = 34; // members and accounts; an IBAN's length
 export const batchLinesMax = 200;
+export const entryEventsMax = 256; // of one operation
 
 /** Most transactions of one block, and most lines (a transaction that is no batch counts as one). */
 export const blockTransactionsMax = 1_024;

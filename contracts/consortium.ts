@@ -1,0 +1,255 @@
+// The consortium's own contract: who the members are, who may sign for them, and how that changes: an officer proposes,
+// officers of other members approve, and more than two thirds of the members enact it. Validators do not change here yet.
+import { assert, unreachable } from '../node/ledger/assert.ts';
+import type { Value } from '../node/ledger/codec.ts';
+import { toHex } from '../node/ledger/hash.ts';
+import { identifier } from '../node/ledger/identifiers.ts';
+import { list, record, type TypeOf, text } from '../node/ledger/schema.ts';
+import { publicKeyProblem, validatorSetSchema } from '../node/ledger/validators.ts';
+import {
+  type Change,
+  changesSchema,
+  consortiumName,
+  countRecords,
+  currentKey,
+  isMember,
+  keyRecords,
+  memberCount,
+  memberRecords,
+  memberSchema,
+  type Parameters,
+  type Proposal,
+  type ProposalId,
+  parameterRecords,
+  parametersSchema,
+  proposalKey,
+  proposalRecords,
+  proposalText,
+  type User,
+  userKey,
+  userRecords,
+  userSchema,
+  validatorKeyRecords,
+  validatorRecords,
+} from './consortium-state.ts';
+import type { Context, Contract, ContractEvent, Decision, Method, StateReader, StateWriter } from './contract.ts';
+
+export const consortiumSectionSchema = record({
+  members: list(memberSchema, 1, 1_024),
+  users: list(userSchema, 1, 4_096),
+});
+/** What the contract begins from: its own section, and what the genesis document says about validators and limits. */
+export const consortiumBeginSchema = record({
+  section: consortiumSectionSchema,
+  validators: validatorSetSchema,
+  parameters: parametersSchema,
+});
+
+const changeCodes = ['NOMEMB', 'DUPMEMB', 'DUPUSER', 'BADKEY', 'DUPKEY', 'NOUSER'] as const;
+type ChangeCode = (typeof changeCodes)[number];
+
+/**
+ * What stands against the changes, in their order, or undefined. Later changes see earlier ones, so that one proposal
+ * may add a member and then a user of it. Keys are checked when proposed: that costs a millisecond each and cannot
+ * change.
+ */
+function changesProblem(state: StateReader, changes: readonly Change[], checkKeys: boolean): ChangeCode | undefined {
+  const newMembers = new Set<string>();
+  const newUsers = new Set<string>();
+  const newKeys = new Set<string>();
+  const leaving = new Set<string>();
+  const known = (member: string) => newMembers.has(member) || isMember(state, member);
+  const userProblem = (member: string, user: string, publicKey: Uint8Array): ChangeCode | undefined => {
+    const place = userKey(member, user);
+    const key = toHex(publicKey);
+    if (newUsers.has(place) || state.read(userRecords, place) !== undefined) return 'DUPUSER';
+    if (checkKeys && publicKeyProblem(publicKey) !== undefined) return 'BADKEY';
+    const taken = state.read(keyRecords, key) !== undefined || state.read(validatorKeyRecords, key) !== undefined;
+    if (taken || newKeys.has(key)) return 'DUPKEY';
+    newUsers.add(place);
+    newKeys.add(key);
+    return undefined;
+  };
+  const problemOf = (change: Change): ChangeCode | undefined => {
+    switch (change.kind) {
+      case 'add-member':
+        if (known(change.id)) return 'DUPMEMB';
+        newMembers.add(change.id);
+        for (const { user, publicKey } of change.users) {
+          const problem = userProblem(change.id, user, publicKey);
+          if (problem !== undefined) return problem;
+        }
+        return undefined;
+      case 'add-user':
+        return known(change.member) ? userProblem(change.member, change.user, change.publicKey) : 'NOMEMB';
+      case 'deactivate-user': {
+        const place = userKey(change.member, change.user);
+        const key = state.read(userRecords, place);
+        const active = key !== undefined && state.read(keyRecords, toHex(key))?.active === 1;
+        if (!active || leaving.has(place)) return 'NOUSER';
+        leaving.add(place);
+        return undefined;
+      }
+      default:
+        return unreachable(change);
+    }
+  };
+  for (const change of changes) {
+    const problem = problemOf(change);
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
+}
+
+const proposedEvent = record({ id: proposalKey, changes: changesSchema });
+const approvedEvent = record({ id: proposalKey, member: identifier });
+const enactedEvent = record({ id: proposalKey });
+const failedEvent = record({ id: proposalKey, code: text(2, 8) });
+
+/** Enacted by more than two thirds of the members there are now; checked again, since the state may have moved on. */
+function outcomeEvents(
+  state: StateReader,
+  id: ProposalId,
+  changes: readonly Change[],
+  approvals: number,
+): ContractEvent[] {
+  if (3 * approvals <= 2 * memberCount(state)) return [];
+  const code = changesProblem(state, changes, false);
+  return code === undefined
+    ? [{ type: 'enacted', payload: enactedEvent.write({ id }) }]
+    : [{ type: 'failed', payload: failedEvent.write({ id, code }) }];
+}
+
+const proposeArgs = record({ changes: changesSchema });
+const proposeCodes = ['DS0G', 'DUPPROP', ...changeCodes] as const;
+const propose: Method<TypeOf<typeof proposeArgs>, (typeof proposeCodes)[number]> = {
+  args: proposeArgs,
+  refusals: proposeCodes,
+  decide(context, { changes }) {
+    if (!context.signer.roles.includes('officer')) return { refusal: 'DS0G' };
+    const id = { member: context.signer.member, reference: context.reference };
+    if (context.read(proposalRecords, proposalText(id)) !== undefined) return { refusal: 'DUPPROP' };
+    const problem = changesProblem(context, changes, true);
+    if (problem !== undefined) return { refusal: problem };
+    const proposed = { type: 'proposed', payload: proposedEvent.write({ id, changes }) };
+    return { events: [proposed, ...outcomeEvents(context, id, changes, 1)] };
+  },
+};
+
+const approveArgs = record({ proposal: proposalKey });
+const approveCodes = ['DS0G', 'NOPROP', 'CLOSED', 'DUPAPPR'] as const;
+const approve: Method<TypeOf<typeof approveArgs>, (typeof approveCodes)[number]> = {
+  args: approveArgs,
+  refusals: approveCodes,
+  decide(context: Context, { proposal: id }): Decision<(typeof approveCodes)[number]> {
+    const { member, roles } = context.signer;
+    if (!roles.includes('officer')) return { refusal: 'DS0G' };
+    const found = context.read(proposalRecords, proposalText(id));
+    if (found === undefined) return { refusal: 'NOPROP' };
+    if (found.status !== 'open') return { refusal: 'CLOSED' };
+    if (found.approvals.includes(member)) return { refusal: 'DUPAPPR' };
+    const approved = { type: 'approved', payload: approvedEvent.write({ id, member }) };
+    return { events: [approved, ...outcomeEvents(context, id, found.changes, found.approvals.length + 1)] };
+  },
+};
+
+function addMember(state: StateWriter, id: string, name: string): void {
+  state.write(memberRecords, id, { name });
+  state.write(countRecords, 'members', memberCount(state) + 1);
+}
+
+function addUser(state: StateWriter, { member, user, publicKey, roles }: User): void {
+  state.write(userRecords, userKey(member, user), publicKey);
+  state.write(keyRecords, toHex(publicKey), { member, user, roles, active: 1 });
+}
+
+function enact(state: StateWriter, change: Change): void {
+  switch (change.kind) {
+    case 'add-member':
+      addMember(state, change.id, change.name);
+      for (const user of change.users) addUser(state, { member: change.id, ...user });
+      return;
+    case 'add-user':
+      addUser(state, change);
+      return;
+    case 'deactivate-user': {
+      const key = state.read(userRecords, userKey(change.member, change.user));
+      const row = key === undefined ? undefined : state.read(keyRecords, toHex(key));
+      assert(key !== undefined && row !== undefined, 'a change is enacted after it was checked');
+      state.write(keyRecords, toHex(key), { ...row, active: 0 });
+      return;
+    }
+    default:
+      unreachable(change);
+  }
+}
+
+function updateProposal(state: StateWriter, id: ProposalId, next: (proposal: Proposal) => Proposal): Proposal {
+  const found = state.read(proposalRecords, proposalText(id));
+  assert(found !== undefined, 'an event names a proposal that was made');
+  const proposal = next(found);
+  state.write(proposalRecords, proposalText(id), proposal);
+  return proposal;
+}
+
+export const consortium: Contract = {
+  name: consortiumName,
+  methods: { propose, approve },
+
+  begin(state, value) {
+    const { section, validators, parameters } = consortiumBeginSchema.read(value);
+    for (const { id, name } of section.members) addMember(state, id, name);
+    for (const user of section.users) addUser(state, user);
+    state.write(validatorRecords, currentKey, validators);
+    for (const { id, voteKey, auditKey, networkKey } of validators)
+      for (const key of [voteKey, auditKey, networkKey]) state.write(validatorKeyRecords, toHex(key), id);
+    state.write(parameterRecords, currentKey, parameters);
+  },
+
+  evolve(state, { type, payload }) {
+    switch (type) {
+      case 'proposed': {
+        const { id, changes } = proposedEvent.read(payload);
+        const proposal: Proposal = { changes, approvals: [id.member], status: 'open', failure: undefined };
+        state.write(proposalRecords, proposalText(id), proposal);
+        return;
+      }
+      case 'approved': {
+        const { id, member } = approvedEvent.read(payload);
+        updateProposal(state, id, (found) => ({ ...found, approvals: [...found.approvals, member] }));
+        return;
+      }
+      case 'enacted': {
+        const { id } = enactedEvent.read(payload);
+        const { changes } = updateProposal(state, id, (found) => ({ ...found, status: 'enacted' }));
+        for (const change of changes) enact(state, change);
+        return;
+      }
+      case 'failed': {
+        const { id, code } = failedEvent.read(payload);
+        updateProposal(state, id, (found) => ({ ...found, status: 'failed', failure: code }));
+        return;
+      }
+      default:
+        assert(false, `the consortium knows no event ${type}`);
+    }
+  },
+};
+
+/** Arguments of `propose` and `approve`, as clients build them. Both are sent to the contract `consortium`. */
+export function proposeArguments(changes: readonly Change[]): Value {
+  return proposeArgs.write({ changes });
+}
+
+export function approveArguments(proposal: ProposalId): Value {
+  return approveArgs.write({ proposal });
+}
+
+/** The contract's section of a genesis document with what it begins from. */
+export function consortiumBegin(begin: {
+  readonly section: TypeOf<typeof consortiumSectionSchema>;
+  readonly validators: TypeOf<typeof validatorSetSchema>;
+  readonly parameters: Parameters;
+}): Value {
+  return consortiumBeginSchema.write(begin);
+}
