@@ -1,0 +1,285 @@
+// Blocks from transactions, and the check of blocks that others built: the same work, then a comparison. Many candidates
+// may be executed on one head; nothing here or in the store changes until `committed`.
+import { consortiumName, isMember, parametersOf, validatorsOf } from '../../contracts/consortium-state.ts';
+import type { Contract } from '../../contracts/contract.ts';
+import { assert } from '../ledger/assert.ts';
+import type { CommitCertificate } from '../ledger/certificate.ts';
+import { DecodeError } from '../ledger/codec.ts';
+import { decodeEntry, decodeHeader, encodeHeader } from '../ledger/entry.ts';
+import { type Digest, digestBytes, digestOf, equalBytes, leafHash } from '../ledger/hash.ts';
+import type { Header } from '../ledger/header.ts';
+import { blockEntriesMax, blockTransactionsMax, protocolVersion } from '../ledger/limits.ts';
+import { type CompleteSubtree, Frontier } from '../ledger/merkle.ts';
+import type { Transaction } from '../ledger/transaction.ts';
+import { type ValidatorSet, validatorSetHash } from '../ledger/validators.ts';
+import type { BlockCommit, Head, ReferenceStore, StateStore } from '../store/store.ts';
+import { type AdmissionProblem, admit } from './admission.ts';
+import { type AddProblem, admissionView, BlockRun, type RunGround } from './block-run.ts';
+import { type BlockProblem, type BlockRule, headerProblem } from './header-rules.ts';
+import { Host } from './host.ts';
+import { Overlay, readerOf } from './overlay.ts';
+import { stateKey, stateValueHash } from './state-path.ts';
+import type { StateChange, StateTree } from './state-tree.ts';
+import type { TransactionCache } from './transaction-cache.ts';
+
+export interface ExecutedBlock {
+  /** Leaf hash of the header: what consensus votes on. */
+  readonly digest: Digest;
+  readonly header: Header;
+  readonly headerBytes: Uint8Array;
+  readonly transactions: readonly Transaction[];
+  /** All that the store needs besides the block's own certificate. */
+  readonly commit: Omit<BlockCommit, 'certificate'>;
+  /** The state tree after this block. */
+  readonly tree: StateTree;
+}
+
+/** A candidate that may not be ordered now, and why. */
+export interface LeftOut {
+  readonly id: Digest;
+  readonly problem: Exclude<AddProblem, { code: 'limit' | 'repeated' }>;
+}
+
+export interface Proposed {
+  /** Undefined when no candidate is left to propose. */
+  readonly block: ExecutedBlock | undefined;
+  readonly left: readonly LeftOut[];
+}
+
+export interface ExecuteOptions {
+  /** A certificate of the head that was checked already: the same bytes in `lastCommit` are not verified again. */
+  readonly trustedLastCommit?: CommitCertificate | undefined;
+}
+
+export interface ExecutorParts {
+  readonly store: StateStore & ReferenceStore & { head(): Head };
+  readonly chainId: Uint8Array;
+  readonly contracts: readonly Contract[];
+  /** Of the store's head, as `treeOf` builds it. */
+  readonly tree: StateTree;
+  readonly cache: TransactionCache;
+}
+
+export function isBlockProblem(result: ExecutedBlock | BlockProblem): result is BlockProblem {
+  return 'rule' in result;
+}
+
+export class Executor {
+  readonly #parts: ExecutorParts;
+  readonly #host: Host;
+  #head: Head;
+  #tree: StateTree;
+  #ground: RunGround;
+  #validators: ValidatorSet;
+  #validatorSetHash: Digest;
+
+  constructor(parts: ExecutorParts) {
+    this.#parts = parts;
+    this.#host = new Host(parts.contracts, (state, id) => isMember(readerOf(state, consortiumName), id));
+    this.#head = parts.store.head();
+    this.#tree = parts.tree;
+    assert(digestOf(this.#tree.root) === this.#head.stateRoot, 'the state tree is that of the head');
+    ({ ground: this.#ground, validators: this.#validators } = this.#consortiumNow());
+    this.#validatorSetHash = validatorSetHash(this.#validators);
+  }
+
+  get head(): Head {
+    return this.#head;
+  }
+
+  get tree(): StateTree {
+    return this.#tree;
+  }
+
+  /** The set in force for the next block. */
+  get validators(): ValidatorSet {
+    return this.#validators;
+  }
+
+  get validatorSetHash(): Digest {
+    return this.#validatorSetHash;
+  }
+
+  /** What would keep a transaction from being ordered in a block of this timestamp on this head. */
+  admissionProblem(transaction: Transaction, timestamp: number): AdmissionProblem | undefined {
+    const admitted = admit(transaction, admissionView(this.#ground, new Overlay(this.#parts.store), timestamp));
+    return 'code' in admitted ? admitted : undefined;
+  }
+
+  /** Builds the next block from candidates, in their order, as far as the limits allow. */
+  propose(request: {
+    readonly proposer: number;
+    readonly timestamp: number;
+    readonly lastCommit: CommitCertificate | undefined;
+    readonly candidates: Iterable<Transaction>;
+  }): Proposed {
+    const { proposer, timestamp, lastCommit } = request;
+    assert(timestamp > this.#head.timestamp, 'block timestamps grow');
+    assert((lastCommit === undefined) === (this.#head.height === 0), 'every block but the first certifies its parent');
+    const run = this.#run(timestamp);
+    const left: LeftOut[] = [];
+    for (const candidate of request.candidates) {
+      const problem = run.add(candidate);
+      if (problem?.code === 'limit' && problem.limit !== 'member') break;
+      // A reference of this very block is no verdict yet: the block may still be replaced.
+      if (problem === undefined || problem.code === 'limit' || problem.code === 'repeated') continue;
+      left.push({ id: candidate.id, problem });
+    }
+    if (run.transactions.length === 0) return { block: undefined, left };
+    const sealed = this.#seal(run);
+    const setHash = digestBytes(this.#validatorSetHash);
+    const header: Header = {
+      version: 1,
+      chainId: this.#parts.chainId,
+      epoch: 0,
+      height: this.#head.height + 1,
+      proposer,
+      timestamp,
+      parent: digestBytes(this.#head.digest),
+      logSize: sealed.frontier.size,
+      logRoot: sealed.frontier.root(),
+      stateRoot: sealed.tree.root,
+      validatorSetHash: setHash,
+      nextValidatorSetHash: setHash,
+      protocolVersion,
+      lastCommit,
+    };
+    return { block: this.#executed(run, sealed, header, encodeHeader(header)), left };
+  }
+
+  /** The whole validity of a block on this head, except that its timestamp is near the clock. Never throws on content. */
+  execute(
+    block: { readonly header: Uint8Array; readonly transactions: readonly Uint8Array[] },
+    options: ExecuteOptions = {},
+  ): ExecutedBlock | BlockProblem {
+    const header = this.#decoded(() => decodeHeader(block.header));
+    if (typeof header === 'string') return broken('header', header);
+    const problem = headerProblem(header, {
+      chainId: this.#parts.chainId,
+      head: this.#head,
+      validators: this.#validators,
+      validatorSetHash: this.#validatorSetHash,
+      trusted: options.trustedLastCommit,
+    });
+    if (problem !== undefined) return problem;
+    const count = block.transactions.length;
+    if (count < 1 || count > blockTransactionsMax) return broken('limits', `${count} transactions`);
+    const run = this.#run(header.timestamp);
+    for (const [at, bytes] of block.transactions.entries()) {
+      const transaction = this.#decoded(() => this.#parts.cache.decode(bytes));
+      if (typeof transaction === 'string') return broken('transaction', `transaction ${at}: ${transaction}`);
+      const refused = run.add(transaction);
+      if (refused?.code === 'limit') return broken('limits', `transaction ${at} passes the limit of ${refused.limit}`);
+      if (refused !== undefined) return broken('transaction', `transaction ${at}: ${describe(refused)}`);
+    }
+    const logSize = this.#head.logSize + run.entries.length;
+    if (header.logSize !== logSize) return broken('log-size', `log size ${header.logSize}, executed to ${logSize}`);
+    const sealed = this.#seal(run);
+    if (!equalBytes(header.logRoot, sealed.frontier.root()))
+      return broken('log-root', 'execution gives another log root');
+    if (!equalBytes(header.stateRoot, sealed.tree.root))
+      return broken('state-root', 'execution gives another state root');
+    return this.#executed(run, sealed, header, block.header);
+  }
+
+  /** A fetched block: its transactions are executed again, and every entry must be the one that this gives. */
+  replay(entries: readonly Uint8Array[], options: ExecuteOptions = {}): ExecutedBlock | BlockProblem {
+    const header = entries.at(-1);
+    if (header === undefined || entries.length > blockEntriesMax + 1) return broken('limits', 'no block of entries');
+    const transactions: Uint8Array[] = [];
+    for (const [at, bytes] of entries.slice(0, -1).entries()) {
+      const entry = this.#decoded(() => decodeEntry(bytes));
+      if (typeof entry === 'string') return broken('entries', `entry ${at}: ${entry}`);
+      if (entry.kind === 1) transactions.push(entry.transaction);
+      else if (entry.kind !== 2) return broken('entries', `entry ${at} is of kind ${entry.kind}`);
+    }
+    const executed = this.execute({ header, transactions }, options);
+    if (isBlockProblem(executed)) return executed;
+    const given = executed.commit.entries;
+    const differs =
+      given.length !== entries.length || given.some((bytes, at) => !equalBytes(bytes, entries[at] ?? header));
+    return differs ? broken('entries', 'the entries are not those that execution gives') : executed;
+  }
+
+  /** Moves to a block that the store has committed. */
+  committed(executed: ExecutedBlock): void {
+    const { head } = executed.commit;
+    assert(equalBytes(executed.header.parent, digestBytes(this.#head.digest)), 'a committed block follows the head');
+    assert(this.#parts.store.head().digest === head.digest, 'the store has committed the block');
+    this.#head = head;
+    this.#tree = executed.tree;
+    if (executed.commit.writes.some(([path]) => isConsortiumSetting(path))) {
+      ({ ground: this.#ground, validators: this.#validators } = this.#consortiumNow());
+      this.#validatorSetHash = validatorSetHash(this.#validators);
+    }
+  }
+
+  #consortiumNow(): { ground: RunGround; validators: ValidatorSet } {
+    const { store, cache, chainId } = this.#parts;
+    const reader = readerOf(new Overlay(store), consortiumName);
+    const [parameters, validators] = [parametersOf(reader), validatorsOf(reader)];
+    assert(parameters !== undefined && validators !== undefined, 'genesis wrote the parameters and the validators');
+    return { ground: { store, host: this.#host, cache, chainId, parameters }, validators };
+  }
+
+  #run(time: number): BlockRun {
+    return new BlockRun(this.#ground, { height: this.#head.height + 1, time, firstIndex: this.#head.logSize });
+  }
+
+  #decoded<T>(work: () => T): T | string {
+    try {
+      return work();
+    } catch (error) {
+      if (error instanceof DecodeError) return error.message;
+      throw error;
+    }
+  }
+
+  /** The log and the state with a block's entries, before its header. */
+  #seal(run: BlockRun): Sealed {
+    const nodes: CompleteSubtree[] = [];
+    const frontier = Frontier.fromHashes(this.#head.logSize, this.#head.peaks);
+    for (const entry of run.entries) frontier.append(leafHash(entry), nodes);
+    const writes = run.state.writes();
+    return { nodes, frontier, writes, tree: this.#tree.update(stateChanges(writes)) };
+  }
+
+  #executed(run: BlockRun, sealed: Sealed, header: Header, headerBytes: Uint8Array): ExecutedBlock {
+    const { frontier, nodes, writes, tree } = sealed;
+    const leaf = leafHash(headerBytes);
+    const digest = digestOf(leaf);
+    const headerIndex = frontier.size;
+    frontier.append(leaf, nodes);
+    const { height, timestamp } = header;
+    const stateRoot = digestOf(tree.root);
+    const head = { height, digest, logSize: frontier.size, timestamp, peaks: frontier.toHashes(), stateRoot };
+    const block = { height, digest, firstIndex: this.#head.logSize, headerIndex };
+    const entries = [...run.entries, headerBytes];
+    const { transactions, references, indexes } = run;
+    const commit = { head, block, entries, nodes, writes, references, transactions: indexes };
+    return { digest, header, headerBytes, transactions, commit, tree };
+  }
+}
+
+interface Sealed {
+  readonly nodes: CompleteSubtree[];
+  readonly frontier: Frontier;
+  readonly writes: BlockCommit['writes'];
+  readonly tree: StateTree;
+}
+
+export function stateChanges(writes: BlockCommit['writes']): StateChange[] {
+  return writes.map(([path, value]) => [stateKey(path), value === undefined ? undefined : stateValueHash(value)]);
+}
+
+function isConsortiumSetting(path: string): boolean {
+  return path.startsWith(`${consortiumName}/validators/`) || path.startsWith(`${consortiumName}/parameters/`);
+}
+
+function broken(rule: BlockRule, detail: string): BlockProblem {
+  return { rule, detail };
+}
+
+function describe(problem: AddProblem): string {
+  return problem.code === 'unexecutable' ? problem.detail : problem.code;
+}

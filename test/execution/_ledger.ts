@@ -1,0 +1,154 @@
+// A small ledger for tests: four validators and members, users with known keys, a memory store and an executor on it.
+import { defaultParameters, type Parameters } from '../../contracts/consortium-state.ts';
+import type { Contract, Role } from '../../contracts/contract.ts';
+import { contracts as registry } from '../../contracts/registry.ts';
+import type { Genesis } from '../../genesis/genesis.ts';
+import { type ExecutedBlock, Executor, type Proposed } from '../../node/execution/executor.ts';
+import { genesisCommit } from '../../node/execution/genesis-commit.ts';
+import { TransactionCache } from '../../node/execution/transaction-cache.ts';
+import type { CommitCertificate } from '../../node/ledger/certificate.ts';
+import type { Value } from '../../node/ledger/codec.ts';
+import { decodeEntry, type LineEntry, type TransactionEntry } from '../../node/ledger/entry.ts';
+import { digestBytes, sha256 } from '../../node/ledger/hash.ts';
+import { deriveSeed, publicKeyOf, sign } from '../../node/ledger/signature.ts';
+import { bodyOf, signTransaction, type Transaction } from '../../node/ledger/transaction.ts';
+import { keyKinds, keyProofMessage, quorumOf, type Validator } from '../../node/ledger/validators.ts';
+import { voteMessage } from '../../node/ledger/vote.ts';
+import { MemoryStore } from '../../node/store/memory-store.ts';
+
+export const members = ['NORTH', 'SOUTH', 'EAST', 'WEST'] as const;
+export const genesisTime = Date.UTC(2026, 0, 1);
+export const nonce = sha256(new TextEncoder().encode('test nonce'));
+
+export function seedOf(name: string): Uint8Array {
+  return sha256(new TextEncoder().encode(`seed of ${name}`));
+}
+
+export interface Signer {
+  readonly member: string;
+  readonly user: string;
+  readonly seed: Uint8Array;
+  readonly publicKey: Uint8Array;
+  readonly roles: readonly Role[];
+}
+
+export function signer(member: string, user: string, ...roles: Role[]): Signer {
+  const seed = seedOf(`${member}/${user}`);
+  return { member, user, seed, publicKey: publicKeyOf(seed), roles };
+}
+
+export function validator(id: string, member: string, scope: Uint8Array = nonce): Validator {
+  const seed = seedOf(id);
+  const seeds = keyKinds.map((kind) => [kind, deriveSeed(seed, kind)] as const);
+  const keys = Object.fromEntries(seeds.map(([kind, each]) => [`${kind}Key`, publicKeyOf(each)]));
+  const proofs = seeds.map(([kind, each]) => {
+    return [`${kind}Proof`, sign(keyProofMessage(scope, member, kind, publicKeyOf(each)), each)] as const;
+  });
+  return { id, member, ...keys, ...Object.fromEntries(proofs) } as Validator;
+}
+
+export const officers = Object.fromEntries(members.map((member) => [member, signer(member, 'officer', 'officer')])) as {
+  [member in (typeof members)[number]]: Signer;
+};
+export const tellers = Object.fromEntries(members.map((member) => [member, signer(member, 'teller', 'teller')])) as {
+  [member in (typeof members)[number]]: Signer;
+};
+export const clearing = signer('NORTH', 'clearing', 'clearing');
+export const auditor = signer('NORTH', 'auditor', 'auditor');
+const everyone = [...Object.values(officers), ...Object.values(tellers), clearing, auditor];
+
+export function testGenesis(parameters: Partial<Parameters> = {}): Genesis {
+  return {
+    name: 'daybook.example/test',
+    nonce,
+    timestamp: genesisTime,
+    parameters: { ...defaultParameters, ...parameters },
+    validators: members.map((member, i) => validator(`node-${i}`, member)),
+    consortium: {
+      members: members.map((id) => ({ id, name: `${id} branch` })),
+      users: everyone.map(({ member, user, publicKey, roles }) => ({ member, user, publicKey, roles })),
+    },
+    payments: { issuance: [{ currency: 'CZK', amount: 1_000_000_00n }] },
+  };
+}
+
+export interface Outcome {
+  readonly outcome: string;
+  readonly entry: TransactionEntry | LineEntry;
+}
+
+/** The outcomes of a block's entries, without the header. */
+export function outcomesOf(block: ExecutedBlock): Outcome[] {
+  return block.commit.entries.slice(0, -1).map((bytes) => {
+    const entry = decodeEntry(bytes);
+    if (entry.kind !== 1 && entry.kind !== 2) throw new Error(`an entry of kind ${entry.kind}`);
+    return { outcome: entry.outcome, entry };
+  });
+}
+
+export class TestLedger {
+  readonly store: MemoryStore;
+  readonly executor: Executor;
+  readonly chainId: Uint8Array;
+  readonly genesis: Genesis;
+  lastCommit: CommitCertificate | undefined;
+  time = genesisTime;
+  #references = 0;
+
+  constructor(genesis: Genesis = testGenesis(), contracts: readonly Contract[] = registry) {
+    const { commit, tree } = genesisCommit(genesis, contracts);
+    this.genesis = genesis;
+    this.chainId = digestBytes(commit.head.digest);
+    this.store = new MemoryStore({ chainId: commit.head.digest, validator: 'node-0', format: 1 }, commit);
+    const cache = new TransactionCache();
+    this.executor = new Executor({ store: this.store, chainId: this.chainId, contracts, tree, cache });
+  }
+
+  transaction(by: Signer, contract: string, method: string, args: Value, reference?: string): Transaction {
+    const fields = {
+      chainId: this.chainId,
+      member: by.member,
+      reference: reference ?? `R${++this.#references}`,
+      validUntil: this.time + 3_600_000,
+      contract,
+      method,
+      args,
+    };
+    return signTransaction(bodyOf(fields), by.seed, by.publicKey);
+  }
+
+  propose(...candidates: Transaction[]): Proposed {
+    return this.executor.propose({ proposer: 0, timestamp: this.time + 1, lastCommit: this.lastCommit, candidates });
+  }
+
+  /** A quorum's certificate for a block. */
+  certify(block: ExecutedBlock, view = 0): CommitCertificate {
+    const position = { epoch: 0, view, height: block.header.height, digest: block.digest };
+    const message = voteMessage('commit', this.chainId, position);
+    const signers = Array.from({ length: quorumOf(members.length).size }, (_, i) => {
+      return { validator: i, signature: sign(message, deriveSeed(seedOf(`node-${i}`), 'vote')) };
+    });
+    return { ...position, signers };
+  }
+
+  commit(block: ExecutedBlock): void {
+    const certificate = this.certify(block);
+    this.store.commit({ ...block.commit, certificate }, { record: new Uint8Array(1), putBodies: [], deleteBodies: [] });
+    this.executor.committed(block);
+    this.lastCommit = certificate;
+    this.time = block.header.timestamp;
+  }
+
+  /** Orders the transactions in one block and answers with the outcome of each entry. */
+  settle(...transactions: Transaction[]): Outcome[] {
+    const { block, left } = this.propose(...transactions);
+    if (block === undefined || left.length > 0) throw new Error(`left out: ${JSON.stringify(left)}`);
+    this.commit(block);
+    return outcomesOf(block);
+  }
+
+  /** Settles one call and answers with its code. */
+  call(by: Signer, contract: string, method: string, args: Value, reference?: string): string {
+    return this.settle(this.transaction(by, contract, method, args, reference))[0]?.outcome ?? 'nothing';
+  }
+}
