@@ -1,5 +1,5 @@
-// Proofs about the state tree in the wire format of ICS23 (a CommitmentProof for tendermintSpec), so that stock verifiers
-// accept them, and our own check of them. Only what this tree needs of ICS23: no batches, no compression, no other specs.
+// Proofs about the state tree in the wire format of ICS23 (a CommitmentProof for tendermintSpec), so that stock
+// verifiers accept them, and our own check of them. Of ICS23 it has no batches, no compression and no other specs.
 // A proof of absence shows the neighbours' records: whoever may not read those must not be given one.
 
 import { assert } from '../ledger/assert.ts';
@@ -106,7 +106,8 @@ function tryDecode(proof: Uint8Array): Ics23Proof | undefined {
   }
 }
 
-// LeafOp of tendermintSpec: hash SHA256, prehash_key NO_HASH (0, so left out), prehash_value SHA256, length VAR_PROTO, prefix 00.
+// LeafOp of tendermintSpec: hash SHA256, prehash_key NO_HASH (0, so left out), prehash_value SHA256, length VAR_PROTO,
+// prefix 00.
 const leafOp = Uint8Array.of(0x08, 1, 0x18, 1, 0x20, 1, 0x2a, 1, 0x00);
 /** The same with the zero spelt out, as some encoders do. */
 const leafOpWithZero = Uint8Array.of(0x08, 1, 0x10, 0, 0x18, 1, 0x20, 1, 0x2a, 1, 0x00);

@@ -1,10 +1,10 @@
 // The authenticated state: a crit-bit tree over 32-byte keys, most significant bit first, hashed as ICS23's
-// tendermintSpec. Its shape depends on the set of keys alone, so any order of changes gives one root. Immutable: an update
-// shares all that it does not touch, so a block can be executed ahead and dropped for nothing. It holds no values and
-// stores nothing; a restart builds it again from the state records.
+// tendermintSpec. Its shape depends on the set of keys alone, so any order of changes gives one root. Immutable: an
+// update shares all that it does not touch, so a block can be executed ahead and dropped for nothing. It holds no
+// values and stores nothing; a restart builds it again from the state records.
 
-import { hash } from 'node:crypto';
 import { assert } from '../ledger/assert.ts';
+import { sha256Latin1 } from '../ledger/hash.ts';
 import type { StateProof, StateWay } from '../ledger/state-proof.ts';
 
 // Keys and hashes are latin1 texts of 32 characters (one byte each): 48 bytes of heap against 100 and more for a
@@ -32,7 +32,7 @@ type Node = Leaf | Inner;
 /** A key's new value hash; undefined removes the key. */
 export type StateChange = readonly [key: Uint8Array, valueHash: Uint8Array | undefined];
 
-const emptyRoot: Bytes32 = hash('sha256', new Uint8Array(0), 'binary');
+const emptyRoot: Bytes32 = sha256Latin1();
 
 export class StateTree {
   static readonly empty = new StateTree(undefined);
@@ -43,14 +43,14 @@ export class StateTree {
     this.#top = top;
   }
 
-  /** In any order; 1,000,000 entries take 4 to 5 s and 256 MB (bench/state-tree.ts). Of a key given twice the last holds. */
+  /** In any order; 1,000,000 entries take 4 to 5 s and 256 MB (bench/state-tree.ts). Of equal keys the last holds. */
   static fromEntries(entries: Iterable<readonly [key: Uint8Array, valueHash: Uint8Array]>): StateTree {
     return StateTree.empty.update(entries);
   }
 
   /**
-   * All changes at once; each inner node on the way is hashed once: 10,000 changes of 1,000,000 keys take 100 ms. Of a key
-   * given twice the last change holds.
+   * All changes at once; each inner node on the way is hashed once: 10,000 changes of 1,000,000 keys take 100 ms. Of a
+   * key given twice the last change holds.
    */
   update(changes: Iterable<StateChange>): StateTree {
     const sorted = sortChanges(changes);
@@ -95,8 +95,8 @@ export class StateTree {
   }
 
   /**
-   * The hash of the keys that begin with each byte, undefined where there are none: the chunks of a state snapshot, each
-   * checked on arrival by building its own tree.
+   * The hash of the keys that begin with each byte, undefined where there are none: the chunks of a state snapshot,
+   * each checked on arrival by building its own tree.
    */
   chunkRoots(): (Uint8Array | undefined)[] {
     const roots: (Uint8Array | undefined)[] = Array.from({ length: 256 }, () => undefined);
@@ -254,7 +254,7 @@ function leafHash(key: Uint8Array, valueHash: Uint8Array): Bytes32 {
   assert(key.length === 32 && valueHash.length === 32, 'a state leaf is a 32-byte key and a 32-byte value hash');
   leafBuffer.set(key, 2);
   leafBuffer.set(valueHash, 35);
-  return hash('sha256', leafBuffer, 'binary');
+  return sha256Latin1(leafBuffer);
 }
 
 const innerBuffer = Buffer.alloc(65);
@@ -263,7 +263,7 @@ innerBuffer[0] = 1;
 function innerHash(left: Bytes32, right: Bytes32): Bytes32 {
   innerBuffer.write(left, 1, 'latin1');
   innerBuffer.write(right, 33, 'latin1');
-  return hash('sha256', innerBuffer, 'binary');
+  return sha256Latin1(innerBuffer);
 }
 
 function toText(bytes: Uint8Array): Bytes32 {

@@ -1,5 +1,5 @@
-// What a proof about the state tree consists of, and how its leaves are hashed: ICS23's tendermintSpec with 32-byte keys.
-// The tree is in execution, the wire format and the checks in audit; both meet here and share nothing else.
+// What a proof about the state tree consists of, and how its leaves are hashed: ICS23's tendermintSpec with 32-byte
+// keys. The tree is in execution, the wire format and the checks in audit; both meet here and share nothing else.
 
 import { assert } from './assert.ts';
 import { hashBytes, sha256 } from './hash.ts';
