@@ -1,5 +1,6 @@
-// The account: what payments keep of it, who may move it, and the posting that every movement of money is. A posting names
-// both sides, each with its number in the account's own chain of postings, so that a statement shows that it is whole.
+// The account: what payments keep of it, who may move it, and the posting that every movement of money is. A posting
+// names both sides, each with its number in the account's own chain of postings, so that a statement shows that it is
+// whole.
 import { assert } from '../node/ledger/assert.ts';
 import { currencyCode, identifier } from '../node/ledger/identifiers.ts';
 import { amountMax, balanceMax, purposeLengthMax } from '../node/ledger/limits.ts';
@@ -45,7 +46,9 @@ export function availableOf(account: Account): bigint | undefined {
   return account.overdraftLimit === undefined ? undefined : account.balance + account.overdraftLimit;
 }
 
-/** One account's part in a posting. `previous` is the log index of the entry that touched it before; it may be this one. */
+/**
+ * One account's part in a posting. `previous` is the log index of the entry that touched it before; it may be this one.
+ */
 export const sideSchema = record({ account: identifier, seq: uint, previous: uint, balance: balanceSchema });
 export const postingSchema = record({
   debtor: sideSchema,

@@ -1,5 +1,6 @@
 // The consortium's own contract: who the members are, who may sign for them, and how that changes: an officer proposes,
-// officers of other members approve, and more than two thirds of the members enact it. Validators do not change here yet.
+// officers of other members approve, and more than two thirds of the members enact it. Validators do not change here
+// yet.
 import { assert, unreachable } from '../node/ledger/assert.ts';
 import type { Value } from '../node/ledger/codec.ts';
 import { toHex } from '../node/ledger/hash.ts';

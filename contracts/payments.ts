@@ -1,5 +1,5 @@
-// Money between accounts: opening, transfers, files of either, and issuance within what genesis allows. Double entry: what
-// leaves one account reaches another, so the balances of a currency, ISSUED-<currency> included, add up to zero.
+// Money between accounts: opening, transfers, files of either, and issuance within what genesis allows. Double entry:
+// what leaves one account reaches another, so the balances of a currency, ISSUED-<currency> included, add up to zero.
 
 import { isCurrency } from '../node/ledger/amount.ts';
 import { assert } from '../node/ledger/assert.ts';

@@ -1,5 +1,5 @@
-// What every code means, in one sentence each, for people. Codes of four letters and digits are ISO 20022 external status
-// reasons; the longer ones are the ledger's own, where ISO has none.
+// What every code means, in one sentence each, for people. Codes of four letters and digits are ISO 20022 external
+// status reasons; the longer ones are the ledger's own, where ISO has none.
 
 export const refusalTexts = {
   // Before ordering: these leave no entry.

@@ -1,4 +1,5 @@
-// One of several records, told apart by a number that stands first in the array: what a list of unlike things is made of.
+// One of several records, told apart by a number that stands first in the array: what a list of unlike things is made
+// of.
 import { DecodeError, type Value } from '../node/ledger/codec.ts';
 import type { Schema } from '../node/ledger/schema.ts';
 

@@ -1,5 +1,5 @@
-// The genesis document as people read and edit it: JSON with hex for bytes, decimal text for amounts and ISO 8601 for the
-// time. One document, one canonical text of these fields; unknown fields are refused.
+// The genesis document as people read and edit it: JSON with hex for bytes, decimal text for amounts and ISO 8601 for
+// the time. One document, one canonical text of these fields; unknown fields are refused.
 import { type Role, roles } from '../contracts/contract.ts';
 import { type AmountProblem, formatAmount, parseAmount } from '../node/ledger/amount.ts';
 import { fromHex, toHex } from '../node/ledger/hash.ts';

@@ -1,5 +1,6 @@
-// The genesis document: who founds the ledger, with which keys and limits. Checked as a whole, then it is the log's first
-// entry, whose leaf hash names the chain. Its text form is genesis-text.ts's. Pure: no files, no clock, no chance.
+// The genesis document: who founds the ledger, with which keys and limits. Checked as a whole, then it is the log's
+// first entry, whose leaf hash names the chain. Its text form is genesis-text.ts's. Pure: no files, no clock, no
+// chance.
 
 import { consortiumBegin, consortiumSectionSchema } from '../contracts/consortium.ts';
 import { type Member, type Parameters, parametersSchema, type User } from '../contracts/consortium-state.ts';

@@ -78,6 +78,8 @@ const libp2pOnlyIn = /^(node\/network\/libp2p-transport\.ts|test\/|bench\/)/;
 
 const entryPoints = ['cli/main.ts']; // the polyfill comes first in each
 
+// The edge where people's dates become milliseconds, before there is a ledger.
+const pureExcept = ['genesis/genesis-text.ts'];
 const pureFolders = ['node/consensus', 'node/execution', 'node/ledger', 'contracts', 'genesis'];
 const globals =
   'Date|Promise|Intl|WeakRef|process|performance|console|set(?:Timeout|Interval|Immediate)|queueMicrotask';
@@ -205,7 +207,9 @@ test('the polyfill is the first import of every entry point', (t) => {
 });
 
 test('what decides an outcome has no clock, chance, promise, locale, float parsing or output', (t) => {
-  const pure = sources.filter(({ path }) => pureFolders.some((folder) => isBelow(path, folder)));
+  const pure = sources.filter(
+    ({ path }) => pureFolders.some((folder) => isBelow(path, folder)) && !pureExcept.includes(path),
+  );
   t.deepEqual(
     pure.flatMap((source) => findLines(source, source.code, impure)),
     [],

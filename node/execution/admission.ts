@@ -1,5 +1,5 @@
-// What must hold of a transaction before it is ordered. Whoever fails it leaves no entry: so nobody can use up another's
-// reference or fill the log with junk. Its form is checked earlier, by decodeTransaction.
+// What must hold of a transaction before it is ordered. Whoever fails it leaves no entry: so nobody can use up
+// another's reference or fill the log with junk. Its form is checked earlier, by decodeTransaction.
 import type { SignerIdentity } from '../../contracts/contract.ts';
 import { equalBytes } from '../ledger/hash.ts';
 import type { Transaction } from '../ledger/transaction.ts';
@@ -38,8 +38,9 @@ export interface Admitted {
 }
 
 /**
- * The signer, or what stands against the transaction. Cheap checks come first; whose reference was used, and for what, is
- * told only to who signed well. A used reference counts before the times: a late replay still gets its first outcome.
+ * The signer, or what stands against the transaction. Cheap checks come first; whose reference was used, and for what,
+ * is told only to who signed well. A used reference counts before the times: a late replay still gets its first
+ * outcome.
  */
 export function admit(transaction: Transaction, view: AdmissionView): Admitted | AdmissionProblem {
   const { body, publicKey, id } = transaction;

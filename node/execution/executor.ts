@@ -1,5 +1,5 @@
-// Blocks from transactions, and the check of blocks that others built: the same work, then a comparison. Many candidates
-// may be executed on one head; nothing here or in the store changes until `committed`.
+// Blocks from transactions, and the check of blocks that others built: the same work, then a comparison. Many
+// candidates may be executed on one head; nothing here or in the store changes until `committed`.
 import { consortiumName, isMember, parametersOf, validatorsOf } from '../../contracts/consortium-state.ts';
 import type { Contract } from '../../contracts/contract.ts';
 import { assert } from '../ledger/assert.ts';
@@ -147,7 +147,9 @@ export class Executor {
     return { block: this.#executed(run, sealed, header, encodeHeader(header)), left };
   }
 
-  /** The whole validity of a block on this head, except that its timestamp is near the clock. Never throws on content. */
+  /**
+   * The whole validity of a block on this head, except that its timestamp is near the clock. Never throws on content.
+   */
   execute(
     block: { readonly header: Uint8Array; readonly transactions: readonly Uint8Array[] },
     options: ExecuteOptions = {},

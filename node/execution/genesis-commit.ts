@@ -1,5 +1,5 @@
-// Height 0: the genesis entry alone in the log, and the first state of every contract; and the state tree of a store, as a
-// node builds it when it starts.
+// Height 0: the genesis entry alone in the log, and the first state of every contract; and the state tree of a store,
+// as a node builds it when it starts.
 import type { Contract } from '../../contracts/contract.ts';
 import { chainIdOf, type Genesis, genesisEntry, sectionOf } from '../../genesis/genesis.ts';
 import { digestBytes, digestOf } from '../ledger/hash.ts';

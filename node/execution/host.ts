@@ -1,5 +1,6 @@
 // Runs one transaction: finds the contract and method, asks it to decide, and lets it turn its events into state on a
-// layer of its own; a batch's lines one after another, each with its own outcome. It knows nothing of what contracts do.
+// layer of its own; a batch's lines one after another, each with its own outcome. It knows nothing of what contracts
+// do.
 import {
   type Context,
   type Contract,

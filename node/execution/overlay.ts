@@ -1,5 +1,6 @@
-// Writes that lie over the stored state, in layers: a transaction's over its block's. A layer is merged into the one below
-// or dropped. Records stay decoded here, so that an account that a block touches often is decoded and encoded once.
+// Writes that lie over the stored state, in layers: a transaction's over its block's. A layer is merged into the one
+// below or dropped. Records stay decoded here, so that an account that a block touches often is decoded and encoded
+// once.
 import type { Collection, StateReader, StateWriter } from '../../contracts/contract.ts';
 import { InvariantError } from '../ledger/assert.ts';
 import { DecodeError } from '../ledger/codec.ts';

@@ -1,5 +1,6 @@
-// Transactions whose signature this node has found good, decoded, by the hash of their exact bytes: one that came through
-// the mempool is not decoded and verified a second time in its block. Forgetting any of it costs time and nothing else.
+// Transactions whose signature this node has found good, decoded, by the hash of their exact bytes: one that came
+// through the mempool is not decoded and verified a second time in its block. Forgetting any of it costs time and
+// nothing else.
 import { sha256Latin1 } from '../ledger/hash.ts';
 import { decodeTransaction, isSigned, type Transaction } from '../ledger/transaction.ts';
 
