@@ -1,18 +1,18 @@
-// The store over one LMDB environment, by rules that were measured: no overlapping syncs from the first open on,
-// `transactionSync` alone (`transaction` keeps the puts of a callback that throws), no write map, no cache, no iterator
-// across an await, and a commit that fails is the end of the process. The only file that knows lmdb.
+// The store over one LMDB environment. Writes go through `transactionSync` alone (lmdb's `transaction` keeps the puts of a
+// callback that throws), no iterator lives across an await, and a commit that fails is the end of the process.
 import { randomBytes } from 'node:crypto';
 import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { open, type RootDatabase } from 'lmdb';
 import { assert } from '../ledger/assert.ts';
-import type { CommitCertificate } from '../ledger/certificate.ts';
+import { type CommitCertificate, certificateSchema } from '../ledger/certificate.ts';
 import { type Digest, equalBytes, leafHash } from '../ledger/hash.ts';
 import type { Schema } from '../ledger/schema.ts';
 import { assertFollows, assertGenesis } from './continuity.ts';
 import { checkDataFile, hasDataFile, unreadable } from './data-file.ts';
 import { type FolderLock, lockFolder } from './folder-lock.ts';
 import { checkIntegrity } from './integrity.ts';
+import * as keys from './keys.ts';
+import { type Environment, messageOf, openEnvironment, readRow } from './lmdb-environment.ts';
 import * as rows from './rows.ts';
 import type {
   BlockCommit,
@@ -25,8 +25,6 @@ import type {
   VoteChange,
 } from './store.ts';
 import { StoreError, StoreFailure } from './store.ts';
-
-type Environment = RootDatabase<Buffer, Buffer>;
 
 const stateSliceRecords = 1_000;
 
@@ -53,7 +51,7 @@ export async function createLmdbStore(
         `${folder} already holds a store, or what an interrupted creation left. Nothing was changed. Start the node ` +
           'with `daybook node start`, or name another folder; remove this one only if no node ever started with it.',
       );
-    const environment = openEnvironment(folder, false);
+    const environment = openEnvironment(folder);
     const store = new LmdbStore(environment, folder, identity, genesis.head, lock);
     store.initialise(genesis, vote);
     // The file's name must survive a power failure too, and LMDB syncs the file alone.
@@ -72,7 +70,7 @@ export async function openLmdbStore(folder: string, expected: ExpectedIdentity =
   const lock = await lockFolder(folder);
   let store: LmdbStore | undefined;
   try {
-    store = openChecked(folder, expected, false, lock);
+    store = openChecked(folder, expected, lock);
     store.takeOver();
     return store;
   } catch (error) {
@@ -81,51 +79,19 @@ export async function openLmdbStore(folder: string, expected: ExpectedIdentity =
   }
 }
 
-/** Opens read-only, checks as a start would, and closes; it takes no lock. For the preflight's child. */
-export async function inspectLmdbStore(folder: string): Promise<void> {
-  checkDataFile(folder);
-  await openChecked(folder, {}, true, undefined).close();
-}
-
-function openChecked(
-  folder: string,
-  expected: ExpectedIdentity,
-  readOnly: boolean,
-  lock: FolderLock | undefined,
-): LmdbStore {
-  const environment = openEnvironment(folder, readOnly);
+function openChecked(folder: string, expected: ExpectedIdentity, lock: FolderLock): LmdbStore {
+  const environment = openEnvironment(folder);
   const identity = readIdentity(environment, folder, expected);
-  const headKey = rows.singleKey('head');
-  const head = read(environment, headKey, rows.headRow);
+  const headKey = keys.singleKey('head');
+  const head = readRow(environment, headKey, rows.headRow);
   if (head === undefined) throw unreadable(folder, 'it holds no head record');
   const store = new LmdbStore(environment, folder, identity, head, lock);
   checkIntegrity(store);
   return store;
 }
 
-function openEnvironment(folder: string, readOnly: boolean): Environment {
-  let environment: Environment;
-  try {
-    environment = open<Buffer, Buffer>({
-      path: folder,
-      // Without this a folder with a dot in its name would be taken for a file.
-      noSubdir: false,
-      readOnly,
-      overlappingSync: false,
-      encoding: 'binary',
-      keyEncoding: 'binary',
-      // Address space, no disk space; past it LMDB maps again by itself.
-      mapSize: 2 ** 30,
-    });
-  } catch (error) {
-    throw unreadable(folder, `LMDB cannot open it (${messageOf(error)})`);
-  }
-  assert(Reflect.get(environment, 'overlappingSync') === false, 'an environment never has overlapping syncs');
-  return environment;
-}
-
 function readIdentity(environment: Environment, folder: string, expected: ExpectedIdentity): StoreIdentity {
-  const identity = read(environment, rows.singleKey('identity'), rows.identityRow);
+  const identity = readRow(environment, keys.singleKey('identity'), rows.identityRow);
   if (identity === undefined)
     throw new StoreError(
       `${folder} holds a database without an identity record: either its creation was interrupted or it is damaged. ` +
@@ -150,28 +116,17 @@ function readIdentity(environment: Environment, folder: string, expected: Expect
   return identity;
 }
 
-function read<T>(environment: Environment, key: Buffer, schema: Schema<T>): T | undefined {
-  const value = environment.getBinary(key);
-  return value === undefined ? undefined : rows.decodeRow(key, schema, value);
-}
-
 class LmdbStore implements Store {
   readonly identity: StoreIdentity;
   private readonly environment: Environment;
   private readonly folder: string;
-  private readonly lock: FolderLock | undefined;
+  private readonly lock: FolderLock;
   /** Written at open and compared in each write: an older process that still lives cannot write any more. */
   private readonly session = randomBytes(16);
   private last: Head;
   private state: 'open' | 'failed' | 'closed' = 'open';
 
-  constructor(
-    environment: Environment,
-    folder: string,
-    identity: StoreIdentity,
-    head: Head,
-    lock: FolderLock | undefined,
-  ) {
+  constructor(environment: Environment, folder: string, identity: StoreIdentity, head: Head, lock: FolderLock) {
     this.environment = environment;
     this.folder = folder;
     this.identity = identity;
@@ -182,7 +137,7 @@ class LmdbStore implements Store {
   initialise(genesis: BlockCommit, vote: VoteChange | undefined): void {
     this.write(() => {
       this.putSession();
-      this.putRow(rows.singleKey('identity'), rows.identityRow, this.identity);
+      this.putRow(keys.singleKey('identity'), rows.identityRow, this.identity);
       this.putBlock(genesis);
       if (vote !== undefined) this.putVote(vote);
     });
@@ -197,12 +152,12 @@ class LmdbStore implements Store {
   }
 
   entry(index: number): Uint8Array | undefined {
-    const key = rows.numberKey('entry', index);
+    const key = keys.numberKey('entry', index);
     const entry = this.payload(key);
     if (entry === undefined) return undefined;
     const leaf = this.node(0, index);
     if (leaf !== undefined && !equalBytes(leafHash(entry), leaf))
-      throw rows.damaged(key, 'it does not hash to its leaf in the tree');
+      throw keys.damaged(key, 'it does not hash to its leaf in the tree');
     return entry;
   }
 
@@ -210,35 +165,35 @@ class LmdbStore implements Store {
     const found: Uint8Array[] = [];
     for (let index = from; index < Math.min(to, this.last.logSize); index++) {
       const entry = this.entry(index);
-      if (entry === undefined) throw rows.damaged(rows.numberKey('entry', index), 'it is missing');
+      if (entry === undefined) throw keys.damaged(keys.numberKey('entry', index), 'it is missing');
       found.push(entry);
     }
     return found;
   }
 
   block(height: number): BlockRow | undefined {
-    return read(this.environment, rows.numberKey('block', height), rows.blockRow);
+    return readRow(this.environment, keys.numberKey('block', height), rows.blockRow);
   }
 
   certificate(height: number): CommitCertificate | undefined {
-    return read(this.environment, rows.numberKey('certificate', height), rows.certificateRow);
+    return readRow(this.environment, keys.numberKey('certificate', height), certificateSchema);
   }
 
   transaction(id: Digest): number | undefined {
-    return read(this.environment, rows.digestKey('transaction', id), rows.indexRow);
+    return readRow(this.environment, keys.digestKey('transaction', id), rows.indexRow);
   }
 
   reference(member: string, reference: string): ReferenceRow | undefined {
-    const row = read(this.environment, rows.referenceKey(member, reference), rows.referenceRow);
+    const row = readRow(this.environment, keys.referenceKey(member, reference), rows.referenceRow);
     return row === undefined ? undefined : { member, reference, ...row };
   }
 
   node(level: number, index: number): Uint8Array | undefined {
-    return this.payload(rows.nodeKey(level, index));
+    return this.payload(keys.nodeKey(level, index));
   }
 
   get(path: StatePath): Uint8Array | undefined {
-    return this.payload(rows.stateKey(path));
+    return this.payload(keys.stateKey(path));
   }
 
   *stateRecords(): Iterable<readonly [StatePath, Uint8Array]> {
@@ -252,22 +207,22 @@ class LmdbStore implements Store {
   }
 
   stateRange(prefix: string, limit: number, after?: StatePath): (readonly [StatePath, Uint8Array])[] {
-    const first = rows.stateKey(prefix);
-    const past = after === undefined ? undefined : rows.nextKey(rows.stateKey(after));
+    const first = keys.stateKey(prefix);
+    const past = after === undefined ? undefined : keys.nextKey(keys.stateKey(after));
     const start = past !== undefined && Buffer.compare(past, first) > 0 ? past : first;
-    const end = rows.endOfPrefix(first);
+    const end = keys.endOfPrefix(first);
     if (limit <= 0 || Buffer.compare(start, end) >= 0) return [];
     // Read to the end at once: an open cursor would keep pages from being used again.
     const found = [...this.environment.getRange({ start, end, limit })];
-    return found.map(({ key, value }) => [rows.statePath(key), rows.unseal(key, value)]);
+    return found.map(({ key, value }) => [keys.statePath(key), keys.unseal(key, value)]);
   }
 
   voteRecord(): Uint8Array | undefined {
-    return this.payload(rows.singleKey('vote'));
+    return this.payload(keys.singleKey('vote'));
   }
 
   body(digest: Digest): Uint8Array | undefined {
-    return this.payload(rows.digestKey('body', digest));
+    return this.payload(keys.digestKey('body', digest));
   }
 
   commit(commit: BlockCommit, vote: VoteChange): void {
@@ -293,7 +248,7 @@ class LmdbStore implements Store {
     const failed = this.state === 'failed';
     this.state = 'closed';
     if (!failed) await this.environment.close();
-    await this.lock?.release();
+    await this.lock.release();
   }
 
   /**
@@ -318,36 +273,37 @@ class LmdbStore implements Store {
 
   private putBlock({ head, block, entries, certificate, ...rest }: BlockCommit): void {
     entries.forEach((entry, i) => {
-      this.putPayload(rows.numberKey('entry', block.firstIndex + i), entry);
+      this.putPayload(keys.numberKey('entry', block.firstIndex + i), entry);
     });
-    for (const { level, index, hash } of rest.nodes) this.putPayload(rows.nodeKey(level, index), hash);
-    this.putRow(rows.numberKey('block', block.height), rows.blockRow, block);
+    for (const { level, index, hash } of rest.nodes) this.putPayload(keys.nodeKey(level, index), hash);
+    this.putRow(keys.numberKey('block', block.height), rows.blockRow, block);
     if (certificate !== undefined)
-      this.putRow(rows.numberKey('certificate', block.height), rows.certificateRow, certificate);
+      this.putRow(keys.numberKey('certificate', block.height), certificateSchema, certificate);
     for (const [path, value] of rest.writes) {
-      const key = rows.stateKey(path);
+      const key = keys.stateKey(path);
       if (value === undefined) this.environment.removeSync(key);
       else this.putPayload(key, value);
     }
     for (const row of rest.references)
-      this.putRow(rows.referenceKey(row.member, row.reference), rows.referenceRow, row);
-    for (const [id, index] of rest.transactions) this.putRow(rows.digestKey('transaction', id), rows.indexRow, index);
-    this.putRow(rows.singleKey('head'), rows.headRow, head);
+      this.putRow(keys.referenceKey(row.member, row.reference), rows.referenceRow, row);
+    for (const [id, index] of rest.transactions) this.putRow(keys.digestKey('transaction', id), rows.indexRow, index);
+    this.putRow(keys.singleKey('head'), rows.headRow, head);
   }
 
   private putVote({ record, putBodies, deleteBodies }: VoteChange): void {
-    this.putPayload(rows.singleKey('vote'), record);
-    for (const digest of deleteBodies) this.environment.removeSync(rows.digestKey('body', digest));
-    for (const [digest, body] of putBodies) this.putPayload(rows.digestKey('body', digest), body);
+    this.putPayload(keys.singleKey('vote'), record);
+    for (const digest of deleteBodies) this.environment.removeSync(keys.digestKey('body', digest));
+    for (const [digest, body] of putBodies) this.putPayload(keys.digestKey('body', digest), body);
   }
 
   private putSession(): void {
-    this.putRow(rows.singleKey('session'), rows.sessionRow, this.session);
+    this.putRow(keys.singleKey('session'), rows.sessionRow, this.session);
   }
 
   private assertSession(): void {
-    const owner = read(this.environment, rows.singleKey('session'), rows.sessionRow);
-    if (!rows.sameBytes(owner, this.session)) throw new StoreError('another process has opened this store since');
+    const owner = readRow(this.environment, keys.singleKey('session'), rows.sessionRow);
+    if (owner === undefined || !equalBytes(owner, this.session))
+      throw new StoreError('another process has opened this store since');
   }
 
   private putRow<T>(key: Buffer, schema: Schema<T>, value: T): void {
@@ -355,12 +311,12 @@ class LmdbStore implements Store {
   }
 
   private putPayload(key: Buffer, payload: Uint8Array): void {
-    this.environment.putSync(key, rows.seal(key, payload));
+    this.environment.putSync(key, keys.seal(key, payload));
   }
 
   private payload(key: Buffer): Uint8Array | undefined {
     const value = this.environment.getBinary(key);
-    return value === undefined ? undefined : rows.unseal(key, value);
+    return value === undefined ? undefined : keys.unseal(key, value);
   }
 }
 
@@ -371,8 +327,4 @@ function syncFolder(folder: string): void {
   } finally {
     closeSync(descriptor);
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

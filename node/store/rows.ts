@@ -1,153 +1,15 @@
-// Keys and bytes of every stored record. One prefix byte a table, numbers big endian so that keys sort by height and
-// index. LMDB has no checksums and returns flipped bytes silently, so every value carries its own sum.
-import { type CommitCertificate, certificateSchema } from '../ledger/certificate.ts';
+// The forms of the stored records that are not plain bytes, as canonical CBOR. Certificates are stored in the ledger's own
+// form. It loads no signature engine: the preflight's child reads the head with it and must start fast.
 import { DecodeError } from '../ledger/codec.ts';
-import { type Digest, digestBytes, digestOf, equalBytes, sha256Latin1, toHex } from '../ledger/hash.ts';
+import { type Digest, digestBytes, digestOf } from '../ledger/hash.ts';
 import { hash, name } from '../ledger/identifiers.ts';
 import { batchLinesMax, timestampMax } from '../ledger/limits.ts';
 import { bytes, decodeAs, encodeAs, integer, list, record, type Schema, uint } from '../ledger/schema.ts';
-import type { BlockRow, Head, ReferenceRow, StatePath, StoreIdentity } from './store.ts';
-import { StoreError } from './store.ts';
+import { damaged, nodeKey, numberKey, seal, singleKey, unseal } from './keys.ts';
+import type { BlockRow, Head, ReferenceRow, StoreIdentity } from './store.ts';
 
-/** The layout of the records below. Another number in a folder means that another version wrote it. */
+/** The layout of keys and records. Another number in a folder means that another version wrote it. */
 export const storeFormat = 1;
-
-export const tables = {
-  identity: 0x01,
-  head: 0x02,
-  session: 0x03,
-  vote: 0x04,
-  entry: 0x10,
-  node: 0x11,
-  block: 0x12,
-  certificate: 0x13,
-  transaction: 0x14,
-  reference: 0x15,
-  state: 0x20,
-  body: 0x30,
-} as const;
-export type Table = keyof typeof tables;
-
-/** A table of one row. */
-export function singleKey(table: 'identity' | 'head' | 'session' | 'vote'): Buffer {
-  return Buffer.of(tables[table]);
-}
-
-export function numberKey(table: 'entry' | 'block' | 'certificate', number: number): Buffer {
-  const key = Buffer.allocUnsafe(9);
-  key[0] = tables[table];
-  writeUint64(key, 1, number);
-  return key;
-}
-
-export function nodeKey(level: number, index: number): Buffer {
-  const key = Buffer.allocUnsafe(10);
-  key[0] = tables.node;
-  key[1] = level;
-  writeUint64(key, 2, index);
-  return key;
-}
-
-export function digestKey(table: 'transaction' | 'body', digest: Digest): Buffer {
-  const key = Buffer.allocUnsafe(33);
-  key[0] = tables[table];
-  key.set(digestBytes(digest), 1);
-  return key;
-}
-
-/** A zero byte stands in neither name, so no two pairs share a key. */
-export function referenceKey(member: string, reference: string): Buffer {
-  return textKey(tables.reference, `${member}\0${reference}`);
-}
-
-export function stateKey(path: StatePath): Buffer {
-  return textKey(tables.state, path);
-}
-
-export function statePath(key: Uint8Array): StatePath {
-  return Buffer.from(key.buffer, key.byteOffset + 1, key.byteLength - 1).toString('utf8');
-}
-
-/** The first key after every key that begins with `prefix`. UTF-8 and table numbers never reach 0xff. */
-export function endOfPrefix(prefix: Buffer): Buffer {
-  const end = Buffer.from(prefix);
-  end[end.length - 1] = (end[end.length - 1] ?? 0) + 1;
-  return end;
-}
-
-/** The first key after `key`. */
-export function nextKey(key: Buffer): Buffer {
-  return Buffer.concat([key, Buffer.of(0)]);
-}
-
-function textKey(prefix: number, text: string): Buffer {
-  const key = Buffer.allocUnsafe(1 + Buffer.byteLength(text));
-  key[0] = prefix;
-  key.write(text, 1);
-  return key;
-}
-
-function writeUint64(target: Buffer, at: number, value: number): void {
-  target.writeUInt32BE(Math.floor(value / 2 ** 32), at);
-  target.writeUInt32BE(value % 2 ** 32, at + 4);
-}
-
-const sumBytes = 8;
-
-/** payload || first 8 bytes of SHA-256(key || payload): a value under a wrong key is found too. */
-export function seal(key: Buffer, payload: Uint8Array): Buffer {
-  const value = Buffer.allocUnsafe(payload.length + sumBytes);
-  value.set(payload);
-  value.write(sumOf(key, payload), payload.length, 'latin1');
-  return value;
-}
-
-/** The payload of a stored value; throws StoreError when the sum is wrong. */
-export function unseal(key: Buffer, value: Uint8Array): Uint8Array {
-  const at = value.length - sumBytes;
-  if (at < 0) throw damaged(key, 'it is too short');
-  const payload = value.subarray(0, at);
-  const sum = Buffer.from(value.buffer, value.byteOffset + at, sumBytes).toString('latin1');
-  if (sum !== sumOf(key, payload)) throw damaged(key, 'its sum is wrong');
-  return payload;
-}
-
-function sumOf(key: Buffer, payload: Uint8Array): string {
-  return sha256Latin1(key, payload).slice(0, sumBytes);
-}
-
-/** Every byte counts here, so the message says where, why and what an operator does next. */
-export function damaged(key: Uint8Array, why: string): StoreError {
-  return new StoreError(
-    `damaged store: ${describeKey(key)}: ${why}. The disk or the memory of this machine returned wrong bytes. ` +
-      'Keep the node stopped and do not serve this folder; set it aside, check the machine, and let the node rebuild ' +
-      'its state from its peers in a new folder. Its vote record is part of the damage: rotate the vote key first.',
-  );
-}
-
-export function describeKey(key: Uint8Array): string {
-  const table = (Object.keys(tables) as Table[]).find((each) => tables[each] === key[0]) ?? 'unknown';
-  const rest = Buffer.from(key.buffer, key.byteOffset + 1, Math.max(0, key.byteLength - 1));
-  switch (table) {
-    case 'entry':
-    case 'block':
-    case 'certificate':
-      return rest.length === 8 ? `${table} ${rest.readBigUInt64BE()}` : `${table} ${toHex(rest)}`;
-    case 'node':
-      return rest.length === 9 ? `node ${rest[0]}/${rest.readBigUInt64BE(1)}` : `node ${toHex(rest)}`;
-    case 'reference':
-      return `reference ${rest.toString('utf8').replace('\0', ' ')}`;
-    case 'state':
-      return `state ${rest.toString('utf8')}`;
-    case 'transaction':
-    case 'body':
-      return `${table} ${toHex(rest)}`;
-    case 'unknown':
-      return `unknown record ${toHex(key)}`;
-    default:
-      return `${table} record`;
-  }
-}
 
 /** A 32-byte hash that is held as a Digest. */
 const digest: Schema<Digest> = {
@@ -165,9 +27,7 @@ export const headRow: Schema<Head> = record({
   stateRoot: digest,
 });
 export const blockRow: Schema<BlockRow> = record({ height: uint, digest, firstIndex: uint, headerIndex: uint });
-export const certificateRow: Schema<CommitCertificate> = certificateSchema;
 export const indexRow: Schema<number> = uint;
-export const nodeRow: Schema<Uint8Array> = hash;
 export const sessionRow: Schema<Uint8Array> = bytes(16);
 
 type ReferenceValue = Omit<ReferenceRow, 'member' | 'reference'>;
@@ -193,6 +53,23 @@ export function decodeRow<T>(key: Buffer, schema: Schema<T>, value: Uint8Array):
   }
 }
 
-export function sameBytes(a: Uint8Array | undefined, b: Uint8Array): boolean {
-  return a !== undefined && equalBytes(a, b);
+/** The records that an opened store is checked by: those of the tip. The same ones are read by every start. */
+export function tipKeys(head: Head): Buffer[] {
+  const keys = [
+    ...(['identity', 'session', 'vote'] as const).map(singleKey),
+    ...(['block', 'certificate'] as const).map((table) => numberKey(table, head.height)),
+    numberKey('entry', head.logSize - 1),
+  ];
+  for (const size of [head.logSize - 1, head.logSize]) keys.push(...peakKeys(size));
+  return keys;
+}
+
+function peakKeys(size: number): Buffer[] {
+  const keys: Buffer[] = [];
+  let rest = size;
+  for (let level = 0; rest > 0; level++) {
+    if (rest % 2 === 1) keys.push(nodeKey(level, rest - 1));
+    rest = Math.floor(rest / 2);
+  }
+  return keys;
 }

@@ -1,0 +1,40 @@
+// Opening LMDB by rules that were measured: no overlapping syncs from the first open on (the default lost acknowledged
+// writes and crashed on crash images), no write map, no cache, binary keys and values. The only file that imports lmdb.
+import { open, type RootDatabase } from 'lmdb';
+import { assert } from '../ledger/assert.ts';
+import type { Schema } from '../ledger/schema.ts';
+import { unreadable } from './data-file.ts';
+import { decodeRow } from './rows.ts';
+
+export type Environment = RootDatabase<Buffer, Buffer>;
+
+/** Creates the file where there is none, unless it is opened read-only: the caller has looked (data-file.ts). */
+export function openEnvironment(folder: string, readOnly = false): Environment {
+  let environment: Environment;
+  try {
+    environment = open<Buffer, Buffer>({
+      path: folder,
+      // Without this a folder with a dot in its name would be taken for a file.
+      noSubdir: false,
+      readOnly,
+      overlappingSync: false,
+      encoding: 'binary',
+      keyEncoding: 'binary',
+      // Address space, no disk space; past it LMDB maps again by itself.
+      mapSize: 2 ** 30,
+    });
+  } catch (error) {
+    throw unreadable(folder, `LMDB cannot open it (${messageOf(error)})`);
+  }
+  assert(Reflect.get(environment, 'overlappingSync') === false, 'an environment never has overlapping syncs');
+  return environment;
+}
+
+export function readRow<T>(environment: Environment, key: Buffer, schema: Schema<T>): T | undefined {
+  const value = environment.getBinary(key);
+  return value === undefined ? undefined : decodeRow(key, schema, value);
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
