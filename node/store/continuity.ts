@@ -20,7 +20,10 @@ export function assertFollows(previous: Head | undefined, commit: BlockCommit): 
   // A key that is too long must not fail inside a transaction, where it would look like the disk's fault.
   for (const [path] of commit.writes) assert(path.length <= statePathLengthMax, 'a state path fits into a key');
   const last = entries.at(-1);
-  assert(last !== undefined && digestOf(leafHash(last)) === head.digest, 'the digest is the header entry’s leaf hash');
+  assert(
+    last !== undefined && digestOf(leafHash(last)) === head.digest,
+    'the digest is the leaf hash of the header entry',
+  );
   if (height === 0) assert(entries.length === 1, 'the genesis entry stands alone');
   else
     assert(

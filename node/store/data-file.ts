@@ -1,6 +1,6 @@
 // What can be said of a data file without LMDB: that it is there, is not empty, and begins with two sound meta pages of
 // the one sync mode. LMDB takes an empty file for a new database and dies of a zeroed meta page.
-import { closeSync, openSync, readSync, statfsSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { StoreError } from './store.ts';
 
@@ -17,9 +17,10 @@ const overlappingSyncFlag = 0x1000;
 /** Throws StoreError; the folder holds a store if it returns. */
 export function checkDataFile(folder: string): void {
   const file = join(folder, dataFileName);
-  const size = sizeOf(file);
-  if (size === undefined) throw missing(folder);
-  if (size === 0) throw broken(file, 'it is empty');
+  const found = statSync(file, { throwIfNoEntry: false });
+  if (found === undefined) throw missing(folder);
+  if (!found.isFile()) throw broken(file, 'it is no file');
+  if (found.size === 0) throw broken(file, 'it is empty');
   const first = readMeta(file, 0);
   if (first === undefined) throw broken(file, 'its first meta page is damaged');
   const second = readMeta(file, first.pageBytes);
@@ -32,17 +33,13 @@ export function checkDataFile(folder: string): void {
 }
 
 export function hasDataFile(folder: string): boolean {
-  return sizeOf(join(folder, dataFileName)) !== undefined;
+  return existsSync(join(folder, dataFileName));
 }
 
 /** Bytes that an unprivileged process may still write there; the driver goes read-only before they end. */
 export function freeSpaceBytes(folder: string): number {
   const { bavail, bsize } = statfsSync(folder);
   return bavail * bsize;
-}
-
-function sizeOf(file: string): number | undefined {
-  return statSync(file, { throwIfNoEntry: false })?.size;
 }
 
 interface Meta {

@@ -33,7 +33,7 @@ function findProblem(store: Store): string | undefined {
   const block = store.block(head.height);
   if (block === undefined) return `there is no block row for height ${head.height}`;
   if (block.height !== head.height || block.digest !== head.digest || block.headerIndex + 1 !== head.logSize)
-    return `the block row of height ${head.height} is not the head's`;
+    return `the block row of height ${head.height} is not that of the head`;
   const last = store.entry(block.headerIndex);
   if (last === undefined) return `entry ${block.headerIndex}, the last header, is missing`;
   if (digestOf(leafHash(last)) !== head.digest) return 'the last header has another digest than the head';
@@ -49,7 +49,7 @@ function genesisProblem(store: Store, head: Head): string | undefined {
 
 function headerProblem(store: Store, head: Head, encoded: Uint8Array): string | undefined {
   const header = decode(encoded);
-  if (header === undefined) return 'the last entry of the head’s block is no header';
+  if (header === undefined) return 'the last entry of the head block is no header';
   if (header.height !== head.height || header.timestamp !== head.timestamp || header.logSize !== head.logSize - 1)
     return 'the last header has another height, time or log size than the head';
   if (digestOf(header.chainId) !== store.identity.chainId) return 'the last header is of another chain';
@@ -59,7 +59,7 @@ function headerProblem(store: Store, head: Head, encoded: Uint8Array): string | 
   if (certificate.height !== head.height || certificate.digest !== head.digest)
     return `the certificate of height ${head.height} is for another block`;
   const root = frontierAt(nodesOf(store), header.logSize).root();
-  return equalBytes(root, header.logRoot) ? undefined : 'the tree nodes do not fold to the last header’s log root';
+  return equalBytes(root, header.logRoot) ? undefined : 'the tree nodes do not fold to the log root of the last header';
 }
 
 function peaksProblem(store: Store, head: Head): string | undefined {
@@ -68,7 +68,9 @@ function peaksProblem(store: Store, head: Head): string | undefined {
     const kept = head.peaks[i];
     return kept !== undefined && equalBytes(peak, kept);
   });
-  return same && peaks.length === head.peaks.length ? undefined : 'the head’s peaks are not those of the stored tree';
+  return same && peaks.length === head.peaks.length
+    ? undefined
+    : 'the peaks of the head are not those of the stored tree';
 }
 
 function nodesOf(store: Store): HashReader {

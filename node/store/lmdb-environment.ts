@@ -4,6 +4,7 @@ import { open, type RootDatabase } from 'lmdb';
 import { assert } from '../ledger/assert.ts';
 import type { Schema } from '../ledger/schema.ts';
 import { unreadable } from './data-file.ts';
+import { damaged } from './keys.ts';
 import { decodeRow } from './rows.ts';
 
 export type Environment = RootDatabase<Buffer, Buffer>;
@@ -31,8 +32,17 @@ export function openEnvironment(folder: string, readOnly = false): Environment {
 }
 
 export function readRow<T>(environment: Environment, key: Buffer, schema: Schema<T>): T | undefined {
-  const value = environment.getBinary(key);
+  const value = readValue(environment, key);
   return value === undefined ? undefined : decodeRow(key, schema, value);
+}
+
+/** The stored bytes with their sum. Throws StoreError where LMDB itself finds that it cannot read. */
+export function readValue(environment: Environment, key: Buffer): Buffer | undefined {
+  try {
+    return environment.getBinary(key);
+  } catch (error) {
+    throw damaged(key, messageOf(error));
+  }
 }
 
 export function messageOf(error: unknown): string {

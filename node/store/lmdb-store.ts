@@ -12,7 +12,7 @@ import { checkDataFile, hasDataFile, unreadable } from './data-file.ts';
 import { type FolderLock, lockFolder } from './folder-lock.ts';
 import { checkIntegrity } from './integrity.ts';
 import * as keys from './keys.ts';
-import { type Environment, messageOf, openEnvironment, readRow } from './lmdb-environment.ts';
+import { type Environment, messageOf, openEnvironment, readRow, readValue } from './lmdb-environment.ts';
 import * as rows from './rows.ts';
 import type {
   BlockCommit,
@@ -154,7 +154,10 @@ class LmdbStore implements Store {
   entry(index: number): Uint8Array | undefined {
     const key = keys.numberKey('entry', index);
     const entry = this.payload(key);
-    if (entry === undefined) return undefined;
+    if (entry === undefined) {
+      if (index >= 0 && index < this.last.logSize) throw keys.damaged(key, 'it is missing');
+      return undefined;
+    }
     const leaf = this.node(0, index);
     if (leaf !== undefined && !equalBytes(leafHash(entry), leaf))
       throw keys.damaged(key, 'it does not hash to its leaf in the tree');
@@ -163,20 +166,27 @@ class LmdbStore implements Store {
 
   entries(from: number, to: number): Uint8Array[] {
     const found: Uint8Array[] = [];
-    for (let index = from; index < Math.min(to, this.last.logSize); index++) {
+    for (let index = from; index < to; index++) {
       const entry = this.entry(index);
-      if (entry === undefined) throw keys.damaged(keys.numberKey('entry', index), 'it is missing');
+      if (entry === undefined) break;
       found.push(entry);
     }
     return found;
   }
 
   block(height: number): BlockRow | undefined {
-    return readRow(this.environment, keys.numberKey('block', height), rows.blockRow);
+    return this.rowUpTo(0, height, keys.numberKey('block', height), rows.blockRow);
   }
 
   certificate(height: number): CommitCertificate | undefined {
-    return readRow(this.environment, keys.numberKey('certificate', height), certificateSchema);
+    return this.rowUpTo(1, height, keys.numberKey('certificate', height), certificateSchema);
+  }
+
+  /** A row that exists for each height from `first` to the head's. A flipped bit in a key loses the key without a sign. */
+  private rowUpTo<T>(first: number, height: number, key: Buffer, schema: Schema<T>): T | undefined {
+    const row = readRow(this.environment, key, schema);
+    if (row === undefined && height >= first && height <= this.last.height) throw keys.damaged(key, 'it is missing');
+    return row;
   }
 
   transaction(id: Digest): number | undefined {
@@ -315,7 +325,7 @@ class LmdbStore implements Store {
   }
 
   private payload(key: Buffer): Uint8Array | undefined {
-    const value = this.environment.getBinary(key);
+    const value = readValue(this.environment, key);
     return value === undefined ? undefined : keys.unseal(key, value);
   }
 }

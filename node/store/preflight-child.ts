@@ -2,7 +2,7 @@
 // start reads and checks its sums, prints what is wrong and ends: 0 for sound, 1 for a problem that it could name. What the
 // records say is judged by the start itself. It loads little, since every start waits for it.
 import { singleKey, unseal } from './keys.ts';
-import { messageOf, openEnvironment, readRow } from './lmdb-environment.ts';
+import { messageOf, openEnvironment, readRow, readValue } from './lmdb-environment.ts';
 import { headRow, tipKeys } from './rows.ts';
 
 function inspect(folder: string): void {
@@ -10,7 +10,7 @@ function inspect(folder: string): void {
   const head = readRow(environment, singleKey('head'), headRow);
   if (head === undefined) return;
   for (const key of tipKeys(head)) {
-    const value = environment.getBinary(key);
+    const value = readValue(environment, key);
     if (value !== undefined) unseal(key, value);
   }
 }

@@ -193,7 +193,7 @@ export function testCompliance(test: TestFn, make: MakeStore): void {
     const wrong: [string, BlockCommit][] = [
       ['a height left out', second],
       ['genesis again', chain.genesis],
-      ['a digest that is not the header’s', { ...first, head: { ...first.head, digest: other.head.digest } }],
+      ['a digest that is not of the header', { ...first, head: { ...first.head, digest: other.head.digest } }],
       ['a header that is missing', { ...first, entries: first.entries.slice(0, -1) }],
       ['no certificate', { ...first, certificate: undefined }],
       ['a certificate of another block', { ...first, certificate: other.certificate }],

@@ -1,10 +1,14 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
+import { freeSpaceBytes } from '../../node/store/data-file.ts';
 import { checkIntegrity } from '../../node/store/integrity.ts';
+import { singleKey } from '../../node/store/keys.ts';
+import { openEnvironment } from '../../node/store/lmdb-environment.ts';
 import { createLmdbStore, openLmdbStore } from '../../node/store/lmdb-store.ts';
 import { preflight } from '../../node/store/preflight.ts';
-import { StoreError } from '../../node/store/store.ts';
+import { encodeRow, sessionRow } from '../../node/store/rows.ts';
+import { StoreError, StoreFailure } from '../../node/store/store.ts';
 import { testCompliance } from './_compliance.ts';
 import { FakeChain, voteOf } from './_fixtures.ts';
 import { newFolder, testFolder } from './_folder.ts';
@@ -51,4 +55,42 @@ test('a folder that holds a store is not created over', async (t) => {
   const again = await openLmdbStore(folder);
   t.is(again.identity.chainId, chain.identity.chainId);
   await again.close();
+});
+
+test('a store in use is refused to a second opener', async (t) => {
+  const folder = testFolder(t);
+  const chain = new FakeChain(33);
+  const store = await createLmdbStore(folder, chain.identity, chain.genesis);
+  await t.throwsAsync(openLmdbStore(folder), { instanceOf: StoreError, message: /in use by another process/ });
+  await preflight(folder);
+  store.commit(chain.next(), voteOf(1));
+  await store.close();
+  await (await openLmdbStore(folder)).close();
+});
+
+test('an opener that the lock could not see takes the store over: the older one can write no more', async (t) => {
+  const folder = testFolder(t);
+  const chain = new FakeChain(34);
+  const older = await createLmdbStore(folder, chain.identity, chain.genesis);
+  const environment = openEnvironment(folder);
+  const key = singleKey('session');
+  environment.transactionSync(() => environment.putSync(key, encodeRow(key, sessionRow, new Uint8Array(16))));
+  t.throws(() => older.persistVote(voteOf(1)), { instanceOf: StoreFailure, message: /another process has opened/ });
+  t.throws(() => older.commit(chain.next(), voteOf(1)), { instanceOf: StoreFailure, message: /is failed/ });
+  t.is(older.voteRecord(), undefined);
+  await older.close();
+  await environment.close();
+});
+
+test('a store that is closed writes nothing', async (t) => {
+  const folder = testFolder(t);
+  const chain = new FakeChain(35);
+  const store = await createLmdbStore(folder, chain.identity, chain.genesis);
+  await store.close();
+  await store.close();
+  t.throws(() => store.persistVote(voteOf(1)), { instanceOf: StoreFailure, message: /is closed/ });
+});
+
+test('free space is that of the file system under the folder', (t) => {
+  t.true(freeSpaceBytes(testFolder(t)) > 0);
 });
