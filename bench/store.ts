@@ -1,5 +1,5 @@
-// What does the disk cost? Milliseconds for a block of 1, 100 and 1,000 entries, and for a vote record, each durable when it
-// returns. Run: node dist/bench/store.js
+// What does the disk cost? Milliseconds for a block of 1, 100 and 1,000 entries, and for a vote record, each durable
+// when it returns. Run: node dist/bench/store.js
 import { randomBytes } from 'node:crypto';
 import { readFileSync, rmSync, statSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';

@@ -1,5 +1,5 @@
-// Keys of every stored record, and the sum that each value carries. One prefix byte a table, numbers big endian so that keys
-// sort by height and index. LMDB has no checksums and returns flipped bytes silently, hence the sums.
+// Keys of every stored record, and the sum that each value carries. One prefix byte a table, numbers big endian so that
+// keys sort by height and index. LMDB has no checksums and returns flipped bytes silently, hence the sums.
 import { type Digest, digestBytes, sha256Latin1, toHex } from '../ledger/hash.ts';
 import type { StatePath } from './store.ts';
 import { StoreError } from './store.ts';

@@ -1,5 +1,5 @@
-// The store over one LMDB environment. Writes go through `transactionSync` alone (lmdb's `transaction` keeps the puts of a
-// callback that throws), no iterator lives across an await, and a commit that fails is the end of the process.
+// The store over one LMDB environment. Writes go through `transactionSync` alone (lmdb's `transaction` keeps the puts of
+// a callback that throws), no iterator lives across an await, and a commit that fails is the end of the process.
 import { randomBytes } from 'node:crypto';
 import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
@@ -182,7 +182,7 @@ class LmdbStore implements Store {
     return this.rowUpTo(1, height, keys.numberKey('certificate', height), certificateSchema);
   }
 
-  /** A row that exists for each height from `first` to the head's. A flipped bit in a key loses the key without a sign. */
+  /** A row that exists for each height from `first` to the head's. A flipped bit in a key loses it without a sign. */
   private rowUpTo<T>(first: number, height: number, key: Buffer, schema: Schema<T>): T | undefined {
     const row = readRow(this.environment, key, schema);
     if (row === undefined && height >= first && height <= this.last.height) throw keys.damaged(key, 'it is missing');

@@ -1,6 +1,6 @@
-// The process that opens a folder before the node does, because a damaged file can kill whoever opens it. It reads what a
-// start reads and checks its sums, prints what is wrong and ends: 0 for sound, 1 for a problem that it could name. What the
-// records say is judged by the start itself. It loads little, since every start waits for it.
+// The process that opens a folder before the node does, because a damaged file can kill whoever opens it. It reads what
+// a start reads and checks its sums, prints what is wrong and ends: 0 for sound, 1 for a problem that it could name.
+// What the records say is judged by the start itself. It loads little, since every start waits for it.
 import { singleKey, unseal } from './keys.ts';
 import { messageOf, openEnvironment, readRow, readValue } from './lmdb-environment.ts';
 import { headRow, tipKeys } from './rows.ts';

@@ -1,5 +1,5 @@
-// The forms of the stored records that are not plain bytes, as canonical CBOR. Certificates are stored in the ledger's own
-// form. It loads no signature engine: the preflight's child reads the head with it and must start fast.
+// The forms of the stored records that are not plain bytes, as canonical CBOR. Certificates are stored in the ledger's
+// own form. It loads no signature engine: the preflight's child reads the head with it and must start fast.
 import { DecodeError } from '../ledger/codec.ts';
 import { type Digest, digestBytes, digestOf } from '../ledger/hash.ts';
 import { hash, name } from '../ledger/identifiers.ts';

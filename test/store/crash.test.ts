@@ -84,7 +84,7 @@ test('a process killed at any point loses nothing that it acknowledged and leave
   t.true(steps > 100);
 });
 
-test('a write that the disk refuses ends the store for that process; the next one has all that came before', async (t) => {
+test('a write that the disk refuses ends the store for that process, and the next one has all before it', async (t) => {
   const folder = testFolder(t);
   const chain = new FakeChain(seed);
   await (await createLmdbStore(folder, chain.identity, chain.genesis)).close();

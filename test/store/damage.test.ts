@@ -1,5 +1,5 @@
-// Folders that are not what they must be. Nothing here may crash the test's own process: what kills an opener is opened by
-// the preflight's child alone.
+// Folders that are not what they must be. Nothing here may crash the test's own process: what kills an opener is opened
+// by the preflight's child alone.
 import { mkdirSync, openSync, readFileSync, rmSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
