@@ -34,6 +34,8 @@ export interface ReplicaOptions {
   readonly bodies: ReadonlyMap<Digest, Block>;
   /** Ed25519 with this validator's vote key. */
   readonly sign: (message: Uint8Array) => Uint8Array;
+  /** Why the record cannot be what this key signed last, if it cannot [R3]. */
+  readonly amnesia?: string | undefined;
 }
 
 /** A proposal of the current view at the open height. */

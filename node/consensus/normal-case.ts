@@ -103,7 +103,7 @@ function tryPrepared(core: Core): void {
   // [P3]
   const signature = core.signer.sign('commit', position);
   core.commit = { type: 'commit', ...position, validator: core.self, signature };
-  core.persist([accepted.digest]); // [D2]
+  core.persist(); // [D2] the body is durable since this replica vouched for it
   core.emit({ type: 'broadcast', message: core.commit });
   core.votes.addCommit(core.commit);
   tryCommitted(core, core.commit);

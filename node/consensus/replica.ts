@@ -31,14 +31,17 @@ export interface ReplicaStatus {
 
 export class Replica {
   readonly #core: Core;
+  readonly #amnesia: string | undefined;
 
   constructor(options: ReplicaOptions) {
     this.#core = new Core(options);
+    this.#amnesia = options.amnesia;
     this.#core.choice = restoreChoice(options.record.newView);
   }
 
   /** Once, before any event. */
   start(): Effect[] {
+    if (this.#amnesia !== undefined) this.#core.silence(this.#amnesia);
     resume(this.#core);
     return this.#core.takeEffects();
   }

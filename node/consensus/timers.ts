@@ -4,6 +4,8 @@
 export interface Timings {
   /** Base timeout B of rules T1-T3. */
   readonly proposalTimeoutTicks: number;
+  /** Of rule T4; at least the base timeout. */
+  readonly oldestTimeoutTicks: number;
   readonly statusIntervalTicks: number;
   /** After so long without progress stored messages are repeated [C4]. */
   readonly resendTicks: number;
@@ -12,7 +14,6 @@ export interface Timings {
 }
 
 const backoffMax = 8;
-const oldestFactor = 4;
 
 export class Timers {
   readonly #timings: Timings;
@@ -42,7 +43,7 @@ export class Timers {
   /** [T4] */
   countOldest(running: boolean): boolean {
     this.#oldest = running ? this.#oldest + 1 : 0;
-    return this.#oldest >= this.#timings.proposalTimeoutTicks * oldestFactor;
+    return this.#oldest >= this.#timings.oldestTimeoutTicks;
   }
 
   countResend(running: boolean): boolean {

@@ -1,0 +1,284 @@
+// The one loop: events in, replica.step, effects performed in their order. Storage is synchronous, so that nothing after a
+// persist or a commit begins before it is durable; what takes time (fetching) is started and answers with a later event.
+// The clock is here, not in the core.
+
+import type { BlockListener } from './api/ledger-node.ts';
+import type { Effect, Event } from './consensus/events.ts';
+import { type Block, blockSchema, type Message } from './consensus/messages.ts';
+import { encodeRecord } from './consensus/record.ts';
+import type { Replica, ReplicaStatus } from './consensus/replica.ts';
+import { type ExecutedBlock, type Executor, isBlockProblem } from './execution/executor.ts';
+import { assert, unreachable } from './ledger/assert.ts';
+import type { CommitCertificate } from './ledger/certificate.ts';
+import { DecodeError } from './ledger/codec.ts';
+import { decodeHeader } from './ledger/entry.ts';
+import type { Digest } from './ledger/hash.ts';
+import { blockBytesMax, blockLinesMax, blockTransactionsMax, timestampDriftMsMax } from './ledger/limits.ts';
+import { encodeAs } from './ledger/schema.ts';
+import type { Mempool } from './mempool.ts';
+import type { Head, Store } from './store/store.ts';
+
+/** A block that was fetched and checked against its certificate and its log root, not yet executed. */
+export interface FetchedBlock {
+  readonly entries: readonly Uint8Array[];
+  readonly certificate: CommitCertificate;
+  readonly digest: Digest;
+}
+
+/** Gets from other validators what this one misses. Answers undefined when nobody has it; never rejects. */
+export interface Fetcher {
+  blocks(height: number, from: readonly number[], head: Head): Promise<readonly FetchedBlock[] | undefined>;
+  body(
+    height: number,
+    digest: Digest,
+    from: readonly number[],
+    holds: (block: Block) => boolean,
+  ): Promise<Block | undefined>;
+}
+
+export interface DriverParts {
+  readonly self: number;
+  readonly replica: Replica;
+  readonly executor: Executor;
+  readonly store: Store;
+  readonly mempool: Mempool;
+  readonly fetcher: Fetcher;
+  send(to: number, message: Message): void;
+  broadcast(message: Message): void;
+  /** UTC milliseconds: for proposing and judging timestamps only. */
+  now(): number;
+  /** This replica votes no more in this epoch [R3]. */
+  onSilence(reason: string): void;
+  /** Nothing may go on after it: the process writes down what it was told and ends. */
+  onIncident(reason: string, certificates: readonly CommitCertificate[]): void;
+}
+
+export class Driver {
+  readonly #parts: DriverParts;
+  readonly #queue: Event[] = [];
+  /** Blocks executed on the present head: whatever is committed next is one of them. */
+  readonly #executed = new Map<Digest, ExecutedBlock>();
+  readonly #listeners = new Set<BlockListener>();
+  #isDraining = false;
+  #isStopped = false;
+  #view: number;
+  #work = { waiting: false, oldest: undefined as string | undefined };
+
+  constructor(parts: DriverParts) {
+    this.#parts = parts;
+    this.#view = parts.replica.status().view;
+    parts.replica.noteLogSize(parts.store.head().logSize);
+  }
+
+  start(): void {
+    this.#perform(this.#parts.replica.start());
+    this.#drain();
+  }
+
+  /** Takes an event and all that follows from it. An event that arrives meanwhile waits its turn. */
+  put(event: Event): void {
+    this.#queue.push(event);
+    this.#drain();
+  }
+
+  /** Nothing is performed any more; what was started finds nobody. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#queue.length = 0;
+  }
+
+  status(): ReplicaStatus {
+    return this.#parts.replica.status();
+  }
+
+  onBlock(listener: BlockListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Tells the replica what waits, if that has changed. */
+  noteWork(): void {
+    const { mempool } = this.#parts;
+    const oldest = mempool.oldest()?.id;
+    const waiting = mempool.size > 0;
+    if (waiting === this.#work.waiting && oldest === this.#work.oldest) return;
+    this.#work = { waiting, oldest };
+    this.put({ type: 'work', waiting, oldest });
+  }
+
+  #drain(): void {
+    if (this.#isDraining) return;
+    this.#isDraining = true;
+    try {
+      for (let event = this.#queue.shift(); event !== undefined && !this.#isStopped; event = this.#queue.shift()) {
+        this.#perform(this.#parts.replica.step(event));
+        this.#noteView();
+      }
+    } finally {
+      this.#isDraining = false;
+    }
+  }
+
+  #noteView(): void {
+    const { view } = this.#parts.replica.status();
+    if (view === this.#view) return;
+    this.#view = view;
+    // What every primary in turn has left out no longer drives the timers.
+    this.#parts.mempool.leftOut(this.#parts.executor.validators.length);
+    this.noteWork();
+  }
+
+  #perform(effects: readonly Effect[]): void {
+    for (const effect of effects) {
+      if (this.#isStopped) return;
+      this.#performOne(effect);
+    }
+  }
+
+  #performOne(effect: Effect): void {
+    const { store } = this.#parts;
+    switch (effect.type) {
+      case 'persist': {
+        const putBodies = effect.putBodies.map(([digest, block]) => [digest, encodeAs(blockSchema, block)] as const);
+        return store.persistVote({ record: encodeRecord(effect.record), putBodies, deleteBodies: effect.deleteBodies });
+      }
+      case 'send':
+        return this.#parts.send(effect.to, effect.message);
+      case 'broadcast':
+        return this.#parts.broadcast(effect.message);
+      case 'propose':
+        return this.#propose(effect);
+      case 'validate':
+        return this.#validate(effect);
+      case 'commit':
+        return this.#commit(effect);
+      case 'fetch':
+        return void this.#fetch(effect.height, effect.from);
+      case 'fetchBody':
+        return void this.#fetchBody(effect.height, effect.digest, effect.from);
+      case 'silence':
+        return this.#parts.onSilence(effect.reason);
+      case 'incident':
+        this.stop();
+        return this.#parts.onIncident(effect.reason, effect.certificates);
+      default:
+        return unreachable(effect);
+    }
+  }
+
+  #propose({ epoch, view, height }: Extract<Effect, { type: 'propose' }>): void {
+    const { executor, mempool, store, self } = this.#parts;
+    const { block, left } = executor.propose({
+      proposer: self,
+      timestamp: Math.max(this.#parts.now(), executor.head.timestamp + 1),
+      lastCommit: store.certificate(executor.head.height),
+      candidates: mempool.take({
+        transactionsMax: blockTransactionsMax,
+        bytesMax: blockBytesMax,
+        linesMax: blockLinesMax,
+        memberTransactionsMax: blockTransactionsMax,
+      }),
+    });
+    mempool.remove(left.filter(({ problem }) => problem.code !== 'too-far').map(({ id }) => id));
+    if (block !== undefined) this.#executed.set(block.digest, block);
+    const proposed = block && {
+      digest: block.digest,
+      block: { header: block.headerBytes, transactions: block.transactions.map(({ bytes }) => bytes) },
+    };
+    this.#queue.push({ type: 'proposal', epoch, view, height, proposed });
+    if (block === undefined) this.#work = { waiting: false, oldest: undefined };
+  }
+
+  #validate({ epoch, view, height, digest, block, fresh }: Extract<Effect, { type: 'validate' }>): void {
+    const valid = (!fresh || this.#isTimely(block)) && this.#execute(digest, block);
+    this.#queue.push({ type: 'verdict', epoch, view, height, digest, valid });
+  }
+
+  #execute(digest: Digest, block: Block): boolean {
+    if (this.#executed.has(digest)) return true;
+    const { executor, store } = this.#parts;
+    const result = executor.execute(block, { trustedLastCommit: store.certificate(executor.head.height) });
+    if (isBlockProblem(result) || result.digest !== digest) return false;
+    this.#executed.set(digest, result);
+    return true;
+  }
+
+  /** A first proposal is near this clock, or as early as it can be when the parent is ahead of this clock. */
+  #isTimely(block: Block): boolean {
+    try {
+      const { timestamp } = decodeHeader(block.header);
+      const now = this.#parts.now();
+      const parent = this.#parts.executor.head.timestamp;
+      return Math.abs(timestamp - now) <= timestampDriftMsMax || (parent >= now && timestamp === parent + 1);
+    } catch (error) {
+      if (error instanceof DecodeError) return false;
+      throw error;
+    }
+  }
+
+  #commit({ certificate, record, deleteBodies }: Extract<Effect, { type: 'commit' }>): void {
+    const { store, executor, mempool, replica } = this.#parts;
+    const executed = this.#executed.get(certificate.digest);
+    assert(executed !== undefined, 'only a block that was executed here is committed');
+    const usersBefore = executor.validatorSetHash;
+    store.commit({ ...executed.commit, certificate }, { record: encodeRecord(record), putBodies: [], deleteBodies });
+    executor.committed(executed);
+    assert(executor.validatorSetHash === usersBefore, 'the validator set does not change in this version');
+    this.#executed.clear();
+    replica.noteLogSize(executor.head.logSize);
+    mempool.remove(executed.transactions.map(({ id }) => id));
+    this.#recheck(executed);
+    for (const listener of this.#listeners) listener(executed.commit.block, executed.commit.transactions);
+    this.noteWork();
+  }
+
+  /** What this block has made inadmissible: who used its references, and everything when users changed. */
+  #recheck({ commit }: ExecutedBlock): void {
+    const { mempool, executor } = this.#parts;
+    const timestamp = commit.head.timestamp + 1;
+    if (commit.writes.some(([path]) => path.startsWith('consortium/users/'))) {
+      mempool.recheck((transaction) => executor.admissionProblem(transaction, timestamp) === undefined);
+      return;
+    }
+    for (const { member, reference } of commit.references) {
+      const waiting = mempool.byReference(member, reference);
+      if (waiting !== undefined) mempool.remove([waiting.id]);
+    }
+  }
+
+  /** [C2] Blocks come checked; they are executed one after another, and the replica commits each. */
+  async #fetch(height: number, from: readonly number[]): Promise<void> {
+    const { fetcher, executor, store } = this.#parts;
+    const blocks = height === executor.head.height + 1 ? await fetcher.blocks(height, from, executor.head) : undefined;
+    for (const block of blocks ?? []) {
+      if (this.#isStopped) return;
+      // Meanwhile votes may have committed it.
+      if (block.certificate.height !== executor.head.height + 1) continue;
+      const trustedLastCommit = store.certificate(executor.head.height);
+      const result = executor.replay(block.entries, { trustedLastCommit });
+      if (isBlockProblem(result)) {
+        this.stop();
+        const reason = `block ${block.certificate.height} is certified, but here ${result.rule}: ${result.detail}`;
+        return this.#parts.onIncident(reason, [block.certificate]);
+      }
+      this.#executed.set(result.digest, result);
+      this.put({ type: 'fetched', certificate: block.certificate });
+      await nextTurn();
+    }
+    if (!this.#isStopped) this.put({ type: 'fetchEnded' });
+  }
+
+  // [V7]
+  async #fetchBody(height: number, digest: Digest, from: readonly number[]): Promise<void> {
+    const { fetcher, executor } = this.#parts;
+    const holds = (block: Block) => height === executor.head.height + 1 && this.#execute(digest, block);
+    const block = await fetcher.body(height, digest, from, holds);
+    if (this.#isStopped) return;
+    this.put(block === undefined ? { type: 'bodyMissing', height, digest } : { type: 'body', height, digest, block });
+  }
+}
+
+/** Lets votes and clients in between two blocks. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

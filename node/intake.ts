@@ -1,0 +1,181 @@
+// Where transactions come in: from clients and from other validators. Each is decoded, checked and verified once, taken
+// into the mempool, and told to everyone else; nothing here decides an outcome.
+
+import type { Submission } from './api/ledger-node.ts';
+import { type AdmissionProblem, admissionCodes } from './execution/admission.ts';
+import type { Executor } from './execution/executor.ts';
+import type { TransactionCache } from './execution/transaction-cache.ts';
+import { DecodeError } from './ledger/codec.ts';
+import type { Digest } from './ledger/hash.ts';
+import { blockTransactionsMax, transactionBytesMax } from './ledger/limits.ts';
+import { bytes, decodeAs, encodeAs, list } from './ledger/schema.ts';
+import type { Transaction } from './ledger/transaction.ts';
+import type { Mempool, Origin } from './mempool.ts';
+
+/** One frame of the transactions channel. */
+const frameSchema = list(bytes(1, transactionBytesMax), 1, blockTransactionsMax);
+const frameBytesMax = 524_288;
+
+export interface IntakeParts {
+  readonly executor: Executor;
+  readonly mempool: Mempool;
+  readonly cache: TransactionCache;
+  /** To all other validators, on the transactions channel. */
+  announce(frame: Uint8Array): void;
+  /** After the mempool has changed; at most once a turn of the event loop. */
+  changed(): void;
+  /** UTC milliseconds. */
+  now(): number;
+  /** Why nothing may be taken now, or undefined. */
+  refusal(): { readonly code: 'read-only' | 'not-ready'; readonly detail: string } | undefined;
+}
+
+export class Intake {
+  readonly #parts: IntakeParts;
+  #fresh: Transaction[] = [];
+  #isScheduled = false;
+
+  constructor(parts: IntakeParts) {
+    this.#parts = parts;
+  }
+
+  /** From a client. Never throws on its bytes. */
+  submit(encoded: Uint8Array): Submission {
+    const refusal = this.#parts.refusal();
+    if (refusal !== undefined) return { status: 'refused', ...refusal };
+    if (encoded.length > transactionBytesMax) {
+      const detail = `the transaction has ${encoded.length} bytes; at most ${transactionBytesMax} are taken`;
+      return { status: 'refused', code: 'too-large', detail };
+    }
+    const transaction = this.#decoded(encoded);
+    if (typeof transaction === 'string') {
+      const detail = `the bytes are no transaction in canonical form: ${transaction}`;
+      return { status: 'refused', code: 'malformed', detail };
+    }
+    return this.#admit(transaction, 'client');
+  }
+
+  /** From another validator: what does not hold is dropped, for it says nothing about who passed it on. */
+  receive(from: number, frame: Uint8Array): void {
+    if (this.#parts.refusal()?.code === 'read-only') return;
+    let items: readonly Uint8Array[];
+    try {
+      items = decodeAs(frameSchema, frame);
+    } catch (error) {
+      if (error instanceof DecodeError) return;
+      throw error;
+    }
+    for (const encoded of items) {
+      const transaction = this.#decoded(encoded);
+      if (typeof transaction !== 'string') this.#admit(transaction, from);
+    }
+  }
+
+  /** [C4] Sends what clients of this node wait for once more. */
+  repeat(): void {
+    this.#announce(this.#parts.mempool.repeat(blockTransactionsMax, frameBytesMax));
+  }
+
+  /** Drops what no later block may hold, by this node's clock. */
+  expire(): void {
+    if (this.#parts.mempool.expired(this.#parts.now()).length > 0) this.#schedule();
+  }
+
+  #decoded(encoded: Uint8Array): Transaction | string {
+    try {
+      return this.#parts.cache.decode(encoded);
+    } catch (error) {
+      if (error instanceof DecodeError) return error.message;
+      throw error;
+    }
+  }
+
+  #admit(transaction: Transaction, origin: Origin): Submission {
+    const { mempool, executor } = this.#parts;
+    const { id } = transaction;
+    if (mempool.has(id)) {
+      mempool.add(transaction, origin);
+      return { status: 'waiting', id };
+    }
+    const timestamp = Math.max(this.#parts.now(), executor.head.timestamp + 1);
+    const problem = executor.admissionProblem(transaction, timestamp);
+    if (problem !== undefined) return refused(id, problem, transaction);
+    switch (mempool.add(transaction, origin)) {
+      case 'added':
+        if (origin === 'client') this.#fresh.push(transaction);
+        this.#schedule();
+        return { status: 'admitted', id };
+      case 'waiting':
+        return { status: 'waiting', id };
+      case 'conflict': {
+        const detail = `another transaction with reference ${transaction.body.reference} waits to be ordered`;
+        return { status: 'refused', code: 'DU04', detail, id };
+      }
+      case 'full': {
+        const detail = 'the mempool has no room for this member now; send it again in a moment';
+        return { status: 'refused', code: 'mempool-full', detail, id };
+      }
+    }
+  }
+
+  /** One frame and one look at the work for all that came in this turn: a bulk request makes one block, not two. */
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(() => {
+      this.#isScheduled = false;
+      const fresh = this.#fresh;
+      this.#fresh = [];
+      this.#announce(fresh);
+      this.#parts.changed();
+    });
+  }
+
+  #announce(transactions: readonly Transaction[]): void {
+    let frame: Uint8Array[] = [];
+    let size = 0;
+    for (const { bytes: encoded } of transactions) {
+      if (size + encoded.length > frameBytesMax || frame.length === blockTransactionsMax) {
+        this.#parts.announce(encodeAs(frameSchema, frame));
+        frame = [];
+        size = 0;
+      }
+      frame.push(encoded);
+      size += encoded.length;
+    }
+    if (frame.length > 0) this.#parts.announce(encodeAs(frameSchema, frame));
+  }
+}
+
+function refused(id: Digest, problem: AdmissionProblem, transaction: Transaction): Submission {
+  const code = admissionCodes[problem.code];
+  const { member, reference, validUntil } = transaction.body;
+  switch (problem.code) {
+    case 'chain':
+      return {
+        status: 'refused',
+        code,
+        id,
+        detail: 'the transaction names another chain; check --home and its genesis',
+      };
+    case 'signer':
+      return { status: 'refused', code, id, detail: `the key is no active user of member ${member}` };
+    case 'signature':
+      return { status: 'refused', code, id, detail: 'the signature does not verify under its key' };
+    case 'reference-used':
+      if (problem.replay) return { status: 'final', id, index: problem.row.index };
+      return {
+        status: 'refused',
+        code,
+        id,
+        first: problem.row.index,
+        detail: `reference ${reference} of ${member} was used before with another body; its first outcome stands`,
+      };
+    case 'expired':
+      return { status: 'refused', code, id, detail: `validUntil ${new Date(validUntil).toISOString()} has passed` };
+    case 'too-far': {
+      const latest = new Date(problem.latest).toISOString();
+      return { status: 'refused', code, id, detail: `validUntil is too far ahead; at most ${latest} now` };
+    }
+  }
+}

@@ -1,0 +1,315 @@
+// One validator without its adapters: what comes from other validators goes through inbound to the driver, what comes from
+// clients through the intake, and the driver's sends go out again. It runs over any Store and any Transport.
+import { contracts, lineCount } from '../contracts/registry.ts';
+import type { BlockListener, LedgerNode, NodeStatus, Submission } from './api/ledger-node.ts';
+import type { TimerConfig } from './config.ts';
+import { type Block, blockSchema, encodeMessage, type Message } from './consensus/messages.ts';
+import { decodeRecord, firstRecord, type VoteRecord } from './consensus/record.ts';
+import { Replica } from './consensus/replica.ts';
+import type { Timings } from './consensus/timers.ts';
+import { Driver } from './driver.ts';
+import { Executor } from './execution/executor.ts';
+import { treeOf } from './execution/genesis-commit.ts';
+import { TransactionCache } from './execution/transaction-cache.ts';
+import { FinalityTimes } from './finality.ts';
+import { Intake } from './intake.ts';
+import type { CommitCertificate } from './ledger/certificate.ts';
+import { type Digest, digestBytes, digestOf, toHex } from './ledger/hash.ts';
+import { Frontier } from './ledger/merkle.ts';
+import { decodeAs } from './ledger/schema.ts';
+import { quorumOf, type ValidatorSet } from './ledger/validators.ts';
+import { Mempool, type MempoolLimits } from './mempool.ts';
+import { channelOf, Inbound } from './network/inbound.ts';
+import { SyncClient } from './network/sync-client.ts';
+import { SyncServer } from './network/sync-server.ts';
+import type { Channel, Receiver, Transport } from './network/transport.ts';
+import { type Store, StoreError } from './store/store.ts';
+
+export interface ValidatorNodeParts {
+  readonly store: Store;
+  readonly transport: Transport;
+  readonly genesisText: string;
+  readonly name: string;
+  readonly chainId: Digest;
+  readonly version: string;
+  /** Id of this validator. */
+  readonly validator: string;
+  /** Ed25519 with its vote key. */
+  readonly sign: (message: Uint8Array) => Uint8Array;
+  readonly timers: TimerConfig;
+  readonly mempool: MempoolLimits;
+  /** UTC milliseconds. */
+  readonly now: () => number;
+  readonly log: (level: 'info' | 'warn' | 'error', text: string, facts?: object) => void;
+  readonly onIncident: (reason: string, certificates: readonly CommitCertificate[]) => void;
+}
+
+const noticeIntervalMs = 100;
+
+export class ValidatorNode implements LedgerNode, Receiver {
+  readonly store: Store;
+  readonly genesisText: string;
+  readonly #parts: ValidatorNodeParts;
+  readonly #validators: ValidatorSet;
+  readonly #self: number;
+  readonly #executor: Executor;
+  readonly #mempool: Mempool;
+  readonly #driver: Driver;
+  readonly #intake: Intake;
+  readonly #inbound: Inbound;
+  readonly #server: SyncServer;
+  readonly #finality = new FinalityTimes();
+  readonly #noticed = new Map<number, number>();
+  readonly #startedAt: number;
+  readonly #refused = new Map<string, number>();
+  #isReadOnly = false;
+  #silence: string | undefined;
+
+  /** Throws StoreError when the stored state is not that of the head. */
+  constructor(parts: ValidatorNodeParts) {
+    const { store } = parts;
+    this.#parts = parts;
+    this.store = store;
+    this.genesisText = parts.genesisText;
+    this.#startedAt = parts.now();
+    const cache = new TransactionCache();
+    const chainId = digestBytes(parts.chainId);
+    this.#executor = new Executor({ store, chainId, contracts, tree: checkedTree(store), cache });
+    this.#validators = this.#executor.validators;
+    this.#self = this.#validators.findIndex(({ id }) => id === parts.validator);
+    if (this.#self < 0) throw new StoreError(`${parts.validator} is no validator of this chain; check the config`);
+    this.#mempool = new Mempool(parts.mempool, (transaction) => lineCount(transaction.body));
+    const { record, amnesia } = voteRecordOf(store);
+    const { certificate, height, digest } = { certificate: store.certificate(store.head().height), ...store.head() };
+    const replica = new Replica({
+      self: this.#self,
+      validators: this.#validators.length,
+      chainId,
+      timings: timingsOf(parts.timers),
+      head: { height, digest, certificate },
+      record,
+      bodies: bodiesOf(store, record),
+      sign: parts.sign,
+      amnesia,
+    });
+    this.#inbound = new Inbound({
+      chainId,
+      epoch: record.epoch,
+      validators: this.#validators,
+      self: this.#self,
+      position: () => ({ view: replica.status().view, height: replica.status().height + 1 }),
+    });
+    this.#server = new SyncServer(store);
+    this.#driver = new Driver({
+      self: this.#self,
+      replica,
+      executor: this.#executor,
+      store,
+      mempool: this.#mempool,
+      fetcher: this.#fetcher(chainId),
+      send: (to, message) => parts.transport.send(to, channelOf(message), encodeMessage(message)),
+      broadcast: (message) => parts.transport.broadcast(channelOf(message), encodeMessage(message)),
+      now: parts.now,
+      onSilence: (reason) => this.#silenced(reason),
+      onIncident: parts.onIncident,
+    });
+    this.#intake = new Intake({
+      executor: this.#executor,
+      mempool: this.#mempool,
+      cache,
+      announce: (frame) => parts.transport.broadcast('transactions', frame),
+      changed: () => this.#driver.noteWork(),
+      now: parts.now,
+      refusal: () => this.#refusal(),
+    });
+    this.#driver.onBlock((_block, transactions) => {
+      for (const [id] of transactions) this.#finality.settled(id, performance.now());
+    });
+  }
+
+  start(): void {
+    this.#driver.start();
+  }
+
+  stop(): void {
+    this.#driver.stop();
+  }
+
+  tick(): void {
+    this.#driver.put({ type: 'tick' });
+  }
+
+  /** Once in a while: what clients wait for is sent again, what expired is dropped. */
+  tidyMempool(): void {
+    this.#intake.expire();
+    this.#intake.repeat();
+    this.#finality.dropUnless((id) => this.#mempool.has(id));
+  }
+
+  /** Below the free-space watermark nothing new is taken, so that what is agreed can still be written. */
+  setReadOnly(isReadOnly: boolean): void {
+    if (isReadOnly !== this.#isReadOnly)
+      this.#parts.log('warn', isReadOnly ? 'read-only: the disk is nearly full' : 'read-write again');
+    this.#isReadOnly = isReadOnly;
+  }
+
+  submit(bytes: Uint8Array): Submission {
+    const submission = this.#intake.submit(bytes);
+    if (submission.status === 'admitted') this.#finality.submitted(submission.id, performance.now());
+    return submission;
+  }
+
+  isWaiting(id: Digest): boolean {
+    return this.#mempool.has(id);
+  }
+
+  onBlock(listener: BlockListener): () => void {
+    return this.#driver.onBlock(listener);
+  }
+
+  receive(from: number, channel: Channel, bytes: Uint8Array): void {
+    if (channel === 'transactions') return this.#intake.receive(from, bytes);
+    const judged = this.#inbound.check(from, channel, bytes);
+    if ('message' in judged) return this.#driver.put({ type: 'message', message: judged.message });
+    this.#refused.set(judged.refused, (this.#refused.get(judged.refused) ?? 0) + 1);
+    if (judged.refused === 'committed-height') this.#notice(from, judged.height);
+    else if (judged.refused === 'malformed' || judged.refused === 'unproven')
+      this.#parts.log('warn', 'a message was refused', { from, ...judged });
+  }
+
+  serve(_from: number, request: Uint8Array): Uint8Array | undefined {
+    return this.#server.serve(request);
+  }
+
+  connected(peer: number): void {
+    this.#parts.log('info', 'connected', { peer });
+  }
+
+  disconnected(peer: number): void {
+    this.#parts.log('info', 'disconnected', { peer });
+  }
+
+  /** [C3] Who votes for a committed height is shown its certificate, a few times a second at most. */
+  #notice(to: number, height: number): void {
+    const now = this.#parts.now();
+    const last = this.#noticed.get(to);
+    if (last !== undefined && Math.abs(now - last) < noticeIntervalMs) return;
+    const certificate = this.store.certificate(height);
+    if (certificate === undefined) return;
+    this.#noticed.set(to, now);
+    const message: Message = { type: 'committed', certificate };
+    this.#parts.transport.send(to, channelOf(message), encodeMessage(message));
+  }
+
+  status(): NodeStatus {
+    const { parts, replica, head } = { parts: this.#parts, replica: this.#driver.status(), head: this.store.head() };
+    const peers = parts.transport.peers();
+    const quorum = quorumOf(this.#validators.length).size;
+    const reason = this.#unreadiness(peers.length + 1, quorum);
+    const times = this.#finality.percentiles();
+    return {
+      version: parts.version,
+      chainId: parts.chainId,
+      name: parts.name,
+      validator: parts.validator,
+      index: this.#self,
+      epoch: replica.epoch,
+      view: replica.view,
+      mode: replica.voice === 'voting' ? replica.mode : replica.voice,
+      primary: replica.primary,
+      height: head.height,
+      logSize: head.logSize,
+      stateRoot: head.stateRoot,
+      logRoot: toHex(Frontier.fromHashes(head.logSize, head.peaks).root()),
+      peers,
+      validators: this.#validators.length,
+      quorum,
+      ready: reason === undefined,
+      ...(reason === undefined ? {} : { reason }),
+      readOnly: this.#isReadOnly,
+      mempool: { transactions: this.#mempool.size, bytes: this.#mempool.bytes },
+      ...(times === undefined ? {} : { finalityMsP50: times.p50, finalityMsP99: times.p99 }),
+      pid: process.pid,
+      startedAt: this.#startedAt,
+    };
+  }
+
+  #unreadiness(connected: number, quorum: number): string | undefined {
+    const { voice, height, bestHeight } = this.#driver.status();
+    if (connected < quorum)
+      return `connected to ${connected - 1} other validators; a quorum is ${quorum} with this one`;
+    if (voice === 'listening') return 'waiting for the statuses of a quorum';
+    if (bestHeight > height + 4) return `catching up: height ${height} of ${bestHeight}`;
+    return this.#isReadOnly ? 'read-only: the disk is nearly full' : undefined;
+  }
+
+  #refusal(): { readonly code: 'read-only' | 'not-ready'; readonly detail: string } | undefined {
+    if (this.#isReadOnly)
+      return { code: 'read-only', detail: 'the disk of this node is nearly full; use another node' };
+    if (this.#driver.status().voice === 'listening')
+      return { code: 'not-ready', detail: 'this node has not heard a quorum yet; try again in a moment' };
+    return undefined;
+  }
+
+  #silenced(reason: string): void {
+    this.#silence = reason;
+    this.#parts.log('error', 'this validator votes no more: it must come back under a rotated key', { reason });
+  }
+
+  /** Why this validator does not vote, if it does not [R3]. */
+  get silence(): string | undefined {
+    return this.#silence;
+  }
+
+  #fetcher(chainId: Uint8Array) {
+    const timeoutMs = this.#parts.timers.syncTimeoutMs;
+    const client = new SyncClient(this.#parts.transport, { chainId, validators: this.#validators, timeoutMs });
+    return {
+      blocks: client.fetchBlocks.bind(client),
+      body: (height: number, digest: Digest, from: readonly number[], holds: (block: Block) => boolean) =>
+        client.fetchBody(height, digest, from, holds),
+    };
+  }
+}
+
+function checkedTree(store: Store) {
+  const tree = treeOf(store);
+  if (digestOf(tree.root) === store.head().stateRoot) return tree;
+  throw new StoreError(
+    'the state in the store is not that of its last block: the disk changed what was written. ' +
+      'Move the data folder away and ask the consortium to rotate this validator in again.',
+  );
+}
+
+/** The stored record; a missing or contradicting one means that this validator may have forgotten what it signed [R3]. */
+function voteRecordOf(store: Store): { record: VoteRecord; amnesia: string | undefined } {
+  const stored = store.voteRecord();
+  const { height } = store.head();
+  if (stored === undefined) return { record: firstRecord(height + 1), amnesia: 'the vote record is missing' };
+  const record = decodeRecord(stored);
+  const amnesia =
+    record.height === height + 1
+      ? undefined
+      : `the vote record is for height ${record.height}, the chain has ${height}`;
+  return { record: { ...record, height: height + 1 }, amnesia };
+}
+
+function bodiesOf(store: Store, record: VoteRecord): Map<Digest, Block> {
+  const bodies = new Map<Digest, Block>();
+  for (const digest of [record.prepared?.digest, record.accepted?.digest]) {
+    const encoded = digest === undefined ? undefined : store.body(digest);
+    if (digest !== undefined && encoded !== undefined) bodies.set(digest, decodeAs(blockSchema, encoded));
+  }
+  return bodies;
+}
+
+function timingsOf(timers: TimerConfig): Timings {
+  const ticks = (milliseconds: number) => Math.max(1, Math.ceil(milliseconds / timers.tickMs));
+  return {
+    proposalTimeoutTicks: ticks(timers.proposalTimeoutMs),
+    oldestTimeoutTicks: ticks(timers.oldestTimeoutMs),
+    statusIntervalTicks: ticks(timers.statusIntervalMs),
+    resendTicks: ticks(timers.proposalTimeoutMs / 3),
+    fetchDelayTicks: ticks(timers.statusIntervalMs / 2),
+  };
+}
