@@ -44,7 +44,17 @@ const layers: readonly Layer[] = [
   { of: 'node/network/libp2p-transport.ts', may: [...network, ...libp2p], mayTypes: ['node/config.ts'] },
   {
     of: 'node/api',
-    may: ['node/api', 'node/ledger', 'node:*', 'fastify*', '@fastify/*', 'zod', 'prom-client'],
+    may: [
+      'node/api',
+      'node/ledger',
+      'node/config.ts',
+      'contracts',
+      'node:*',
+      'fastify*',
+      '@fastify/*',
+      'zod',
+      'prom-client',
+    ],
     mayTypes: ['node'],
   },
   { of: 'node/audit', may: audit },

@@ -1,0 +1,150 @@
+// A settled transaction with its proof: the entry, its inclusion path in the log that the block's header seals, that
+// header and the quorum's certificate. All of it is read from the store; nothing here is a verdict.
+import { assert } from '../ledger/assert.ts';
+import { certificateSchema } from '../ledger/certificate.ts';
+import { decodeEntry, decodeHeader, type LineEntry } from '../ledger/entry.ts';
+import { type Digest, toHex } from '../ledger/hash.ts';
+import { batchLinesMax } from '../ledger/limits.ts';
+import { inclusionPath } from '../ledger/merkle.ts';
+import { encodeAs } from '../ledger/schema.ts';
+import { decodeTransaction } from '../ledger/transaction.ts';
+import type { BlockRow, Store } from '../store/store.ts';
+import { toBase64 } from './base64.ts';
+
+export interface Receipt {
+  readonly entry: string;
+  readonly index: number;
+  /** From the leaf's sibling up, in hex. */
+  readonly path: string[];
+  readonly header: string;
+  readonly certificate: string;
+}
+
+export interface BatchLine {
+  readonly line: number;
+  readonly reference: string;
+  readonly outcome: string;
+  readonly index: number;
+}
+
+export interface Outcome {
+  readonly id: Digest;
+  readonly status: 'final';
+  readonly outcome: string;
+  readonly height: number;
+  readonly index: number;
+  readonly lines?: BatchLine[];
+  readonly receipt: Receipt;
+}
+
+/** Of one line of a batch, without the other lines. */
+export interface LineOutcome extends BatchLine {
+  readonly status: 'final';
+  /** Id of the batch. */
+  readonly batch: Digest;
+  readonly height: number;
+  readonly receipt: Receipt;
+}
+
+export function outcomeOf(store: Store, id: Digest): Outcome | undefined {
+  const index = store.transaction(id);
+  return index === undefined ? undefined : transactionOutcome(store, index);
+}
+
+export function outcomeOfReference(store: Store, member: string, reference: string): Outcome | LineOutcome | undefined {
+  const row = store.reference(member, reference);
+  return row === undefined ? undefined : outcomeAt(store, row.index);
+}
+
+/** What the transaction or line entry at `index` says. */
+export function outcomeAt(store: Store, index: number): Outcome | LineOutcome {
+  const entry = decodeEntry(entryBytes(store, index));
+  return entry.kind === 2 ? lineOutcome(store, index, entry) : transactionOutcome(store, index);
+}
+
+function transactionOutcome(store: Store, index: number): Outcome {
+  const bytes = entryBytes(store, index);
+  const entry = decodeEntry(bytes);
+  assert(entry.kind === 1, 'an index row of a transaction leads to its entry');
+  const { id } = decodeTransaction(entry.transaction);
+  const block = blockHolding(store, index);
+  const lines = linesOf(store, index, block);
+  return {
+    id,
+    status: 'final',
+    outcome: entry.outcome,
+    height: block.height,
+    index,
+    ...(lines.length === 0 ? {} : { lines }),
+    receipt: receiptOf(store, index, bytes, block),
+  };
+}
+
+function lineOutcome(store: Store, index: number, entry: LineEntry): LineOutcome {
+  const { line, reference, outcome, batch } = entry;
+  const batchEntry = decodeEntry(entryBytes(store, batch));
+  assert(batchEntry.kind === 1, 'a line names the transaction entry of its batch');
+  const block = blockHolding(store, index);
+  return {
+    status: 'final',
+    batch: decodeTransaction(batchEntry.transaction).id,
+    line,
+    reference,
+    outcome,
+    height: block.height,
+    index,
+    receipt: receiptOf(store, index, entryBytes(store, index), block),
+  };
+}
+
+/** The line entries of a batch follow its transaction entry in the same block. */
+function linesOf(store: Store, batch: number, block: BlockRow): BatchLine[] {
+  const lines: BatchLine[] = [];
+  for (const bytes of store.entries(batch + 1, Math.min(batch + 1 + batchLinesMax, block.headerIndex))) {
+    const entry = decodeEntry(bytes);
+    if (entry.kind !== 2 || entry.batch !== batch) break;
+    const { line, reference, outcome } = entry;
+    lines.push({ line, reference, outcome, index: batch + 1 + lines.length });
+  }
+  return lines;
+}
+
+function receiptOf(store: Store, index: number, entry: Uint8Array, block: BlockRow): Receipt {
+  const header = entryBytes(store, block.headerIndex);
+  const certificate = store.certificate(block.height);
+  assert(certificate !== undefined, 'a block is stored with its certificate');
+  const path = inclusionPath((level, at) => store.node(level, at), index, decodeHeader(header).logSize);
+  return {
+    entry: toBase64(entry),
+    index,
+    path: path.map(toHex),
+    header: toBase64(header),
+    certificate: toBase64(encodeAs(certificateSchema, certificate)),
+  };
+}
+
+/** The block whose entries hold `index`, by halving the heights. */
+export function blockHolding(store: Store, index: number): BlockRow {
+  let low = 1;
+  let high = store.head().height;
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    if (blockRow(store, middle).headerIndex < index) low = middle + 1;
+    else high = middle;
+  }
+  const block = blockRow(store, low);
+  assert(block.firstIndex <= index && index < block.headerIndex, 'an outcome stands in a block');
+  return block;
+}
+
+function blockRow(store: Store, height: number): BlockRow {
+  const block = store.block(height);
+  assert(block !== undefined, 'the store has every block up to its head');
+  return block;
+}
+
+function entryBytes(store: Store, index: number): Uint8Array {
+  const bytes = store.entry(index);
+  assert(bytes !== undefined, 'the store has every entry up to its head');
+  return bytes;
+}

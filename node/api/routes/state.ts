@@ -1,0 +1,74 @@
+// Reads of the state after the last block. Every answer says which block that is.
+import { z } from 'zod';
+import { accountDetail, accountPage, consortiumView } from '../account-view.ts';
+import type { ApiParts, ApiServer } from '../parts.ts';
+import { Problem } from '../problem.ts';
+import * as schemas from '../schemas.ts';
+
+const accountsMax = 1_000;
+
+export function stateRoutes(app: ApiServer, parts: ApiParts): void {
+  accountsRoute(app, parts);
+  accountRoute(app, parts);
+  consortiumRoute(app, parts);
+}
+
+function accountsRoute(app: ApiServer, { node: { store }, readersOnly }: ApiParts): void {
+  app.route({
+    method: 'GET',
+    url: '/v1/accounts',
+    onRequest: readersOnly,
+    schema: {
+      summary: 'Accounts, ascending by id',
+      querystring: z.strictObject({
+        limit: schemas.wholeNumber.optional().meta({ description: `at most ${accountsMax}` }),
+        after: schemas.identifierText
+          .optional()
+          .meta({ description: 'go on after this account: `next` of the last answer' }),
+      }),
+      response: { 200: schemas.accountPage, '4xx': schemas.problem },
+    },
+    async handler(request) {
+      const { limit = accountsMax, after } = request.query;
+      if (limit < 1 || limit > accountsMax) throw new Problem('malformed', `query: limit is 1 to ${accountsMax}.`);
+      const { height, stateRoot } = store.head();
+      return { height, stateRoot, ...accountPage(store, limit, after) };
+    },
+  });
+}
+
+function accountRoute(app: ApiServer, { node: { store }, readersOnly }: ApiParts): void {
+  app.route({
+    method: 'GET',
+    url: '/v1/accounts/:id',
+    onRequest: readersOnly,
+    schema: {
+      summary: 'One account',
+      params: z.strictObject({ id: schemas.identifierText }),
+      querystring: schemas.noParameters,
+      response: { 200: schemas.accountDetail, '4xx': schemas.problem },
+    },
+    async handler(request) {
+      const account = accountDetail(store, request.params.id);
+      if (account === undefined) throw new Problem('not-found', `There is no account ${request.params.id}.`);
+      const { height, stateRoot } = store.head();
+      return { height, stateRoot, ...account };
+    },
+  });
+}
+
+function consortiumRoute(app: ApiServer, { node: { store }, readersOnly }: ApiParts): void {
+  app.route({
+    method: 'GET',
+    url: '/v1/consortium',
+    onRequest: readersOnly,
+    schema: {
+      summary: 'Members, users and validators',
+      querystring: schemas.noParameters,
+      response: { 200: schemas.consortium, '4xx': schemas.problem },
+    },
+    async handler() {
+      return { height: store.head().height, ...consortiumView(store) };
+    },
+  });
+}
