@@ -1,0 +1,183 @@
+// An archive folder as a source: entries from the bundles, the last certificate, and the checks that belong to files
+// alone (MANIFEST's sums, the layout's names). It reads and never writes.
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { open, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DecodeError } from '../ledger/codec.ts';
+import { toHex } from '../ledger/hash.ts';
+import type { DamagedFile, Rule } from './finding.ts';
+import { comparePaths, manifestName, parseManifest } from './manifest.ts';
+import { type Source, SourceError, type SourceFiles, type SourceHead } from './source.ts';
+import { bundleBytesMax, bundlePath, decodeBundle, layoutPaths, parseTilePath, tileWidth } from './tiles.ts';
+
+export const genesisFile = 'genesis.json';
+export const certificateFile = 'certificate';
+
+const genesisBytesMax = 1_048_576;
+const certificateBytesMax = 65_536;
+/** 32 MiB of lines are about 300,000 files, 76 million entries. */
+const manifestBytesMax = 33_554_432;
+
+interface Manifest {
+  readonly sums?: ReadonlyMap<string, string>;
+  readonly problem?: string;
+}
+
+export class ArchiveSource implements Source {
+  readonly files: SourceFiles;
+  readonly #folder: string;
+  #listing: Promise<ReadonlyMap<string, boolean>> | undefined;
+  #manifest: Promise<Manifest> | undefined;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+    this.files = {
+      inspect: (progress) => this.#inspect(progress),
+      tile: async (path, bytes) => {
+        const found = await this.#read(path, bytes).catch(() => undefined);
+        return found?.length === bytes ? found : undefined;
+      },
+    };
+  }
+
+  async head(): Promise<SourceHead> {
+    const logSize = await this.#logSize();
+    if (logSize === 0) throw new SourceError('no archive: it holds no entry');
+    const certificate = logSize === 1 ? undefined : await this.#read(certificateFile, certificateBytesMax);
+    return { logSize, certificate };
+  }
+
+  async *entries(from: number, to: number): AsyncGenerator<readonly Uint8Array[]> {
+    const logSize = await this.#logSize();
+    for (let at = from; at < to; ) {
+      const index = Math.floor(at / tileWidth);
+      const first = index * tileWidth;
+      const width = Math.min(tileWidth, logSize - first);
+      if (width < 1) throw new SourceError(`the archive has no entry ${at}`);
+      const path = bundlePath(index, width);
+      const bytes = await this.#read(path, bundleBytesMax);
+      try {
+        yield decodeBundle(bytes, width).slice(at - first, to - first);
+      } catch (error) {
+        if (error instanceof DecodeError) throw new SourceError(`${path}: ${error.message}`);
+        throw error;
+      }
+      at = first + width;
+    }
+  }
+
+  async genesisText(): Promise<Uint8Array | undefined> {
+    return this.#read(genesisFile, genesisBytesMax).catch(() => undefined);
+  }
+
+  async #inspect(progress: (done: number, total: number) => void): Promise<readonly DamagedFile[]> {
+    const listing = await this.#list();
+    const damaged: DamagedFile[] = [];
+    const add = (path: string, rule: Rule, detail: string) => damaged.push({ path, rule, detail });
+    const { sums, problem } = await this.#sums();
+    if (problem !== undefined && listing.has(manifestName)) add(manifestName, 'manifest', problem);
+    const wanted = wantedPaths(await this.#logSize());
+    for (const path of sums?.keys() ?? []) if (!listing.has(path)) add(path, 'file-missing', `${path} is missing`);
+    for (const path of wanted)
+      if (!listing.has(path) && sums?.has(path) !== true) add(path, 'file-missing', `${path} is missing`);
+    let done = 0;
+    for (const [path, regular] of listing) {
+      progress(++done, listing.size);
+      const sum = sums?.get(path);
+      if (!regular) add(path, 'file-surplus', `${path} is no regular file`);
+      else if (!wanted.has(path)) add(path, 'file-surplus', `${path} belongs to no archive of this log`);
+      else if (sums === undefined || path === manifestName) continue;
+      else if (sum === undefined) add(path, 'file-surplus', `${path} stands not in ${manifestName}`);
+      else if ((await this.#sum(path)) !== sum)
+        add(path, 'file-sum', `${path} has another sum than ${manifestName} gives`);
+    }
+    return damaged.sort((a, b) => comparePaths(a.path, b.path));
+  }
+
+  /** As far as MANIFEST says; without a good MANIFEST as far as there are bundles. */
+  async #logSize(): Promise<number> {
+    const { sums } = await this.#sums();
+    return logSizeOf(sums ?? (await this.#list()));
+  }
+
+  #sums(): Promise<Manifest> {
+    this.#manifest ??= this.#read(manifestName, manifestBytesMax).then(
+      (bytes) => {
+        try {
+          return { sums: parseManifest(bytes) };
+        } catch (error) {
+          if (error instanceof DecodeError) return { problem: error.message };
+          throw error;
+        }
+      },
+      (error: unknown) => {
+        if (error instanceof SourceError) return { problem: error.message };
+        throw error;
+      },
+    );
+    return this.#manifest;
+  }
+
+  /** Every path under the folder, ascending -> whether it is a regular file. Read once: the audit is of one moment. */
+  #list(): Promise<ReadonlyMap<string, boolean>> {
+    this.#listing ??= listFiles(this.#folder);
+    return this.#listing;
+  }
+
+  /** The file's bytes; SourceError when it is missing or longer than `bytesMax`. */
+  async #read(path: string, bytesMax: number): Promise<Uint8Array> {
+    if ((await this.#list()).get(path) !== true) throw new SourceError(`${path} is missing`);
+    const file = await open(join(this.#folder, path), 'r');
+    try {
+      const { size } = await file.stat();
+      if (size > bytesMax) throw new SourceError(`${path} is over ${bytesMax} bytes`);
+      const bytes = new Uint8Array(size);
+      const { bytesRead } = await file.read(bytes, 0, size, 0);
+      if (bytesRead !== size) throw new SourceError(`${path} ends early`);
+      return bytes;
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** In chunks, because a surplus of bytes may be of any length. */
+  async #sum(path: string): Promise<string> {
+    const engine = createHash('sha256');
+    for await (const chunk of createReadStream(join(this.#folder, path))) engine.update(chunk as Uint8Array);
+    return toHex(engine.digest());
+  }
+}
+
+async function listFiles(folder: string): Promise<ReadonlyMap<string, boolean>> {
+  const found: [string, boolean][] = [];
+  const walk = async (under: string): Promise<void> => {
+    for (const entry of await readdir(join(folder, under), { withFileTypes: true })) {
+      const path = under === '' ? entry.name : `${under}/${entry.name}`;
+      if (entry.isDirectory()) await walk(path);
+      else found.push([path, entry.isFile()]);
+    }
+  };
+  try {
+    await walk('');
+  } catch (error) {
+    throw new SourceError(`the folder cannot be read: ${error instanceof Error ? error.message : 'unknown'}`);
+  }
+  return new Map(found.sort(([a], [b]) => comparePaths(a, b)));
+}
+
+/** As far as bundles reach: to the widest one of the last number. Missing ones before it are found as they are read. */
+function logSizeOf(files: ReadonlyMap<string, unknown>): number {
+  let size = 0;
+  for (const path of files.keys()) {
+    const parsed = parseTilePath(path);
+    if (parsed?.level === 'entries') size = Math.max(size, parsed.index * tileWidth + parsed.width);
+  }
+  return size;
+}
+
+function wantedPaths(logSize: number): Set<string> {
+  const paths = new Set<string>([manifestName, genesisFile, ...layoutPaths(logSize)]);
+  if (logSize > 1) paths.add(certificateFile);
+  return paths;
+}

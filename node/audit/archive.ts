@@ -1,0 +1,121 @@
+// Writes an archive: a folder in C2SP tlog-tiles layout with genesis.json, the last block's certificate and MANIFEST. A
+// `checkpoint` file beside them will hold the cosignatures. What the source gives is written as it is; verify judges.
+import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { type Genesis, GenesisError, readGenesisEntry } from '../../genesis/genesis.ts';
+import { formatGenesis } from '../../genesis/genesis-text.ts';
+import { leafHash, sha256, toHex } from '../ledger/hash.ts';
+import { certificateFile, genesisFile } from './archive-source.ts';
+import type { Progress } from './finding.ts';
+import { Frontier } from './frontier.ts';
+import { formatManifest, type ManifestLine, manifestName } from './manifest.ts';
+import { type Source, SourceError } from './source.ts';
+import { bundlePath, encodeBundle, type Tile, TileBuilder, tilePath, tileWidth } from './tiles.ts';
+
+/** The folder cannot take an archive. Says what to do next. */
+export class ArchiveError extends Error {
+  override name = 'ArchiveError';
+}
+
+export interface ExportOptions {
+  readonly onProgress?: (progress: Progress) => void;
+}
+
+export interface ExportSummary {
+  readonly entries: number;
+  readonly files: number;
+}
+
+/** The folder appears whole or not at all: it is written beside its place and then renamed. */
+export async function exportArchive(
+  source: Source,
+  folder: string,
+  options: ExportOptions = {},
+): Promise<ExportSummary> {
+  const target = resolve(folder);
+  if ((await readdir(target).catch(absent)).length > 0)
+    throw new ArchiveError(`${folder} is not empty; name a folder that is, or a new one`);
+  await mkdir(dirname(target), { recursive: true });
+  const draft = await mkdtemp(`${target}.partial-`);
+  try {
+    const summary = await writeArchive(source, new ArchiveWriter(draft), options);
+    await rename(draft, target);
+    return summary;
+  } catch (error) {
+    await rm(draft, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+function absent(error: NodeJS.ErrnoException): string[] {
+  if (error.code === 'ENOENT') return [];
+  throw new ArchiveError(`cannot export there: ${error.message}`);
+}
+
+async function writeArchive(source: Source, writer: ArchiveWriter, options: ExportOptions): Promise<ExportSummary> {
+  const { logSize, certificate } = await source.head();
+  const tiles: Tile[] = [];
+  const builder = new TileBuilder((tile) => tiles.push(tile));
+  const tree = new Frontier(builder.node);
+  let genesis: Genesis | undefined;
+  let bundle: Uint8Array[] = [];
+  const flush = async () => {
+    if (bundle.length > 0) {
+      await writer.write(bundlePath(Math.floor((tree.size - 1) / tileWidth), bundle.length), encodeBundle(bundle));
+      bundle = [];
+    }
+    for (const { level, index, hashes } of tiles.splice(0))
+      await writer.write(tilePath(level, index, hashes.length / 32), hashes);
+    options.onProgress?.({ stage: 'export', done: tree.size, total: logSize });
+  };
+  for await (const run of source.entries(0, logSize)) {
+    for (const entry of run) {
+      genesis ??= genesisOf(entry);
+      tree.append(leafHash(entry));
+      bundle.push(entry);
+      if (bundle.length === tileWidth) await flush();
+    }
+  }
+  builder.finish();
+  await flush();
+  if (genesis === undefined) throw new SourceError('the source has no entry');
+  await writer.write(genesisFile, new TextEncoder().encode(formatGenesis(genesis)));
+  if (certificate !== undefined) await writer.write(certificateFile, certificate);
+  return { entries: logSize, files: await writer.finish() };
+}
+
+function genesisOf(entry: Uint8Array): Genesis {
+  try {
+    return readGenesisEntry(entry);
+  } catch (error) {
+    if (error instanceof GenesisError) throw new SourceError(`entry 0: ${error.message}`);
+    throw error;
+  }
+}
+
+class ArchiveWriter {
+  readonly #folder: string;
+  readonly #lines: ManifestLine[] = [];
+  readonly #made = new Set<string>();
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  async write(path: string, bytes: Uint8Array): Promise<void> {
+    const file = join(this.#folder, path);
+    const parent = dirname(file);
+    if (!this.#made.has(parent)) {
+      await mkdir(parent, { recursive: true });
+      this.#made.add(parent);
+    }
+    await writeFile(file, bytes, { flag: 'wx' });
+    this.#lines.push({ path, sum: toHex(sha256(bytes)) });
+  }
+
+  /** Writes MANIFEST and gives the number of files. */
+  async finish(): Promise<number> {
+    await writeFile(join(this.#folder, manifestName), formatManifest(this.#lines), { flag: 'wx', flush: true });
+    return this.#lines.length + 1;
+  }
+}

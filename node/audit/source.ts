@@ -1,0 +1,82 @@
+// Where an audit's bytes come from. A source gives entries and one certificate, and nothing it gives is believed: it
+// can leave out or lie, and the checks find it.
+import { type CommitCertificate, certificateSchema } from '../ledger/certificate.ts';
+import { encodeAs } from '../ledger/schema.ts';
+import type { DamagedFile } from './finding.ts';
+
+export interface SourceHead {
+  /** Entries that the source says it has, the last header included. */
+  readonly logSize: number;
+  /** Canonical certificate of the last block; absent at height 0. */
+  readonly certificate: Uint8Array | undefined;
+}
+
+export interface Source {
+  /** Asked once: what is appended later is not part of the audit. */
+  head(): Promise<SourceHead>;
+  /** Entries from `from` (inclusive) to `to` (exclusive), all of them or a SourceError, in runs of bounded bytes. */
+  entries(from: number, to: number): AsyncIterable<readonly Uint8Array[]>;
+  /** The genesis document as text, where the source has one beside entry 0. */
+  genesisText?(): Promise<Uint8Array | undefined>;
+  readonly files?: SourceFiles;
+}
+
+/** What an archive has beside the log: sums, and tiles that can be derived from the entries. */
+export interface SourceFiles {
+  /** Checks every file against MANIFEST and the layout. */
+  inspect(progress: (done: number, total: number) => void): Promise<readonly DamagedFile[]>;
+  /** A tile's bytes, undefined where the file is missing or of another length. */
+  tile(path: string, bytes: number): Promise<Uint8Array | undefined>;
+}
+
+/** The source gives less than it says, or bytes of no accepted form. It becomes a finding. */
+export class SourceError extends Error {
+  override name = 'SourceError';
+}
+
+/** Nobody answers, or not to us: no verdict is possible, and none is given. */
+export class SourceUnreachableError extends Error {
+  override name = 'SourceUnreachableError';
+  /** Whether the source answered that we may not read. */
+  readonly unauthorised: boolean;
+  constructor(message: string, unauthorised = false) {
+    super(message);
+    this.unauthorised = unauthorised;
+  }
+}
+
+const runLength = 256;
+
+/** As much of a node's store as an audit reads. */
+export interface LogReader {
+  head(): { readonly height: number; readonly logSize: number };
+  entries(from: number, to: number): readonly Uint8Array[];
+  certificate(height: number): CommitCertificate | undefined;
+}
+
+/** A store of this process. */
+export class StoreSource implements Source {
+  readonly #store: LogReader;
+
+  constructor(store: LogReader) {
+    this.#store = store;
+  }
+
+  async head(): Promise<SourceHead> {
+    const { height, logSize } = this.#store.head();
+    const certificate = this.#store.certificate(height);
+    return {
+      logSize,
+      certificate: certificate === undefined ? undefined : encodeAs(certificateSchema, certificate),
+    };
+  }
+
+  async *entries(from: number, to: number): AsyncGenerator<readonly Uint8Array[]> {
+    for (let at = from; at < to; ) {
+      const run = this.#store.entries(at, Math.min(at + runLength, to));
+      if (run.length === 0) throw new SourceError(`the store has no entry ${at}`);
+      yield run;
+      at += run.length;
+    }
+  }
+}
