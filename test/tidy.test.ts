@@ -58,7 +58,11 @@ const layers: readonly Layer[] = [
     mayTypes: ['node'],
   },
   { of: 'node/audit', may: audit },
-  { of: 'node/audit/replay.ts', may: [...audit, 'node/execution', 'contracts'] },
+  {
+    of: 'node/audit/replay.ts',
+    may: [...audit, 'node/execution', 'contracts'],
+    mayTypes: ['node/store/store.ts'],
+  },
   { of: 'node', may: ['node/ledger', 'node/config.ts', 'node/closest-name.ts', 'node:*'] },
   { of: 'node/mempool.ts', may: ['node/ledger'] },
   { of: 'node/polyfill.ts', may: [] },

@@ -1,0 +1,325 @@
+// The audit of formats, hashes and signatures: takes the log entry by entry and holds the rules that need no state of
+// accounts. It knows nothing of the node: what it trusts is the genesis entry, the two hash functions and Ed25519.
+import { type CommitCertificate, certificateProblem, certificateSchema } from '../ledger/certificate.ts';
+import { DecodeError } from '../ledger/codec.ts';
+import { accepted, decodeEntry, type Entry, type LineEntry, type TransactionEntry } from '../ledger/entry.ts';
+import { type Digest, digestBytes, digestOf, equalBytes, leafHash, toHex } from '../ledger/hash.ts';
+import type { Header } from '../ledger/header.ts';
+import { blockBytesMax, blockEntriesMax, blockLinesMax, blockTransactionsMax } from '../ledger/limits.ts';
+import { decodeAs } from '../ledger/schema.ts';
+import { decodeTransaction, isSigned, type Transaction } from '../ledger/transaction.ts';
+import { type ValidatorSet, validatorSetHash } from '../ledger/validators.ts';
+import type { Counts, Finding, Rule } from './finding.ts';
+import { Frontier, type NodeListener } from './frontier.ts';
+import { ReferenceWindow } from './references.ts';
+
+/** Thrown where a rule breaks, caught by verify alone. */
+export class FindingError extends Error {
+  override name = 'FindingError';
+  readonly finding: Finding;
+  constructor(finding: Finding) {
+    super(`${finding.rule}: ${finding.detail}`);
+    this.finding = finding;
+  }
+}
+
+/** What the audit takes from the genesis document. */
+export interface ChainTerms {
+  readonly validators: ValidatorSet;
+  /** The timestamp at height 0. */
+  readonly timestamp: number;
+  readonly validityMaxMs: number;
+  readonly referenceWindowMs: number;
+  /** Most transactions of one member in a block. */
+  readonly memberTransactionsMax: number;
+}
+
+export interface CheckedTransaction {
+  readonly kind: 1;
+  readonly index: number;
+  readonly bytes: Uint8Array;
+  readonly entry: TransactionEntry;
+  readonly transaction: Transaction;
+}
+
+export interface CheckedLine {
+  readonly kind: 2;
+  readonly index: number;
+  readonly bytes: Uint8Array;
+  readonly entry: LineEntry;
+}
+
+/** A block whose form, hashes and transactions are good; its certificate is judged with the next header. */
+export interface CheckedBlock {
+  readonly firstIndex: number;
+  readonly body: readonly (CheckedTransaction | CheckedLine)[];
+  readonly header: Header;
+  readonly headerBytes: Uint8Array;
+}
+
+export interface ChainHead {
+  readonly height: number;
+  readonly digest: Digest;
+  readonly logSize: number;
+  readonly logRoot: Digest;
+  readonly stateRoot: Digest | undefined;
+  readonly timestamp: number;
+}
+
+export class ChainCheck {
+  readonly chainId: Digest;
+  readonly #chainBytes: Uint8Array;
+  readonly #terms: ChainTerms;
+  readonly #setHash: Uint8Array;
+  readonly #tree: Frontier;
+  readonly #references: ReferenceWindow;
+  #head: ChainHead;
+  #body: (CheckedTransaction | CheckedLine)[] = [];
+  #counts = { transactions: 0, lines: 0, accepted: 0, refused: 0, signatures: 0, certificates: 0 };
+
+  constructor(genesisEntry: Uint8Array, terms: ChainTerms, listener?: NodeListener) {
+    this.#terms = terms;
+    this.#chainBytes = leafHash(genesisEntry);
+    this.chainId = digestOf(this.#chainBytes);
+    this.#setHash = digestBytes(validatorSetHash(terms.validators));
+    this.#references = new ReferenceWindow(terms.referenceWindowMs);
+    this.#tree = new Frontier(listener);
+    this.#tree.append(this.#chainBytes);
+    const logRoot = this.#tree.root();
+    const { timestamp } = terms;
+    this.#head = { height: 0, digest: this.chainId, logSize: 1, logRoot, stateRoot: undefined, timestamp };
+  }
+
+  /** Entries so far. */
+  get logSize(): number {
+    return this.#tree.size;
+  }
+
+  /** The last block that passed. */
+  get head(): ChainHead {
+    return this.#head;
+  }
+
+  get counts(): Counts {
+    return { blocks: this.#head.height, entries: this.#head.logSize, ...this.#counts };
+  }
+
+  /** The next entry of the log; gives the block that it ends, if it is a header. Throws FindingError. */
+  push(bytes: Uint8Array): CheckedBlock | undefined {
+    const index = this.#tree.size;
+    const entry = this.#decode(bytes, index);
+    switch (entry.kind) {
+      case 0:
+        return this.#fail('entry-order', 'a second genesis entry', index);
+      case 1: {
+        const transaction = this.#transaction(entry, index);
+        this.#body.push({ kind: 1, index, bytes, entry, transaction });
+        break;
+      }
+      case 2:
+        this.#line(entry, index);
+        this.#body.push({ kind: 2, index, bytes, entry });
+        break;
+      case 3:
+        return this.#seal(entry.header, bytes, index);
+    }
+    // A log that never seals a block must not fill the memory.
+    if (this.#body.length > blockEntriesMax) this.#fail('block-size', `over ${blockEntriesMax} entries`, index);
+    this.#tree.append(leafHash(bytes));
+    return undefined;
+  }
+
+  /** After the last entry: the last block needs a certificate too, and nothing may follow it. Throws FindingError. */
+  finish(certificate: Uint8Array | undefined): void {
+    if (this.#body.length > 0) this.#fail('entry-order', 'the log ends within a block', this.#tree.size - 1);
+    const { height } = this.#head;
+    if (height === 0) {
+      if (certificate !== undefined) this.#fail('certificate', 'a certificate where there is no block', undefined, 0);
+      return;
+    }
+    const bytes = certificate ?? this.#fail('certificate', 'the last block has none', undefined, height);
+    let decoded: CommitCertificate;
+    try {
+      decoded = decodeAs(certificateSchema, bytes);
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error;
+      decoded = this.#fail('certificate', `of the last block: ${error.message}`, undefined, height);
+    }
+    this.#certificate(decoded, undefined, height);
+  }
+
+  #fail(rule: Rule, detail: string, index?: number, height: number = this.#head.height + 1): never {
+    throw new FindingError({ height, ...(index === undefined ? {} : { index }), rule, detail });
+  }
+
+  #decode(bytes: Uint8Array, index: number): Entry {
+    try {
+      return decodeEntry(bytes);
+    } catch (error) {
+      if (error instanceof DecodeError) return this.#fail('entry-form', error.message, index);
+      throw error;
+    }
+  }
+
+  /** What needs the block's timestamp waits for the header. */
+  #transaction(entry: TransactionEntry, index: number): Transaction {
+    let transaction: Transaction;
+    try {
+      transaction = decodeTransaction(entry.transaction);
+    } catch (error) {
+      if (error instanceof DecodeError) return this.#fail('transaction-form', error.message, index);
+      throw error;
+    }
+    if (!equalBytes(transaction.body.chainId, this.#chainBytes))
+      this.#fail('transaction-chain', `it names chain ${toHex(transaction.body.chainId)}`, index);
+    if (!isSigned(transaction))
+      this.#fail('transaction-signature', `transaction ${transaction.id} is not signed by its key`, index);
+    this.#counts.signatures++;
+    return transaction;
+  }
+
+  #line(line: LineEntry, index: number): void {
+    const previous = this.#body.at(-1) ?? this.#fail('entry-order', 'a batch line without a batch', index);
+    const number = previous.kind === 1 ? 1 : previous.entry.line + 1;
+    const batch = previous.kind === 1 ? previous.index : previous.entry.batch;
+    if (line.batch !== batch || line.line !== number)
+      this.#fail(
+        'entry-order',
+        `line ${line.line} of batch ${line.batch} where line ${number} of ${batch} is due`,
+        index,
+      );
+    if (previous.kind === 1 && previous.entry.outcome !== accepted)
+      this.#fail('entry-order', 'a line of a refused batch', index);
+  }
+
+  #seal(header: Header, bytes: Uint8Array, index: number): CheckedBlock {
+    this.#header(header, index);
+    this.#blockSize(index);
+    this.#operations(header.timestamp);
+    const body = this.#body;
+    const leaf = leafHash(bytes);
+    this.#tree.append(leaf);
+    this.#body = [];
+    this.#head = {
+      height: header.height,
+      digest: digestOf(leaf),
+      logSize: index + 1,
+      logRoot: this.#tree.root(),
+      stateRoot: digestOf(header.stateRoot),
+      timestamp: header.timestamp,
+    };
+    return { firstIndex: index - body.length, body, header, headerBytes: bytes };
+  }
+
+  #header(header: Header, index: number): void {
+    const { height, digest, timestamp } = this.#head;
+    const { validators } = this.#terms;
+    if (!equalBytes(header.chainId, this.#chainBytes))
+      this.#fail('header-chain', `it names chain ${toHex(header.chainId)}`, index);
+    if (header.height !== height + 1)
+      this.#fail('header-height', `height ${header.height} where ${height + 1} is due`, index);
+    if (digestOf(header.parent) !== digest)
+      this.#fail('header-parent', `parent ${toHex(header.parent)} where ${digest} is due`, index);
+    if (header.timestamp <= timestamp)
+      this.#fail('header-time', `timestamp ${header.timestamp} after ${timestamp}`, index);
+    if (header.logSize !== index) this.#fail('header-size', `size ${header.logSize} where ${index} is due`, index);
+    const root = this.#tree.root();
+    if (digestOf(header.logRoot) !== root)
+      this.#fail('header-root', `root ${toHex(header.logRoot)} where the entries give ${root}`, index);
+    if (header.epoch !== 0) this.#fail('header-epoch', `epoch ${header.epoch} where 0 is in force`, index);
+    if (!equalBytes(header.validatorSetHash, this.#setHash))
+      this.#fail('header-epoch', 'the validator set is not the one in force', index);
+    if (!equalBytes(header.nextValidatorSetHash, this.#setHash))
+      this.#fail('header-epoch', 'the next validator set follows from no entry', index);
+    if (header.proposer >= validators.length) this.#fail('header-epoch', `no validator ${header.proposer}`, index);
+    this.#parentCertificate(header, index);
+  }
+
+  #parentCertificate({ lastCommit }: Header, index: number): void {
+    if (this.#head.height === 0) {
+      if (lastCommit !== undefined) this.#fail('certificate', 'a certificate of genesis, which has none', index);
+      return;
+    }
+    const parent = lastCommit ?? this.#fail('certificate', 'the header has none of its parent', index);
+    this.#certificate(parent, index, this.#head.height + 1);
+  }
+
+  /** Of the head. `height` and `index` say where it stands: in the next header, for the last block beside the log. */
+  #certificate(certificate: CommitCertificate, index: number | undefined, height: number): void {
+    const { head } = this;
+    const { epoch, digest } = certificate;
+    if (certificate.height !== head.height || digest !== head.digest || epoch !== 0) {
+      const due = `where block ${head.digest} of height ${head.height} is due`;
+      const detail = `of height ${certificate.height}, epoch ${epoch}, block ${digest} ${due}`;
+      this.#fail('certificate', detail, index, height);
+    }
+    const problem = certificateProblem(certificate, this.#chainBytes, this.#terms.validators);
+    if (problem !== undefined) this.#fail('certificate', `of height ${head.height}: ${problem}`, index, height);
+    this.#counts.certificates++;
+    this.#counts.signatures += certificate.signers.length;
+  }
+
+  /** In log order, because a reference that one entry uses is used for the next one. */
+  #operations(time: number): void {
+    this.#references.advance(time);
+    let member = '';
+    this.#body.forEach((item, i) => {
+      if (item.kind === 1) {
+        ({ member } = item.transaction.body);
+        this.#transactionInTime(item, time);
+        this.#counts.transactions++;
+        if (this.#body[i + 1]?.kind === 2) return;
+      } else {
+        this.#lineReference(member, item, time);
+        this.#counts.lines++;
+      }
+      if (item.entry.outcome === accepted) this.#counts.accepted++;
+      else this.#counts.refused++;
+    });
+  }
+
+  #blockSize(index: number): void {
+    const ofMember = new Map<string, number>();
+    let transactions = 0;
+    let operations = 0;
+    let bytes = 0;
+    this.#body.forEach((item, i) => {
+      if (item.kind === 2 || this.#body[i + 1]?.kind !== 2) operations++;
+      if (item.kind === 2) return;
+      const { member } = item.transaction.body;
+      transactions++;
+      bytes += item.transaction.bytes.length;
+      ofMember.set(member, (ofMember.get(member) ?? 0) + 1);
+    });
+    if (transactions < 1) this.#fail('block-size', 'a block without a transaction', index);
+    if (transactions > blockTransactionsMax || operations > blockLinesMax || bytes > blockBytesMax)
+      this.#fail('block-size', `${transactions} transactions, ${operations} operations, ${bytes} bytes`, index);
+    for (const [member, count] of ofMember)
+      if (count > this.#terms.memberTransactionsMax)
+        this.#fail('block-size', `${count} transactions of ${member}`, index);
+  }
+
+  #transactionInTime({ transaction, index }: CheckedTransaction, time: number): void {
+    const { member, reference, validUntil } = transaction.body;
+    if (validUntil <= time || validUntil > time + this.#terms.validityMaxMs)
+      this.#fail('transaction-time', `valid until ${validUntil} in a block of ${time}`, index);
+    if (this.#references.has(member, reference))
+      this.#fail('reference', `${member} used the reference ${reference} before`, index);
+    this.#references.add(member, reference, time);
+  }
+
+  /** A used reference refuses a line alone (DU04), and only a used one does; every other outcome uses it. */
+  #lineReference(member: string, { entry, index }: CheckedLine, time: number): void {
+    const used = this.#references.has(member, entry.reference);
+    if (used !== (entry.outcome === duplicateReference))
+      this.#fail(
+        'reference',
+        `${member} ${used ? 'used' : 'never used'} the reference ${entry.reference} before`,
+        index,
+      );
+    if (!used) this.#references.add(member, entry.reference, time);
+  }
+}
+
+/** The host's code for a line under a used reference (ISO 20022 DU04); no contract answers it. */
+const duplicateReference = 'DU04';

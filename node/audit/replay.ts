@@ -1,0 +1,171 @@
+// Executes every block again, from its entries alone, and compares what comes out with what the log says; beside it an
+// account book adds up the money from the events. The one audit file that imports the node's execution and contracts.
+
+import { accountsCollection } from '../../contracts/accounts.ts';
+import { paymentsName, paymentsSectionSchema } from '../../contracts/payments.ts';
+import { contracts } from '../../contracts/registry.ts';
+import { type Genesis, sectionOf } from '../../genesis/genesis.ts';
+import { Executor, isBlockProblem } from '../execution/executor.ts';
+import { genesisCommit } from '../execution/genesis-commit.ts';
+import type { BlockProblem } from '../execution/header-rules.ts';
+import { TransactionCache } from '../execution/transaction-cache.ts';
+import { formatAmount } from '../ledger/amount.ts';
+import { digestBytes, equalBytes } from '../ledger/hash.ts';
+import { decodeAs } from '../ledger/schema.ts';
+import type { BlockCommit, Head, ReferenceRow, ReferenceStore, StatePath, StateStore } from '../store/store.ts';
+import { type CheckedBlock, FindingError } from './chain.ts';
+import type { CurrencySum, Rule } from './finding.ts';
+import { AccountBook } from './money.ts';
+import type { Follower } from './verify.ts';
+
+/** State and used references, and no log: its size is that of the state and the reference window. */
+class ReplayStore implements StateStore, ReferenceStore {
+  readonly #windowMs: number;
+  readonly #state = new Map<StatePath, Uint8Array>();
+  /** In the order of use. */
+  readonly #references = new Map<string, ReferenceRow>();
+  #head: Head;
+
+  constructor(windowMs: number, genesis: BlockCommit) {
+    this.#windowMs = windowMs;
+    this.#head = genesis.head;
+    this.commit(genesis);
+  }
+
+  head(): Head {
+    return this.#head;
+  }
+
+  get(path: StatePath): Uint8Array | undefined {
+    return this.#state.get(path);
+  }
+
+  records(): Iterable<readonly [StatePath, Uint8Array]> {
+    return this.#state;
+  }
+
+  reference(member: string, reference: string): ReferenceRow | undefined {
+    return this.#references.get(`${member} ${reference}`);
+  }
+
+  commit({ head, writes, references }: Pick<BlockCommit, 'head' | 'writes' | 'references'>): void {
+    this.#head = head;
+    for (const [path, value] of writes) {
+      if (value === undefined) this.#state.delete(path);
+      else this.#state.set(path, value);
+    }
+    for (const row of references) {
+      const key = `${row.member} ${row.reference}`;
+      this.#references.delete(key);
+      this.#references.set(key, row);
+    }
+    for (const [key, { time }] of this.#references) {
+      if (head.timestamp - time <= this.#windowMs) break;
+      this.#references.delete(key);
+    }
+  }
+}
+
+export class Replay implements Follower {
+  readonly #store: ReplayStore;
+  readonly #executor: Executor;
+  readonly #book: AccountBook;
+
+  constructor(genesis: Genesis) {
+    const { commit, tree } = genesisCommit(genesis, contracts);
+    this.#store = new ReplayStore(genesis.parameters.referenceWindowMs, commit);
+    const chainId = digestBytes(commit.head.digest);
+    this.#executor = new Executor({ store: this.#store, chainId, contracts, tree, cache: new TransactionCache() });
+    this.#book = new AccountBook(allowances(genesis));
+  }
+
+  block(block: CheckedBlock): void {
+    this.#money(block);
+    const { header, headerBytes, body } = block;
+    const transactions = body.flatMap((item) => (item.kind === 1 ? [item.transaction.bytes] : []));
+    // The chain's own step has judged that certificate; it is not verified a second time.
+    const executed = this.#executor.execute(
+      { header: headerBytes, transactions },
+      { trustedLastCommit: header.lastCommit },
+    );
+    if (isBlockProblem(executed)) return this.#broken(block, executed);
+    const { entries } = executed.commit;
+    body.forEach((item, i) => {
+      const entry = entries[i];
+      if (entry === undefined || !equalBytes(entry, item.bytes))
+        fail(header.height, 'execution', 'execution gives another entry', item.index);
+    });
+    if (entries.length !== body.length + 1)
+      fail(header.height, 'execution', `execution gives ${entries.length - 1} entries`);
+    this.#store.commit(executed.commit);
+    this.#executor.committed(executed);
+  }
+
+  finish(): readonly CurrencySum[] {
+    const { height } = this.#executor.head;
+    this.#compareAccounts(height);
+    return this.#book.totals().map(({ currency, accounts, moved, issued, balances }) => {
+      if (balances !== 0n) fail(height, 'conservation', `all balances of ${currency} sum to ${balances}`);
+      const text = (amount: bigint) => formatAmount(amount, currency);
+      return { currency, accounts, moved: text(moved), issued: text(issued), balances: text(balances) };
+    });
+  }
+
+  /** Before anything is executed: the book must hold of the log by itself. */
+  #money({ header, body }: CheckedBlock): void {
+    for (const { entry, index } of body) {
+      for (const event of entry.events) {
+        if (event.contract !== paymentsName) continue;
+        const problem = this.#book.apply(event, index);
+        if (problem !== undefined) fail(header.height, problem.rule, problem.detail, index);
+      }
+    }
+  }
+
+  /** Names the first entry that differs, by building the block from its transactions as a proposer would. */
+  #broken(block: CheckedBlock, problem: BlockProblem): never {
+    const { header, body } = block;
+    const rule: Rule = problem.rule === 'state-root' ? 'state-root' : 'execution';
+    const candidates = body.flatMap((item) => (item.kind === 1 ? [item.transaction] : []));
+    const { proposer, timestamp, lastCommit } = header;
+    const { block: rebuilt } = this.#executor.propose({ proposer, timestamp, lastCommit, candidates });
+    const differing = body.find((item, i) => {
+      const entry = rebuilt?.commit.entries[i];
+      return entry === undefined || !equalBytes(entry, item.bytes);
+    });
+    return fail(header.height, rule, problem.detail, rule === 'execution' ? differing?.index : undefined);
+  }
+
+  /** The state that execution built and the book that the events built are the same accounts. */
+  #compareAccounts(height: number): void {
+    const prefix = `${paymentsName}/${accountsCollection.name}/`;
+    let count = 0;
+    for (const [path, bytes] of this.#store.records()) {
+      if (!path.startsWith(prefix)) continue;
+      count++;
+      const id = path.slice(prefix.length);
+      const account = decodeAs(accountsCollection.schema, bytes);
+      const booked = this.#book.accounts.get(id);
+      const same =
+        booked !== undefined &&
+        booked.branch === account.branch &&
+        booked.currency === account.currency &&
+        booked.balance === account.balance &&
+        booked.seq === account.seq &&
+        booked.lastIndex === account.lastIndex;
+      if (!same) fail(height, 'posting', `the account ${id} is not what its postings make it`);
+    }
+    if (count !== this.#book.accounts.size)
+      fail(height, 'posting', `${count} accounts where the events open ${this.#book.accounts.size}`);
+  }
+}
+
+function allowances(genesis: Genesis): ReadonlyMap<string, bigint> {
+  const section = sectionOf(genesis, paymentsName);
+  if (section === undefined) return new Map();
+  return new Map(paymentsSectionSchema.read(section).issuance.map(({ currency, amount }) => [currency, amount]));
+}
+
+function fail(height: number, rule: Rule, detail: string, index?: number): never {
+  throw new FindingError({ height, ...(index === undefined ? {} : { index }), rule, detail });
+}

@@ -1,0 +1,188 @@
+// Judges a source: reads the log once from first to last entry, holds the chain's rules, compares an archive's files
+// with the log, and hands good blocks to whoever executes them again. It imports formats and genesis, never the node.
+import { chainIdOf, type Genesis, GenesisError, genesisEntry, readGenesisEntry } from '../../genesis/genesis.ts';
+import { parseGenesis } from '../../genesis/genesis-text.ts';
+import { type Digest, equalBytes, hashBytes } from '../ledger/hash.ts';
+import { ChainCheck, type CheckedBlock, FindingError } from './chain.ts';
+import type { CurrencySum, DamagedFile, Finding, Progress, Verdict } from './finding.ts';
+import { type Source, SourceError } from './source.ts';
+import { firstEntryOf, parseTilePath, type Tile, TileBuilder, tilePath, tileWidth } from './tiles.ts';
+
+/** Executes blocks again. Both methods throw FindingError. */
+export interface Follower {
+  block(block: CheckedBlock): void;
+  finish(): readonly CurrencySum[];
+}
+
+export interface VerifyOptions {
+  /** The chain that is expected: its chainId, or its genesis. Without it the verdict asks to compare the chainId. */
+  readonly genesis?: Digest | Genesis | undefined;
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+}
+
+interface FormatOptions extends VerifyOptions {
+  readonly follow?: ((genesis: Genesis) => Follower) | undefined;
+}
+
+/** Formats, hashes, certificates and signatures; with `follow`, execution too. Throws when nobody answers. */
+export async function verifyFormat(source: Source, options: FormatOptions = {}): Promise<Verdict> {
+  return new Verification(source, options).run();
+}
+
+class Verification {
+  readonly #source: Source;
+  readonly #options: FormatOptions;
+  #chain: ChainCheck | undefined;
+  #follower: Follower | undefined;
+  #sums: readonly CurrencySum[] = [];
+  readonly #damaged = new Map<string, DamagedFile>();
+  readonly #pendingTiles: Tile[] = [];
+  readonly #tiles = new TileBuilder((tile) => this.#pendingTiles.push(tile));
+  /** Height of the block that holds entry 256 * i, so that a file can be told by height. */
+  readonly #heights: number[] = [0];
+
+  constructor(source: Source, options: FormatOptions) {
+    this.#source = source;
+    this.#options = options;
+  }
+
+  async run(): Promise<Verdict> {
+    const { files } = this.#source;
+    if (files !== undefined) {
+      for (const file of await files.inspect((done, total) => this.#progress('files', done, total)))
+        this.#damaged.set(file.path, file);
+    }
+    let finding: Finding | undefined;
+    try {
+      await this.#log();
+    } catch (error) {
+      if (error instanceof FindingError) finding = error.finding;
+      else if (error instanceof SourceError) finding = this.#at('source', error.message);
+      else throw error;
+    }
+    return this.#verdict(finding);
+  }
+
+  async #log(): Promise<void> {
+    const { logSize, certificate } = await this.#source.head();
+    let genesis: Uint8Array | undefined;
+    for await (const run of this.#source.entries(0, logSize)) {
+      for (const entry of run) {
+        if (genesis !== undefined) {
+          this.#push(entry);
+          continue;
+        }
+        genesis = entry;
+        this.#begin(entry);
+      }
+      await this.#compareTiles();
+      this.#progress('blocks', this.#chain?.logSize ?? 0, logSize);
+    }
+    if (genesis === undefined) throw new SourceError('the source has no entry');
+    this.#chain?.finish(certificate);
+    this.#tiles.finish();
+    await this.#compareTiles();
+    this.#sums = this.#follower?.finish() ?? [];
+    await this.#compareGenesis(genesis);
+  }
+
+  #begin(bytes: Uint8Array): void {
+    let genesis: Genesis;
+    try {
+      genesis = readGenesisEntry(bytes);
+    } catch (error) {
+      if (!(error instanceof GenesisError)) throw error;
+      throw new FindingError({ height: 0, index: 0, rule: 'genesis', detail: error.message });
+    }
+    const { validators, timestamp, parameters } = genesis;
+    this.#chain = new ChainCheck(bytes, { validators, timestamp, ...parameters }, this.#tiles.node);
+    const { genesis: expected } = this.#options;
+    const wanted =
+      expected === undefined || typeof expected === 'string' ? expected : chainIdOf(genesisEntry(expected));
+    if (wanted !== undefined && wanted !== this.#chain.chainId) {
+      const detail = `the chain is ${this.#chain.chainId} where ${wanted} is expected`;
+      throw new FindingError({ height: 0, index: 0, rule: 'genesis', detail });
+    }
+    this.#follower = this.#options.follow?.(genesis);
+  }
+
+  #push(bytes: Uint8Array): void {
+    const chain = this.#chain;
+    if (chain === undefined) return;
+    if (chain.logSize % tileWidth === 0) this.#heights.push(chain.head.height + 1);
+    const block = chain.push(bytes);
+    if (block !== undefined) this.#follower?.block(block);
+  }
+
+  /** Tiles say nothing that the entries do not: a wrong one is a damaged file and no finding of the ledger. */
+  async #compareTiles(): Promise<void> {
+    const { files } = this.#source;
+    for (const { level, index, hashes } of this.#pendingTiles.splice(0)) {
+      if (files === undefined) continue;
+      const path = tilePath(level, index, hashes.length / hashBytes);
+      if (this.#damaged.has(path)) continue;
+      const bytes = await files.tile(path, hashes.length);
+      if (bytes !== undefined && equalBytes(bytes, hashes)) continue;
+      this.#damaged.set(path, { path, rule: 'tile', detail: `${path} does not hold the hashes of its entries` });
+    }
+  }
+
+  /** The document beside the log, which people read, must be the one in entry 0, which the chain is bound to. */
+  async #compareGenesis(entry: Uint8Array): Promise<void> {
+    const text = await this.#source.genesisText?.();
+    if (text === undefined) return;
+    let problem: string | undefined;
+    try {
+      const written = genesisEntry(parseGenesis(Buffer.from(text).toString('utf8')));
+      if (!equalBytes(written, entry)) problem = 'it says something else than entry 0';
+    } catch (error) {
+      if (!(error instanceof GenesisError)) throw error;
+      problem = error.message;
+    }
+    if (problem === undefined) return;
+    const path = 'genesis.json';
+    const rule = 'genesis-file';
+    const detail = `${path}: ${problem}`;
+    if (this.#source.files === undefined) throw new FindingError({ height: 0, rule, detail });
+    if (!this.#damaged.has(path)) this.#damaged.set(path, { path, rule, detail });
+  }
+
+  #verdict(found: Finding | undefined): Verdict {
+    const chain = this.#chain;
+    const [file] = this.#damaged.values();
+    const finding = found ?? (file === undefined ? undefined : this.#ofFile(file));
+    const zero = { blocks: 0, entries: 0, transactions: 0, lines: 0, accepted: 0, refused: 0 };
+    return {
+      ok: finding === undefined,
+      genesisChecked: this.#options.genesis !== undefined,
+      replayed: this.#follower !== undefined,
+      chainId: chain?.chainId,
+      counts: chain?.counts ?? { ...zero, signatures: 0, certificates: 0 },
+      sums: this.#sums,
+      head: chain?.head ?? {
+        ...{ height: 0, digest: undefined, logSize: 0, logRoot: undefined, stateRoot: undefined, timestamp: 0 },
+      },
+      ...(finding === undefined ? {} : { finding }),
+      ...(this.#source.files === undefined
+        ? {}
+        : { archive: { filesDamaged: [...this.#damaged.values()], ledgerAffected: found !== undefined } }),
+    };
+  }
+
+  #at(rule: Finding['rule'], detail: string): Finding {
+    const head = this.#chain?.head;
+    return { height: head === undefined ? 0 : head.height + 1, rule, detail };
+  }
+
+  /** A file belongs to the block of the first entry below it; MANIFEST and genesis.json to none. */
+  #ofFile({ path, rule, detail }: DamagedFile): Finding {
+    const parsed = parseTilePath(path);
+    const index = parsed === undefined ? undefined : firstEntryOf(parsed.level, parsed.index);
+    const height = index === undefined ? 0 : (this.#heights[index / tileWidth] ?? this.#chain?.head.height ?? 0);
+    return { height, rule, detail };
+  }
+
+  #progress(stage: Progress['stage'], done: number, total: number): void {
+    this.#options.onProgress?.({ stage, done, total });
+  }
+}
