@@ -236,7 +236,7 @@ export class Driver {
   #recheck({ commit }: ExecutedBlock): void {
     const { mempool, executor } = this.#parts;
     const timestamp = commit.head.timestamp + 1;
-    if (commit.writes.some(([path]) => path.startsWith('consortium/users/'))) {
+    if (commit.writes.some(([path]) => path.startsWith('consortium/'))) {
       mempool.recheck((transaction) => executor.admissionProblem(transaction, timestamp) === undefined);
       return;
     }

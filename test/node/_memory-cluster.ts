@@ -1,0 +1,144 @@
+// Four whole validators in one process, over memory stores and a network of queues: everything but LMDB and libp2p. Ticks
+// and delivery are by hand, so that a test waits for nothing.
+import { contracts } from '../../contracts/registry.ts';
+import { formatGenesis } from '../../genesis/genesis-text.ts';
+import { encodeRecord, firstRecord } from '../../node/consensus/record.ts';
+import { genesisCommit } from '../../node/execution/genesis-commit.ts';
+import type { Value } from '../../node/ledger/codec.ts';
+import { digestBytes } from '../../node/ledger/hash.ts';
+import { deriveSeed, sign } from '../../node/ledger/signature.ts';
+import { bodyOf, signTransaction, type Transaction } from '../../node/ledger/transaction.ts';
+import type { Channel, Receiver, Transport } from '../../node/network/transport.ts';
+import { MemoryStore } from '../../node/store/memory-store.ts';
+import { ValidatorNode } from '../../node/validator-node.ts';
+import { genesisTime, type Signer, seedOf, testGenesis } from '../execution/_ledger.ts';
+
+interface Frame {
+  readonly from: number;
+  readonly to: number;
+  readonly channel: Channel;
+  readonly bytes: Uint8Array;
+}
+
+export class MemoryCluster {
+  readonly genesis = testGenesis();
+  readonly stores: MemoryStore[] = [];
+  readonly nodes: (ValidatorNode | undefined)[] = [];
+  readonly incidents: string[] = [];
+  readonly chainId: Uint8Array;
+  now = genesisTime + 1_000;
+  #frames: Frame[] = [];
+  #references = 0;
+  readonly #cut = new Set<number>();
+
+  constructor() {
+    const { commit } = genesisCommit(this.genesis, contracts);
+    this.chainId = digestBytes(commit.head.digest);
+    const vote = { record: encodeRecord(firstRecord()), putBodies: [], deleteBodies: [] };
+    for (const { id } of this.genesis.validators) {
+      this.stores.push(new MemoryStore({ chainId: commit.head.digest, validator: id, format: 1 }, commit, vote));
+      this.nodes.push(undefined);
+    }
+  }
+
+  start(index: number): void {
+    const store = this.stores[index];
+    const validator = this.genesis.validators[index];
+    if (store === undefined || validator === undefined) throw new Error(`no validator ${index}`);
+    const voteSeed = deriveSeed(seedOf(validator.id), 'vote');
+    const node = new ValidatorNode({
+      store,
+      transport: this.#transport(index),
+      genesisText: formatGenesis(this.genesis),
+      name: this.genesis.name,
+      chainId: store.identity.chainId,
+      version: 'test',
+      validator: validator.id,
+      sign: (message) => sign(message, voteSeed),
+      timers: {
+        tickMs: 50,
+        proposalTimeoutMs: 500,
+        oldestTimeoutMs: 2_000,
+        statusIntervalMs: 100,
+        expiryIntervalMs: 1_000,
+        syncTimeoutMs: 1_000,
+        stopTimeoutMs: 1_000,
+      },
+      mempool: { transactionsMax: 10_000, bytesMax: 100_000_000, memberShare: 0.5 },
+      now: () => this.now,
+      log: () => {},
+      onIncident: (reason) => this.incidents.push(`${index}: ${reason}`),
+    });
+    this.nodes[index] = node;
+    node.start();
+  }
+
+  /** As SIGKILL would: what is not in the store is gone. */
+  kill(index: number): void {
+    this.nodes[index]?.stop();
+    this.nodes[index] = undefined;
+  }
+
+  cut(index: number): void {
+    this.#cut.add(index);
+  }
+
+  heal(): void {
+    this.#cut.clear();
+  }
+
+  transaction(by: Signer, method: string, args: Value, reference = `R${++this.#references}`): Transaction {
+    const { chainId } = this;
+    const [member, validUntil] = [by.member, this.now + 3_600_000];
+    const fields = { chainId, member, reference, validUntil, contract: 'payments', method, args };
+    return signTransaction(bodyOf(fields), by.seed, by.publicKey);
+  }
+
+  /** Ticks and deliveries until `done` or so many ticks have passed; answers with the ticks it took. */
+  async run(done: () => boolean, ticksMax = 400): Promise<number> {
+    for (let tick = 0; tick < ticksMax; tick++) {
+      if (done()) return tick;
+      this.now += 50;
+      for (const node of this.nodes) node?.tick();
+      await this.#settle();
+    }
+    throw new Error(`not done after ${ticksMax} ticks: ${JSON.stringify(this.nodes.map((each) => each?.status()))}`);
+  }
+
+  height(index: number): number {
+    return this.stores[index]?.head().height ?? -1;
+  }
+
+  async #settle(): Promise<void> {
+    for (let quiet = 0; quiet < 2; ) {
+      const frames = this.#frames;
+      this.#frames = [];
+      quiet = frames.length === 0 ? quiet + 1 : 0;
+      for (const { from, to, channel, bytes } of frames)
+        if (!this.#cut.has(from) && !this.#cut.has(to)) this.nodes[to]?.receive(from, channel, bytes);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  #transport(self: number): Transport {
+    const all = this.stores.map((_, index) => index).filter((index) => index !== self);
+    const send = (to: number, channel: Channel, bytes: Uint8Array) => {
+      this.#frames.push({ from: self, to, channel, bytes });
+    };
+    const isLinked = (peer: number) => this.nodes[peer] !== undefined && !this.#cut.has(peer) && !this.#cut.has(self);
+    return {
+      start: async (_receiver: Receiver) => {},
+      send,
+      broadcast: (channel, bytes) => {
+        for (const to of all) send(to, channel, bytes);
+      },
+      request: async (to, bytes) => {
+        const answer = isLinked(to) ? this.nodes[to]?.serve(self, bytes) : undefined;
+        if (answer === undefined) throw new Error('no answer');
+        return answer;
+      },
+      peers: () => all.filter(isLinked),
+      stop: async () => {},
+    };
+  }
+}

@@ -1,0 +1,78 @@
+import test from 'ava';
+import { openArguments, transferArguments } from '../../contracts/payments.ts';
+import { clearing } from '../execution/_ledger.ts';
+import { MemoryCluster } from './_memory-cluster.ts';
+
+function startedCluster(): MemoryCluster {
+  const cluster = new MemoryCluster();
+  for (let i = 0; i < 4; i++) cluster.start(i);
+  return cluster;
+}
+
+const open = (account: string) =>
+  openArguments({ account, branch: 'NORTH', currency: 'CZK', overdraftLimit: undefined, openingBalance: 0n });
+const transfer = (amount: bigint) =>
+  transferArguments({ from: 'A', to: 'B', amount, currency: 'CZK', purpose: '', date: '' });
+
+function roots(cluster: MemoryCluster): string[] {
+  return [...new Set(cluster.stores.map((store) => `${store.head().digest} ${store.head().stateRoot}`))];
+}
+
+async function ready(cluster: MemoryCluster): Promise<void> {
+  await cluster.run(() => cluster.nodes.every((node) => node === undefined || node.status().ready));
+}
+
+function submit(cluster: MemoryCluster, node: number, method: string, args: ReturnType<typeof open>): void {
+  cluster.nodes[node]?.submit(cluster.transaction(clearing, method, args).bytes);
+}
+
+function inLog(cluster: MemoryCluster, node: number): number {
+  const head = cluster.stores[node]?.head();
+  return head === undefined ? 0 : head.logSize - head.height - 1;
+}
+
+test('four validators order transactions and agree on log and state', async (t) => {
+  const cluster = startedCluster();
+  await ready(cluster);
+  for (const account of ['A', 'B']) submit(cluster, 0, 'open', open(account));
+  await cluster.run(() => cluster.stores.every((_, i) => inLog(cluster, i) === 2));
+  for (let i = 0; i < 50; i++) submit(cluster, i % 4, 'transfer', transfer(BigInt(i + 1)));
+  await cluster.run(() => cluster.stores.every((_, i) => inLog(cluster, i) === 52));
+  t.is(roots(cluster).length, 1);
+  t.deepEqual(cluster.incidents, []);
+});
+
+test('a dead primary is replaced, and comes back by fetching', async (t) => {
+  const cluster = startedCluster();
+  await ready(cluster);
+  for (const account of ['A', 'B']) submit(cluster, 1, 'open', open(account));
+  await cluster.run(() => cluster.stores.every((_, i) => inLog(cluster, i) === 2));
+  cluster.kill(0);
+  submit(cluster, 1, 'transfer', transfer(5n));
+  const ticks = await cluster.run(() => [1, 2, 3].every((i) => inLog(cluster, i) === 3));
+  t.true(ticks <= 14, `a block after ${ticks} ticks`);
+  for (let i = 0; i < 10; i++) {
+    submit(cluster, 2, 'transfer', transfer(7n));
+    await cluster.run(() => [1, 2, 3].every((j) => inLog(cluster, j) === 4 + i));
+  }
+  cluster.start(0);
+  await cluster.run(() => inLog(cluster, 0) === 13);
+  await ready(cluster);
+  submit(cluster, 0, 'transfer', transfer(9n));
+  await cluster.run(() => cluster.stores.every((_, i) => inLog(cluster, i) === 14));
+  t.is(roots(cluster).length, 1);
+  t.deepEqual(cluster.incidents, []);
+});
+
+test('all validators killed at once come back with what they had', async (t) => {
+  const cluster = startedCluster();
+  await ready(cluster);
+  for (const account of ['A', 'B']) submit(cluster, 3, 'open', open(account));
+  await cluster.run(() => cluster.stores.every((_, i) => inLog(cluster, i) === 2));
+  for (let i = 0; i < 4; i++) cluster.kill(i);
+  for (let i = 0; i < 4; i++) cluster.start(i);
+  await ready(cluster);
+  submit(cluster, 3, 'transfer', transfer(1n));
+  await cluster.run(() => cluster.stores.every((_, i) => inLog(cluster, i) === 3));
+  t.is(roots(cluster).length, 1);
+});
