@@ -1,6 +1,6 @@
-// The one loop: events in, replica.step, effects performed in their order. Storage is synchronous, so that nothing after a
-// persist or a commit begins before it is durable; what takes time (fetching) is started and answers with a later event.
-// The clock is here, not in the core.
+// The one loop: events in, replica.step, effects performed in their order. Storage is synchronous, so that nothing
+// after a persist or a commit begins before it is durable; what takes time (fetching) is started and answers with a
+// later event. The clock is here, not in the core.
 
 import type { BlockListener } from './api/ledger-node.ts';
 import type { Effect, Event } from './consensus/events.ts';

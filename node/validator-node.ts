@@ -1,5 +1,5 @@
-// One validator without its adapters: what comes from other validators goes through inbound to the driver, what comes from
-// clients through the intake, and the driver's sends go out again. It runs over any Store and any Transport.
+// One validator without its adapters: what comes from other validators goes through inbound to the driver, what comes
+// from clients through the intake, and the driver's sends go out again. It runs over any Store and any Transport.
 import { contracts, lineCount } from '../contracts/registry.ts';
 import type { BlockListener, LedgerNode, NodeStatus, Submission } from './api/ledger-node.ts';
 import type { TimerConfig } from './config.ts';
@@ -281,7 +281,7 @@ function checkedTree(store: Store) {
   );
 }
 
-/** The stored record; a missing or contradicting one means that this validator may have forgotten what it signed [R3]. */
+/** The stored record; a missing or contradicting one means that this validator may have forgotten votes [R3]. */
 function voteRecordOf(store: Store): { record: VoteRecord; amnesia: string | undefined } {
   const stored = store.voteRecord();
   const { height } = store.head();

@@ -23,6 +23,13 @@ const cliPackages = ['node:*', 'commander', '@clack/*', 'cli-table3', 'cli-progr
 const cliFormats = ['csv-parse/*', 'csv-stringify/*', 'fast-xml-parser', 'ibantools', 'smol-toml', 'zod'];
 const clients = [...cli, ...cliPackages, ...cliFormats, 'age-encryption', 'node/closest-name.ts'];
 const libp2p = ['libp2p', '@libp2p/*', '@multiformats/*'];
+// A validator without its adapters: neither LMDB nor libp2p.
+const validatorFiles = ['driver', 'intake', 'finality', 'mempool', 'store/store', 'network/inbound'];
+const validatorParts = [
+  'node/consensus',
+  'node/execution',
+  ...[...validatorFiles, 'network/sync-client', 'network/sync-server'].map((file) => `node/${file}.ts`),
+];
 const product = ['node', 'cli', 'contracts', 'genesis'];
 
 const layers: readonly Layer[] = [
@@ -39,7 +46,7 @@ const layers: readonly Layer[] = [
     mayTypes: ['node/store/store.ts'],
   },
   { of: 'node/store', may: store, mayTypes: ['node/execution', 'node/consensus'] },
-  { of: 'node/store/lmdb-store.ts', may: [...store, 'lmdb'], mayTypes: ['node/execution', 'node/consensus'] },
+  { of: 'node/store/lmdb-environment.ts', may: [...store, 'lmdb'], mayTypes: ['node/execution', 'node/consensus'] },
   { of: 'node/network', may: network, mayTypes: ['node/config.ts', 'node/store/store.ts'] },
   { of: 'node/network/libp2p-transport.ts', may: [...network, ...libp2p], mayTypes: ['node/config.ts'] },
   {
@@ -71,7 +78,17 @@ const layers: readonly Layer[] = [
   {
     of: 'node/driver.ts',
     may: ['node/ledger', 'node/consensus', 'node/execution', 'node/mempool.ts'],
-    mayTypes: ['node/store/store.ts', 'node/network/transport.ts', 'node/config.ts'],
+    mayTypes: ['node/store/store.ts', 'node/network/transport.ts', 'node/config.ts', 'node/api/ledger-node.ts'],
+  },
+  {
+    of: 'node/intake.ts',
+    may: ['node/ledger', 'node/execution'],
+    mayTypes: ['node/mempool.ts', 'node/api/ledger-node.ts'],
+  },
+  {
+    of: 'node/validator-node.ts',
+    may: [...validatorParts, 'node/ledger', 'contracts/registry.ts'],
+    mayTypes: ['node'],
   },
   { of: 'node/main.ts', may: ['node', 'contracts', 'genesis', 'node:*', 'pino', 'prom-client'] },
   { of: 'cli', may: clients },
@@ -87,7 +104,7 @@ const layers: readonly Layer[] = [
   { of: 'test', may: ['test', ...product, '*'] },
 ];
 
-const lmdbOnlyIn = /^(node\/store\/lmdb-store\.ts|test\/|bench\/)/;
+const lmdbOnlyIn = /^(node\/store\/lmdb-environment\.ts|test\/|bench\/)/;
 const libp2pOnlyIn = /^(node\/network\/libp2p-transport\.ts|test\/|bench\/)/;
 
 const entryPoints = ['cli/main.ts']; // the polyfill comes first in each

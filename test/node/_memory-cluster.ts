@@ -1,5 +1,5 @@
-// Four whole validators in one process, over memory stores and a network of queues: everything but LMDB and libp2p. Ticks
-// and delivery are by hand, so that a test waits for nothing.
+// Four whole validators in one process, over memory stores and a network of queues: everything but LMDB and libp2p.
+// Ticks and delivery are by hand, so that a test waits for nothing.
 import { contracts } from '../../contracts/registry.ts';
 import { formatGenesis } from '../../genesis/genesis-text.ts';
 import { encodeRecord, firstRecord } from '../../node/consensus/record.ts';
