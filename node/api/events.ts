@@ -1,5 +1,5 @@
 // Server-sent events: one event a block, its id being the height, so that a reader resumes where it was. Each stream
-// pulls from the store as fast as its reader takes it and holds nothing more; one that takes nothing for a while is cut.
+// pulls from the store as fast as its reader takes it and holds nothing more; a reader that takes nothing is cut.
 import type { ServerResponse } from 'node:http';
 import type { Store } from '../store/store.ts';
 import { blockView } from './block-view.ts';

@@ -1,15 +1,14 @@
 // A settled transaction with its proof: the entry, its inclusion path in the log that the block's header seals, that
 // header and the quorum's certificate. All of it is read from the store; nothing here is a verdict.
 import { assert } from '../ledger/assert.ts';
-import { certificateSchema } from '../ledger/certificate.ts';
-import { decodeEntry, decodeHeader, type LineEntry } from '../ledger/entry.ts';
+import { decodeEntry, type Entry, type LineEntry, type TransactionEntry } from '../ledger/entry.ts';
 import { type Digest, toHex } from '../ledger/hash.ts';
 import { batchLinesMax } from '../ledger/limits.ts';
 import { inclusionPath } from '../ledger/merkle.ts';
-import { encodeAs } from '../ledger/schema.ts';
 import { decodeTransaction } from '../ledger/transaction.ts';
 import type { BlockRow, Store } from '../store/store.ts';
 import { toBase64 } from './base64.ts';
+import { sealedBlock } from './sealed-block.ts';
 
 export interface Receipt {
   readonly entry: string;
@@ -48,7 +47,10 @@ export interface LineOutcome extends BatchLine {
 
 export function outcomeOf(store: Store, id: Digest): Outcome | undefined {
   const index = store.transaction(id);
-  return index === undefined ? undefined : transactionOutcome(store, index);
+  if (index === undefined) return undefined;
+  const { bytes, entry } = entryAt(store, index);
+  assert(entry.kind === 1, 'an index row of a transaction leads to its entry');
+  return transactionOutcome(store, index, id, bytes, entry);
 }
 
 export function outcomeOfReference(store: Store, member: string, reference: string): Outcome | LineOutcome | undefined {
@@ -58,21 +60,25 @@ export function outcomeOfReference(store: Store, member: string, reference: stri
 
 /** What the transaction or line entry at `index` says. */
 export function outcomeAt(store: Store, index: number): Outcome | LineOutcome {
-  const entry = decodeEntry(entryBytes(store, index));
-  return entry.kind === 2 ? lineOutcome(store, index, entry) : transactionOutcome(store, index);
+  const { bytes, entry } = entryAt(store, index);
+  if (entry.kind === 2) return lineOutcome(store, index, bytes, entry);
+  assert(entry.kind === 1, 'an outcome stands in the entry of a transaction or of a line');
+  return transactionOutcome(store, index, decodeTransaction(entry.transaction).id, bytes, entry);
 }
 
-function transactionOutcome(store: Store, index: number): Outcome {
-  const bytes = entryBytes(store, index);
-  const entry = decodeEntry(bytes);
-  assert(entry.kind === 1, 'an index row of a transaction leads to its entry');
-  const { id } = decodeTransaction(entry.transaction);
+function transactionOutcome(
+  store: Store,
+  index: number,
+  id: Digest,
+  bytes: Uint8Array,
+  { outcome }: TransactionEntry,
+): Outcome {
   const block = blockHolding(store, index);
   const lines = linesOf(store, index, block);
   return {
     id,
     status: 'final',
-    outcome: entry.outcome,
+    outcome,
     height: block.height,
     index,
     ...(lines.length === 0 ? {} : { lines }),
@@ -80,51 +86,43 @@ function transactionOutcome(store: Store, index: number): Outcome {
   };
 }
 
-function lineOutcome(store: Store, index: number, entry: LineEntry): LineOutcome {
-  const { line, reference, outcome, batch } = entry;
-  const batchEntry = decodeEntry(entryBytes(store, batch));
-  assert(batchEntry.kind === 1, 'a line names the transaction entry of its batch');
+function lineOutcome(store: Store, index: number, bytes: Uint8Array, entry: LineEntry): LineOutcome {
+  const { line, reference, outcome } = entry;
+  const batch = entryAt(store, entry.batch).entry;
+  assert(batch.kind === 1, 'a line names the transaction entry of its batch');
   const block = blockHolding(store, index);
   return {
     status: 'final',
-    batch: decodeTransaction(batchEntry.transaction).id,
+    batch: decodeTransaction(batch.transaction).id,
     line,
     reference,
     outcome,
     height: block.height,
     index,
-    receipt: receiptOf(store, index, entryBytes(store, index), block),
+    receipt: receiptOf(store, index, bytes, block),
   };
 }
 
 /** The line entries of a batch follow its transaction entry in the same block. */
 function linesOf(store: Store, batch: number, block: BlockRow): BatchLine[] {
   const lines: BatchLine[] = [];
-  for (const bytes of store.entries(batch + 1, Math.min(batch + 1 + batchLinesMax, block.headerIndex))) {
-    const entry = decodeEntry(bytes);
+  for (let index = batch + 1; index < block.headerIndex && lines.length < batchLinesMax; index++) {
+    const { entry } = entryAt(store, index);
     if (entry.kind !== 2 || entry.batch !== batch) break;
     const { line, reference, outcome } = entry;
-    lines.push({ line, reference, outcome, index: batch + 1 + lines.length });
+    lines.push({ line, reference, outcome, index });
   }
   return lines;
 }
 
 function receiptOf(store: Store, index: number, entry: Uint8Array, block: BlockRow): Receipt {
-  const header = entryBytes(store, block.headerIndex);
-  const certificate = store.certificate(block.height);
-  assert(certificate !== undefined, 'a block is stored with its certificate');
-  const path = inclusionPath((level, at) => store.node(level, at), index, decodeHeader(header).logSize);
-  return {
-    entry: toBase64(entry),
-    index,
-    path: path.map(toHex),
-    header: toBase64(header),
-    certificate: toBase64(encodeAs(certificateSchema, certificate)),
-  };
+  const { logSize, header, certificate } = sealedBlock(store, block);
+  const path = inclusionPath((level, at) => store.node(level, at), index, logSize);
+  return { entry: toBase64(entry), index, path: path.map(toHex), header, certificate };
 }
 
 /** The block whose entries hold `index`, by halving the heights. */
-export function blockHolding(store: Store, index: number): BlockRow {
+function blockHolding(store: Store, index: number): BlockRow {
   let low = 1;
   let high = store.head().height;
   while (low < high) {
@@ -143,8 +141,8 @@ function blockRow(store: Store, height: number): BlockRow {
   return block;
 }
 
-function entryBytes(store: Store, index: number): Uint8Array {
+function entryAt(store: Store, index: number): { readonly bytes: Uint8Array; readonly entry: Entry } {
   const bytes = store.entry(index);
   assert(bytes !== undefined, 'the store has every entry up to its head');
-  return bytes;
+  return { bytes, entry: decodeEntry(bytes) };
 }
