@@ -1,4 +1,4 @@
-// A block's header and certificate as the API gives them, kept for a while: every receipt and event of a block shows them.
+// A block's header and certificate as the API gives them, kept for a while: every receipt and event of it shows them.
 import { assert } from '../ledger/assert.ts';
 import { certificateSchema } from '../ledger/certificate.ts';
 import { decodeHeader } from '../ledger/entry.ts';
