@@ -39,6 +39,9 @@ export const userSchema = record({ member: identifier, user: userName, publicKey
 export type Member = TypeOf<typeof memberSchema>;
 export type User = TypeOf<typeof userSchema>;
 
+/** Approvals of all of them fit a proposal's record. */
+export const membersMax = 1_024;
+
 const dayMs = 86_400_000;
 /** What the members agree on and may agree to change. A reference stays used for at least as long as it can be sent. */
 export const parametersSchema = record({
@@ -84,7 +87,7 @@ export const parameterRecords: Collection<Parameters> = { name: 'parameters', sc
 export const countRecords: Collection<number> = { name: 'counts', schema: uint };
 const proposalRecord = record({
   changes: changesSchema,
-  approvals: list(identifier, 1, 4_096),
+  approvals: list(identifier, 1, membersMax),
   status: oneOf(proposalStatuses),
   failure: option(text(2, 8)),
 });

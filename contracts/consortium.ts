@@ -18,6 +18,7 @@ import {
   memberCount,
   memberRecords,
   memberSchema,
+  membersMax,
   type Parameters,
   type Proposal,
   type ProposalId,
@@ -36,7 +37,7 @@ import {
 import type { Context, Contract, ContractEvent, Decision, Method, StateReader, StateWriter } from './contract.ts';
 
 export const consortiumSectionSchema = record({
-  members: list(memberSchema, 1, 1_024),
+  members: list(memberSchema, 1, membersMax),
   users: list(userSchema, 1, 4_096),
 });
 /** What the contract begins from: its own section, and what the genesis document says about validators and limits. */
@@ -46,7 +47,7 @@ export const consortiumBeginSchema = record({
   parameters: parametersSchema,
 });
 
-const changeCodes = ['NOMEMB', 'DUPMEMB', 'DUPUSER', 'BADKEY', 'DUPKEY', 'NOUSER'] as const;
+const changeCodes = ['NOMEMB', 'DUPMEMB', 'DUPUSER', 'BADKEY', 'DUPKEY', 'NOUSER', 'MAXMEMB'] as const;
 type ChangeCode = (typeof changeCodes)[number];
 
 /**
@@ -76,6 +77,7 @@ function changesProblem(state: StateReader, changes: readonly Change[], checkKey
       case 'add-member':
         if (known(change.id)) return 'DUPMEMB';
         newMembers.add(change.id);
+        if (memberCount(state) + newMembers.size > membersMax) return 'MAXMEMB';
         for (const { user, publicKey } of change.users) {
           const problem = userProblem(change.id, user, publicKey);
           if (problem !== undefined) return problem;

@@ -37,6 +37,7 @@ export const refusalTexts = {
   // The consortium.
   NOMEMB: 'There is no member of this identifier.',
   DUPMEMB: 'A member of this identifier exists.',
+  MAXMEMB: 'The consortium has as many members as it may have.',
   NOUSER: 'The member has no active user of this name.',
   DUPUSER: 'The member has, or had, a user of this name.',
   BADKEY: 'The public key is not one that the signature rule accepts.',

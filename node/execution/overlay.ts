@@ -3,13 +3,13 @@
 // once.
 import type { Collection, StateReader, StateWriter } from '../../contracts/contract.ts';
 import { InvariantError } from '../ledger/assert.ts';
-import { DecodeError } from '../ledger/codec.ts';
-import { decodeAs, encodeAs, type Schema } from '../ledger/schema.ts';
+import { DecodeError, encode, type Value } from '../ledger/codec.ts';
+import { decodeAs, type Schema } from '../ledger/schema.ts';
 import type { StatePath, StateStore } from '../store/store.ts';
 import { statePath } from './state-path.ts';
 
 /** A record as it will be; `undefined` removes it. */
-type Written = { readonly value: unknown; readonly schema: Schema<unknown> } | undefined;
+type Written = { readonly value: unknown; readonly wire: Value } | undefined;
 
 export class Overlay {
   readonly #below: Overlay | StateStore;
@@ -33,8 +33,9 @@ export class Overlay {
     return value;
   }
 
+  /** A value that its schema does not take throws here, while the operation can still be dropped. */
   write<T>(path: StatePath, schema: Schema<T>, value: T): void {
-    this.#written.set(path, { value, schema });
+    this.#written.set(path, { value, wire: schema.write(value) });
   }
 
   remove(path: StatePath): void {
@@ -52,7 +53,7 @@ export class Overlay {
   writes(): (readonly [StatePath, Uint8Array | undefined])[] {
     const writes: (readonly [StatePath, Uint8Array | undefined])[] = [];
     for (const [path, written] of this.#written) {
-      if (written !== undefined) writes.push([path, encodeAs(written.schema, written.value)]);
+      if (written !== undefined) writes.push([path, encode(written.wire)]);
       else if (this.#below instanceof Overlay || this.#below.get(path) !== undefined) writes.push([path, undefined]);
     }
     return writes;

@@ -1,0 +1,65 @@
+import test from 'ava';
+import { Overlay, readerOf, writerOf } from '../../node/execution/overlay.ts';
+import { stateKey, statePartsOf, statePath } from '../../node/execution/state-path.ts';
+import { InvariantError } from '../../node/ledger/assert.ts';
+import { DecodeError } from '../../node/ledger/codec.ts';
+import { sha256, toHex } from '../../node/ledger/hash.ts';
+import { encodeAs, text } from '../../node/ledger/schema.ts';
+
+const words = { name: 'words', schema: text(0, 9) };
+const stored = (...records: [string, string][]) => {
+  const map = new Map(records.map(([path, value]) => [path, encodeAs(words.schema, value)]));
+  const asked: string[] = [];
+  const get = (path: string) => {
+    asked.push(path);
+    return map.get(path);
+  };
+  return { get, asked };
+};
+
+test('layers: the upper hides the lower until it is merged or dropped', (t) => {
+  const block = new Overlay(stored(['c/words/a', 'old']));
+  const transaction = new Overlay(block);
+  const writer = writerOf(transaction, 'c');
+  writer.write(words, 'a', 'new');
+  writer.write(words, 'b', 'more');
+  writer.remove(words, 'b');
+  t.is(writer.read(words, 'a'), 'new');
+  t.is(writer.read(words, 'b'), undefined);
+  t.is(readerOf(block, 'c').read(words, 'a'), 'old');
+  transaction.merge();
+  t.is(readerOf(block, 'c').read(words, 'a'), 'new');
+  t.deepEqual(block.writes(), [['c/words/a', encodeAs(words.schema, 'new')]], 'what was never stored is not deleted');
+});
+
+test('a stored record that is removed is deleted', (t) => {
+  const block = new Overlay(stored(['c/words/a', 'old']));
+  writerOf(block, 'c').remove(words, 'a');
+  t.is(readerOf(block, 'c').read(words, 'a'), undefined);
+  t.deepEqual(block.writes(), [['c/words/a', undefined]]);
+});
+
+test('a record is read from the store and decoded once', (t) => {
+  const store = stored(['c/words/a', 'old']);
+  const block = new Overlay(store);
+  for (let i = 0; i < 3; i++) {
+    readerOf(new Overlay(block), 'c').read(words, 'a');
+    readerOf(new Overlay(block), 'c').read(words, 'none');
+  }
+  t.deepEqual(store.asked, ['c/words/a', 'c/words/none']);
+});
+
+test('a value outside its schema is refused when it is written, a damaged record when it is read', (t) => {
+  const block = new Overlay({ get: () => new Uint8Array([0xff]) });
+  t.throws(() => writerOf(block, 'c').write(words, 'a', 'far too long'), { instanceOf: DecodeError });
+  t.throws(() => readerOf(block, 'c').read(words, 'a'), { instanceOf: InvariantError });
+});
+
+test('a state path names its parts, and its tree key is the tagged hash of their CBOR array', (t) => {
+  const path = statePath('payments', 'accounts', 'A/B');
+  t.deepEqual(statePartsOf(path), { contract: 'payments', collection: 'accounts', key: 'A/B' });
+  const array = '83 68 7061796d656e7473 68 6163636f756e7473 63 412f42'.replaceAll(' ', '');
+  const preimage = Buffer.concat([Buffer.from('daybook/state/v1'), Buffer.from(array, 'hex')]);
+  t.is(toHex(stateKey(path)), toHex(sha256(preimage)));
+  for (const bad of ['', 'a', 'a/b', '/b/c', 'a//c']) t.throws(() => statePartsOf(bad), { instanceOf: InvariantError });
+});
