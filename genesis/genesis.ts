@@ -3,8 +3,15 @@
 // chance.
 
 import { consortiumBegin, consortiumSectionSchema } from '../contracts/consortium.ts';
-import { type Member, type Parameters, parametersSchema, type User } from '../contracts/consortium-state.ts';
-import { paymentsSectionSchema } from '../contracts/payments.ts';
+import {
+  type Member,
+  memberSchema,
+  type Parameters,
+  parametersSchema,
+  type User,
+  userSchema,
+} from '../contracts/consortium-state.ts';
+import { issuanceSchema, paymentsSectionSchema } from '../contracts/payments.ts';
 import { isCurrency } from '../node/ledger/amount.ts';
 import { DecodeError, type Value } from '../node/ledger/codec.ts';
 import { decodeEntry, encodeEntry } from '../node/ledger/entry.ts';
@@ -16,6 +23,7 @@ import {
   publicKeyProblem,
   type ValidatorSet,
   validatorProblem,
+  validatorSchema,
   validatorSetSchema,
 } from '../node/ledger/validators.ts';
 
@@ -44,12 +52,13 @@ export class GenesisError extends Error {
 }
 
 export const ledgerName: Schema<string> = text(1, 100, /^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?:\/[a-z0-9.-]*[a-z0-9])*$/);
+const timestampSchema = integer(0, timestampMax);
 const sectionSchema = record({ contract: text(1, 34), content: anyValue });
 const documentSchema = record({
   version: literal(1),
   name: ledgerName,
   nonce: hash,
-  timestamp: integer(0, timestampMax),
+  timestamp: timestampSchema,
   parameters: parametersSchema,
   validators: validatorSetSchema,
   sections: list(sectionSchema, 2, 2),
@@ -110,9 +119,12 @@ function named<T>(field: string, work: () => T): T {
   }
 }
 
-/** Everything that one field alone does not show. Throws GenesisError. */
+/** Every field, and everything that one field alone does not show. Throws GenesisError. */
 export function checkGenesis(genesis: Genesis): void {
-  named('document', () => documentOf(genesis));
+  named('name', () => ledgerName.write(genesis.name));
+  named('nonce', () => hash.write(genesis.nonce));
+  named('timestamp', () => timestampSchema.write(genesis.timestamp));
+  named('parameters', () => parametersSchema.write(genesis.parameters));
   const { validityMaxMs, referenceWindowMs } = genesis.parameters;
   if (referenceWindowMs < validityMaxMs)
     throw new GenesisError(
@@ -123,17 +135,22 @@ export function checkGenesis(genesis: Genesis): void {
   checkValidators(genesis, members, keys);
   checkUsers(genesis.consortium.users, members, keys);
   const currencies = new Set<string>();
-  genesis.payments.issuance.forEach(({ currency }, i) => {
-    const field = `payments.issuance[${i}].currency`;
-    if (!isCurrency(currency)) throw new GenesisError(`${field}: unknown currency ${currency}`);
-    addOnce(currencies, currency, field);
+  genesis.payments.issuance.forEach((issuance, i) => {
+    const field = `payments.issuance[${i}]`;
+    named(field, () => issuanceSchema.write(issuance));
+    const { currency } = issuance;
+    if (!isCurrency(currency)) throw new GenesisError(`${field}.currency: unknown currency ${currency}`);
+    addOnce(currencies, currency, `${field}.currency`);
   });
+  named('document', () => documentOf(genesis));
 }
 
 function checkMembers(members: readonly Member[]): ReadonlySet<string> {
   const ids = new Set<string>();
-  members.forEach(({ id }, i) => {
-    addOnce(ids, id, `consortium.members[${i}].id`);
+  members.forEach((member, i) => {
+    const field = `consortium.members[${i}]`;
+    named(field, () => memberSchema.write(member));
+    addOnce(ids, member.id, `${field}.id`);
   });
   return ids;
 }
@@ -146,6 +163,7 @@ function checkValidators(
   const ids = new Set<string>();
   validators.forEach((validator, i) => {
     const field = `validators[${i}]`;
+    named(field, () => validatorSchema.write(validator));
     addOnce(ids, validator.id, `${field}.id`);
     if (!members.has(validator.member)) throw new GenesisError(`${field}.member: ${validator.member} is no member`);
     const problem = validatorProblem(validator, nonce);
@@ -157,8 +175,10 @@ function checkValidators(
 
 function checkUsers(users: readonly User[], members: ReadonlySet<string>, keys: Map<string, string>): void {
   const names = new Set<string>();
-  users.forEach(({ member, user, publicKey }, i) => {
+  users.forEach((each, i) => {
     const field = `consortium.users[${i}]`;
+    named(field, () => userSchema.write(each));
+    const { member, user, publicKey } = each;
     if (!members.has(member)) throw new GenesisError(`${field}.member: ${member} is no member`);
     addOnce(names, `${member}/${user}`, `${field}.user`);
     const problem = publicKeyProblem(publicKey);

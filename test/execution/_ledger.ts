@@ -3,15 +3,16 @@ import { defaultParameters, type Parameters } from '../../contracts/consortium-s
 import type { Contract, Role } from '../../contracts/contract.ts';
 import { contracts as registry } from '../../contracts/registry.ts';
 import type { Genesis } from '../../genesis/genesis.ts';
-import { type ExecutedBlock, Executor, type Proposed } from '../../node/execution/executor.ts';
+import { type ExecutedBlock, Executor, isBlockProblem, type Proposed } from '../../node/execution/executor.ts';
 import { genesisCommit } from '../../node/execution/genesis-commit.ts';
+import type { BlockProblem } from '../../node/execution/header-rules.ts';
 import { TransactionCache } from '../../node/execution/transaction-cache.ts';
 import type { CommitCertificate } from '../../node/ledger/certificate.ts';
 import type { Value } from '../../node/ledger/codec.ts';
 import { decodeEntry, type LineEntry, type TransactionEntry } from '../../node/ledger/entry.ts';
-import { digestBytes, sha256 } from '../../node/ledger/hash.ts';
+import { digestBytes, sha256, toHex } from '../../node/ledger/hash.ts';
 import { deriveSeed, publicKeyOf, sign } from '../../node/ledger/signature.ts';
-import { bodyOf, signTransaction, type Transaction } from '../../node/ledger/transaction.ts';
+import { bodyOf, decodeTransaction, signTransaction, type Transaction } from '../../node/ledger/transaction.ts';
 import { keyKinds, keyProofMessage, quorumOf, type Validator } from '../../node/ledger/validators.ts';
 import { voteMessage } from '../../node/ledger/vote.ts';
 import { MemoryStore } from '../../node/store/memory-store.ts';
@@ -86,6 +87,21 @@ export function outcomesOf(block: ExecutedBlock): Outcome[] {
   });
 }
 
+/** All that a block is, as texts, to compare two of them. */
+export function factsOf(block: ExecutedBlock | BlockProblem): unknown {
+  if (isBlockProblem(block)) return block;
+  const { entries, nodes, writes, ...rest } = block.commit;
+  return {
+    digest: block.digest,
+    ids: block.transactions.map(({ id }) => id),
+    tree: toHex(block.tree.root),
+    entries: entries.map(toHex),
+    nodes: nodes.map(({ level, index, hash }) => `${level}/${index} ${toHex(hash)}`),
+    writes: writes.map(([path, value]) => [path, value && toHex(value)]),
+    ...rest,
+  };
+}
+
 export class TestLedger {
   readonly store: MemoryStore;
   readonly executor: Executor;
@@ -114,7 +130,8 @@ export class TestLedger {
       method,
       args,
     };
-    return signTransaction(bodyOf(fields), by.seed, by.publicKey);
+    // Decoded again, as it would come from a client.
+    return decodeTransaction(Uint8Array.from(signTransaction(bodyOf(fields), by.seed, by.publicKey).bytes));
   }
 
   propose(...candidates: Transaction[]): Proposed {
