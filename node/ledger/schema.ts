@@ -27,7 +27,9 @@ function fail(message: string): never {
 /** A whole number from `min` to `max`, both safe integers. */
 export function integer(min: number, max: number): Schema<number> {
   const read = (value: Value): number =>
-    typeof value === 'number' && value >= min && value <= max ? value : fail(`not an integer of ${min} to ${max}`);
+    typeof value === 'number' && Number.isSafeInteger(value) && value >= min && value <= max
+      ? value
+      : fail(`not an integer of ${min} to ${max}`);
   return { write: read, read };
 }
 
