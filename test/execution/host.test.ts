@@ -121,7 +121,7 @@ test('a line under a used reference is refused alone with DU04, and the first us
   );
 });
 
-test('limits of the host are a fault and roll the operation back: events, entry size, lines, lines within lines', (t) => {
+test('limits of the host are a fault and roll back: events, entry size, lines, lines within lines', (t) => {
   const state = emptyState();
   t.deepEqual(outcomes(run(state, 'misbehave', ['events', 0])), ['fault']);
   t.deepEqual(outcomes(run(state, 'big', [66])), ['fault'], 'an entry over 65,535 bytes');
