@@ -8,7 +8,7 @@ import { DecodeError } from '../ledger/codec.ts';
 import { toHex } from '../ledger/hash.ts';
 import type { DamagedFile, Rule } from './finding.ts';
 import { comparePaths, manifestName, parseManifest } from './manifest.ts';
-import { type Source, SourceError, type SourceFiles, type SourceHead } from './source.ts';
+import { type Source, SourceError, type SourceFiles, type SourceHead, SourceUnreachableError } from './source.ts';
 import { bundleBytesMax, bundlePath, decodeBundle, layoutPaths, parseTilePath, tileWidth } from './tiles.ts';
 
 export const genesisFile = 'genesis.json';
@@ -161,7 +161,7 @@ async function listFiles(folder: string): Promise<ReadonlyMap<string, boolean>> 
   try {
     await walk('');
   } catch (error) {
-    throw new SourceError(`the folder cannot be read: ${error instanceof Error ? error.message : 'unknown'}`);
+    throw new SourceUnreachableError(`cannot read the archive: ${error instanceof Error ? error.message : 'unknown'}`);
   }
   return new Map(found.sort(([a], [b]) => comparePaths(a, b)));
 }

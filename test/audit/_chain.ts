@@ -138,6 +138,11 @@ export class Forger {
     );
   }
 
+  /** Of the last header. */
+  get digest(): Digest {
+    return this.#digest;
+  }
+
   seal(body: readonly Uint8Array[], { header = {}, certificate, headerBytes }: Forgery = {}): this {
     const last = this.#last;
     if (last === undefined || this.certificate === undefined) throw new Error('forge after height 0');

@@ -1,6 +1,5 @@
 // Honest chains: every source gives the same verdict, and the verdict says what was done.
-import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { ArchiveError, exportArchive } from '../../node/audit/archive.ts';
@@ -11,12 +10,7 @@ import { StoreSource } from '../../node/audit/source.ts';
 import { verifyFormat } from '../../node/audit/verify.ts';
 import { TestLedger } from '../execution/_ledger.ts';
 import { buildChain, certificateOf, chainIdOfLedger, entriesOf, ListSource } from './_chain.ts';
-
-async function folderFor(t: { teardown(work: () => Promise<void>): void }): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'daybook-audit-'));
-  t.teardown(() => rm(folder, { recursive: true, force: true }));
-  return folder;
-}
+import { folderFor } from './_folder.ts';
 
 test('300 blocks verify alike from a store, an archive and a list, and every figure is counted', async (t) => {
   const ledger = buildChain(300);

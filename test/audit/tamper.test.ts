@@ -1,0 +1,274 @@
+// Whatever is done to an archive is found and named: flipped bytes in every kind of file, cut, lost, added, repeated and
+// exchanged files, with MANIFEST left behind or made to agree; and whether the ledger itself is affected.
+import { mkdir, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { readGenesisEntry } from '../../genesis/genesis.ts';
+import { formatGenesis } from '../../genesis/genesis-text.ts';
+import { ArchiveSource } from '../../node/audit/archive-source.ts';
+import { verify } from '../../node/audit/audit.ts';
+import { ChainCheck, FindingError } from '../../node/audit/chain.ts';
+import { type Rule, type Verdict, verdictLine } from '../../node/audit/finding.ts';
+import { SourceUnreachableError, StoreSource } from '../../node/audit/source.ts';
+import { firstEntryOf, parseTilePath } from '../../node/audit/tiles.ts';
+import { encodeEntry, headerDigest } from '../../node/ledger/entry.ts';
+import { clearing, TestLedger, testGenesis } from '../execution/_ledger.ts';
+import { buildChain, certificateOf, chainIdOfLedger, Forger, ListSource, transferOf } from './_chain.ts';
+import { flipped, folderFor, TestArchive } from './_folder.ts';
+
+const small = buildChain(6);
+/** Three bundles, three level-0 tiles and one of level 1. */
+const large = buildChain(180);
+const genesis = chainIdOfLedger(small);
+
+const archiveOf = (t: ExecutionContext, ledger: TestLedger) => TestArchive.of(t, new StoreSource(ledger.store));
+const judge = (archive: TestArchive): Promise<Verdict> => verify(new ArchiveSource(archive.folder), { genesis });
+
+/** The height of the block that holds an entry. */
+function heightOf(ledger: TestLedger, index: number): number {
+  let height = 0;
+  while ((ledger.store.block(height)?.headerIndex ?? index) < index) height++;
+  return height;
+}
+
+interface Expected {
+  readonly damaged: readonly string[];
+  readonly ledgerAffected: boolean;
+  readonly rules: readonly Rule[];
+  readonly height?: number;
+}
+
+function expect(t: ExecutionContext, verdict: Verdict, { damaged, ledgerAffected, rules, height }: Expected): void {
+  const about = verdictLine(verdict);
+  t.false(verdict.ok, about);
+  t.deepEqual(verdict.archive?.filesDamaged.map(({ path }) => path).toSorted(), damaged.toSorted(), about);
+  t.is(verdict.archive?.ledgerAffected, ledgerAffected, about);
+  t.true(rules.includes(verdict.finding?.rule ?? 'source') && verdict.finding !== undefined, about);
+  if (height !== undefined) t.is(verdict.finding?.height, height, about);
+  t.regex(about, /^FAILED at height \d+: [a-z-]+: /);
+}
+
+const ofEntries: readonly Rule[] = [
+  ...(['source', 'genesis', 'entry-form', 'entry-order', 'header-chain', 'header-height', 'header-parent'] as const),
+  ...(['header-time', 'header-size', 'header-root', 'header-epoch', 'certificate', 'transaction-form'] as const),
+  ...(['transaction-chain', 'transaction-time', 'transaction-signature', 'reference', 'posting'] as const),
+  ...(['conservation', 'execution', 'state-root', 'block-size'] as const),
+];
+
+test('flipped bytes in every kind of file are found, and only bundles and the certificate affect the ledger', async (t) => {
+  const archive = await archiveOf(t, small);
+  t.deepEqual(await archive.paths(), [
+    ...['MANIFEST', 'certificate', 'genesis.json'],
+    ...[`tile/0/000.p/${small.store.head().logSize}`, `tile/entries/000.p/${small.store.head().logSize}`],
+  ]);
+  for (const path of await archive.paths()) {
+    const bytes = await archive.read(path);
+    const affects = path === 'certificate' || path.startsWith('tile/entries');
+    const rules = affects ? ofEntries : path === 'MANIFEST' ? (['manifest'] as const) : (['file-sum'] as const);
+    const offsets = [0, 1, 0.2, 0.4, 0.6, 0.8].map((part) => (part === 1 ? 1 : Math.floor(part * bytes.length)));
+    for (const at of [...offsets, bytes.length - 1])
+      await archive.with(path, flipped(bytes, at, 1 << (at % 8)), async () => {
+        expect(t, await judge(archive), { damaged: [path], ledgerAffected: affects, rules });
+      });
+  }
+  t.true((await judge(archive)).ok);
+});
+
+test('a flipped byte of an entry is found in its block or at its header, wherever it lies', async (t) => {
+  const archive = await archiveOf(t, large);
+  const path = 'tile/entries/001';
+  const bytes = await archive.read(path);
+  let [at, index] = [0, 256];
+  while (at < bytes.length) {
+    const length = ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
+    const target = at + 2 + Math.floor(length / 2);
+    if (index % 32 === 0)
+      await archive.with(path, flipped(bytes, target), async () => {
+        const verdict = await judge(archive);
+        expect(t, verdict, {
+          ...{ damaged: [path], ledgerAffected: true, rules: ofEntries, height: heightOf(large, index) },
+        });
+      });
+    at += 2 + length;
+    index++;
+  }
+  t.is(index, 512);
+});
+
+test('every single byte of MANIFEST and of the certificate counts', async (t) => {
+  const archive = await archiveOf(t, small);
+  const manifest = await archive.read('MANIFEST');
+  for (let at = 0; at < manifest.length; at++)
+    await archive.with('MANIFEST', flipped(manifest, at, 1 << (at % 8)), async () => {
+      const damaged = await new ArchiveSource(archive.folder).files.inspect(() => {});
+      t.deepEqual(
+        damaged.map(({ path, rule }) => [path, rule]),
+        [['MANIFEST', 'manifest']],
+      );
+    });
+  const [first = new Uint8Array(0), ...rest] = small.store.entries(0, small.store.head().logSize);
+  const { validators, timestamp, parameters } = readGenesisEntry(first);
+  const chain = new ChainCheck(first, { validators, timestamp, ...parameters });
+  for (const entry of rest) chain.push(entry);
+  const certificate = await archive.read('certificate');
+  for (let at = 0; at < certificate.length; at++)
+    t.like(
+      t.throws(() => chain.finish(flipped(certificate, at, 1 << (at % 8))), { instanceOf: FindingError }).finding,
+      { rule: 'certificate', height: 6 },
+      `byte ${at}`,
+    );
+  t.notThrows(() => chain.finish(certificate));
+});
+
+test('a flipped byte of a tile is found although MANIFEST agrees with it, and the height of its entries is told', async (t) => {
+  const archive = await archiveOf(t, large);
+  for (const path of (await archive.paths()).filter((each) => /^tile\/\d/.test(each))) {
+    const parsed = parseTilePath(path);
+    const first = parsed === undefined ? 0 : firstEntryOf(parsed.level, parsed.index);
+    const bytes = await archive.read(path);
+    for (const at of [0, bytes.length - 1]) {
+      await archive.write(path, flipped(bytes, at));
+      await archive.remanifest();
+      expect(t, await judge(archive), {
+        ...{ damaged: [path], ledgerAffected: false, rules: ['tile'], height: heightOf(large, first) },
+      });
+    }
+    await archive.write(path, bytes);
+  }
+  await archive.remanifest();
+  t.true((await judge(archive)).ok);
+});
+
+test('cut and lengthened files are found', async (t) => {
+  const archive = await archiveOf(t, large);
+  for (const path of await archive.paths()) {
+    const bytes = await archive.read(path);
+    const affects = path === 'certificate' || path.startsWith('tile/entries');
+    for (const wrong of [bytes.slice(0, -1), new Uint8Array(0), Uint8Array.of(...bytes, 0)])
+      await archive.with(path, wrong, async () => {
+        const rules: readonly Rule[] = affects ? ofEntries : ['manifest', 'file-sum'];
+        expect(t, await judge(archive), { damaged: [path], ledgerAffected: affects, rules });
+      });
+  }
+});
+
+test('lost files are found, and those that derive from the entries do not affect the ledger', async (t) => {
+  const archive = await archiveOf(t, large);
+  for (const path of await archive.paths()) {
+    const affects = path === 'certificate' || path.startsWith('tile/entries');
+    await archive.with(path, undefined, async () => {
+      const rules: readonly Rule[] = affects ? ['source'] : ['file-missing'];
+      expect(t, await judge(archive), { damaged: [path], ledgerAffected: affects, rules });
+    });
+  }
+});
+
+test('files that do not belong there are found: copies, strangers, links', async (t) => {
+  const archive = await archiveOf(t, large);
+  const bundle = await archive.read('tile/entries/000');
+  for (const path of ['tile/entries/000 copy', 'tile/entries/009', 'tile/0/000.txt', 'notes.txt', 'MANIFEST~'])
+    await archive.with(path, bundle, async () => {
+      expect(t, await judge(archive), { damaged: [path], ledgerAffected: false, rules: ['file-surplus'] });
+    });
+  await mkdir(join(archive.folder, 'tile/0/000.p'), { recursive: true });
+  await archive.with('tile/0/000.p/7', bundle.slice(0, 7 * 32), async () => {
+    expect(t, await judge(archive), { damaged: ['tile/0/000.p/7'], ledgerAffected: false, rules: ['file-surplus'] });
+  });
+  await symlink(join(archive.folder, 'genesis.json'), join(archive.folder, 'link'));
+  expect(t, await judge(archive), { damaged: ['link'], ledgerAffected: false, rules: ['file-surplus'] });
+});
+
+test('exchanged bundles and tiles are found, also when MANIFEST agrees', async (t) => {
+  const archive = await archiveOf(t, large);
+  for (const [one, other, ledgerAffected] of [
+    ['tile/entries/000', 'tile/entries/001', true],
+    ['tile/0/000', 'tile/0/001', false],
+    ['tile/0/000', 'tile/entries/000', true],
+  ] as const) {
+    const [first, second] = [await archive.read(one), await archive.read(other)];
+    await archive.write(one, second);
+    await archive.write(other, first);
+    const rules: readonly Rule[] = ledgerAffected ? ofEntries : ['file-sum', 'tile'];
+    expect(t, await judge(archive), { damaged: [one, other], ledgerAffected, rules });
+    await archive.remanifest();
+    const agreed = await judge(archive);
+    t.false(agreed.ok);
+    t.is(agreed.archive?.ledgerAffected, ledgerAffected);
+    await archive.write(one, first);
+    await archive.write(other, second);
+    await archive.remanifest();
+  }
+  t.true((await judge(archive)).ok);
+});
+
+test('an archive cut at an older block, MANIFEST and tiles made anew, lacks the certificate of its last block', async (t) => {
+  const upTo = large.store.block(150);
+  const entries = large.store.entries(0, (upTo?.headerIndex ?? 0) + 1);
+  const archive = await TestArchive.of(t, new ListSource(entries, certificateOf(large)));
+  expect(t, await judge(archive), { damaged: [], ledgerAffected: true, rules: ['certificate'], height: 150 });
+  const within = await TestArchive.of(t, new ListSource(entries.slice(0, -1), certificateOf(large)));
+  expect(t, await judge(within), { damaged: [], ledgerAffected: true, rules: ['entry-order'], height: 150 });
+});
+
+test('a tail that one node rewrote and hashed again lacks a quorum, at its end and within', async (t) => {
+  const ledger = buildChain(4);
+  const { block } = ledger.propose(ledger.transaction(clearing, 'payments', 'transfer', transferOf(1n)));
+  if (block === undefined) throw new Error('nothing to propose');
+  const body = block.commit.entries.slice(0, -1);
+  const header = { stateRoot: block.header.stateRoot };
+  const signers = ledger.certify(block).signers;
+  const [own] = signers;
+  if (own === undefined) throw new Error('a certificate has signers');
+  // The node has one good signature; the others it can only leave out, repeat or invent.
+  const invented = signers.map((signer) => ({ ...signer, signature: own.signature }));
+  for (const wrong of [[own], [own, own, own], invented]) {
+    const forger = new Forger(ledger).seal(body, { header });
+    forger.certificate = { ...ledger.certify(block), digest: forger.digest, signers: wrong };
+    const end = await TestArchive.of(t, forger.source);
+    expect(t, await judge(end), { damaged: [], ledgerAffected: true, rules: ['certificate'], height: 5 });
+    const again = ledger.transaction(clearing, 'payments', 'transfer', transferOf(1n));
+    forger.seal([encodeEntry({ kind: 1, transaction: again.bytes, outcome: 'AM04', events: [] })]);
+    const within = await TestArchive.of(t, forger.source);
+    expect(t, await judge(within), { damaged: [], ledgerAffected: true, rules: ['certificate'], height: 6 });
+  }
+});
+
+test('a certificate of another height or another chain does not serve', async (t) => {
+  const entries = small.store.entries(0, small.store.head().logSize);
+  const archive = await archiveOf(t, small);
+  const other = new TestLedger({ ...testGenesis(), name: 'daybook.example/other' });
+  for (const ledger of [buildChain(5), buildChain(6, 2), other]) {
+    const certificate = certificateOf(ledger) ?? new Uint8Array(0);
+    await archive.write('certificate', certificate);
+    await archive.remanifest();
+    expect(t, await judge(archive), { damaged: [], ledgerAffected: true, rules: ['certificate'], height: 6 });
+  }
+  t.is(small.store.head().digest, headerDigest(entries.at(-1) ?? new Uint8Array(0)));
+});
+
+test('the genesis of another chain is found at height 0, and a genesis.json that says something else', async (t) => {
+  const other = new TestLedger({ ...testGenesis(), name: 'daybook.example/other' });
+  const stranger = await judge(await archiveOf(t, other));
+  t.like(stranger.finding, { rule: 'genesis', height: 0 });
+  t.regex(stranger.finding?.detail ?? '', new RegExp(genesis));
+  const archive = await archiveOf(t, small);
+  const text = formatGenesis(other.genesis);
+  for (const wrong of [text, text.slice(1), '{}']) {
+    await archive.write('genesis.json', Buffer.from(wrong));
+    await archive.remanifest();
+    const expected = { damaged: ['genesis.json'], ledgerAffected: false, rules: ['genesis-file' as const], height: 0 };
+    expect(t, await judge(archive), expected);
+  }
+  await archive.write('genesis.json', Buffer.from(JSON.stringify(JSON.parse(formatGenesis(small.genesis)))));
+  await archive.remanifest();
+  t.true((await judge(archive)).ok, 'another layout of the same document is no damage');
+});
+
+test('an empty folder is no archive, and of a folder that is not there nothing is said', async (t) => {
+  const empty = await folderFor(t);
+  const verdict = await verify(new ArchiveSource(empty), { genesis });
+  t.false(verdict.ok);
+  t.like(verdict.finding, { rule: 'source', height: 0 });
+  t.is(verdict.archive?.ledgerAffected, true);
+  await t.throwsAsync(verify(new ArchiveSource(join(empty, 'nowhere'))), { instanceOf: SourceUnreachableError });
+});
