@@ -8,10 +8,11 @@ import { type Genesis, sectionOf } from '../../genesis/genesis.ts';
 import { Executor, isBlockProblem } from '../execution/executor.ts';
 import { genesisCommit } from '../execution/genesis-commit.ts';
 import type { BlockProblem } from '../execution/header-rules.ts';
-import { TransactionCache } from '../execution/transaction-cache.ts';
+import type { KnownTransactions } from '../execution/transaction-cache.ts';
 import { formatAmount } from '../ledger/amount.ts';
 import { digestBytes, equalBytes } from '../ledger/hash.ts';
 import { decodeAs } from '../ledger/schema.ts';
+import { decodeTransaction, isSigned, type Transaction } from '../ledger/transaction.ts';
 import type { BlockCommit, Head, ReferenceRow, ReferenceStore, StatePath, StateStore } from '../store/store.ts';
 import { type CheckedBlock, FindingError } from './chain.ts';
 import type { CurrencySum, Rule } from './finding.ts';
@@ -66,24 +67,44 @@ class ReplayStore implements StateStore, ReferenceStore {
   }
 }
 
+/** The chain's own step has decoded a block's transactions and verified their signatures: neither is done again. */
+class JudgedTransactions implements KnownTransactions {
+  #known = new Map<Uint8Array, Transaction>();
+
+  take(transactions: readonly Transaction[]): void {
+    this.#known = new Map(transactions.map((transaction) => [transaction.bytes, transaction]));
+  }
+
+  decode(bytes: Uint8Array): Transaction {
+    return this.#known.get(bytes) ?? decodeTransaction(bytes);
+  }
+
+  isVerified(transaction: Transaction): boolean {
+    return this.#known.get(transaction.bytes) === transaction || isSigned(transaction);
+  }
+}
+
 export class Replay implements Follower {
   readonly #store: ReplayStore;
   readonly #executor: Executor;
+  readonly #judged = new JudgedTransactions();
   readonly #book: AccountBook;
 
   constructor(genesis: Genesis) {
     const { commit, tree } = genesisCommit(genesis, contracts);
     this.#store = new ReplayStore(genesis.parameters.referenceWindowMs, commit);
     const chainId = digestBytes(commit.head.digest);
-    this.#executor = new Executor({ store: this.#store, chainId, contracts, tree, cache: new TransactionCache() });
+    this.#executor = new Executor({ store: this.#store, chainId, contracts, tree, cache: this.#judged });
     this.#book = new AccountBook(allowances(genesis));
   }
 
   block(block: CheckedBlock): void {
     this.#money(block);
     const { header, headerBytes, body } = block;
-    const transactions = body.flatMap((item) => (item.kind === 1 ? [item.transaction.bytes] : []));
-    // The chain's own step has judged that certificate; it is not verified a second time.
+    const judged = body.flatMap((item) => (item.kind === 1 ? [item.transaction] : []));
+    this.#judged.take(judged);
+    const transactions = judged.map(({ bytes }) => bytes);
+    // Nor is the parent's certificate, which that step has judged too.
     const executed = this.#executor.execute(
       { header: headerBytes, transactions },
       { trustedLastCommit: header.lastCommit },

@@ -9,7 +9,7 @@ import type { ReferenceRow, ReferenceStore, StateStore } from '../store/store.ts
 import { type AdmissionProblem, type AdmissionView, admit } from './admission.ts';
 import type { Host } from './host.ts';
 import { Overlay, readerOf } from './overlay.ts';
-import type { TransactionCache } from './transaction-cache.ts';
+import type { KnownTransactions } from './transaction-cache.ts';
 
 export type BlockLimit = 'transactions' | 'lines' | 'bytes' | 'member';
 
@@ -24,7 +24,7 @@ export type AddProblem =
 export interface RunGround {
   readonly store: StateStore & ReferenceStore;
   readonly host: Host;
-  readonly cache: TransactionCache;
+  readonly cache: KnownTransactions;
   readonly chainId: Uint8Array;
   readonly parameters: Parameters;
 }

@@ -20,7 +20,7 @@ import { Host } from './host.ts';
 import { Overlay, readerOf } from './overlay.ts';
 import { stateKey, stateValueHash } from './state-path.ts';
 import type { StateChange, StateTree } from './state-tree.ts';
-import type { TransactionCache } from './transaction-cache.ts';
+import type { KnownTransactions } from './transaction-cache.ts';
 
 export interface ExecutedBlock {
   /** Leaf hash of the header: what consensus votes on. */
@@ -57,7 +57,7 @@ export interface ExecutorParts {
   readonly contracts: readonly Contract[];
   /** Of the store's head, as `treeOf` builds it. */
   readonly tree: StateTree;
-  readonly cache: TransactionCache;
+  readonly cache: KnownTransactions;
 }
 
 export function isBlockProblem(result: ExecutedBlock | BlockProblem): result is BlockProblem {

@@ -6,7 +6,14 @@ import { decodeTransaction, isSigned, type Transaction } from '../ledger/transac
 
 const defaultBytesMax = 33_554_432;
 
-export class TransactionCache {
+/** What execution asks of it. */
+export interface KnownTransactions {
+  /** Throws DecodeError. */
+  decode(bytes: Uint8Array): Transaction;
+  isVerified(transaction: Transaction): boolean;
+}
+
+export class TransactionCache implements KnownTransactions {
   readonly #generationBytesMax: number;
   #young = new Map<string, Transaction>();
   #old = new Map<string, Transaction>();

@@ -1,5 +1,5 @@
-// A node's API as a source: the real server gives the verdict that its store gives, and no lie of a node passes, whether
-// it changes, drops, repeats or invents what it serves. A node that hides its newest blocks shows an older head.
+// A node's API as a source: the real server gives the verdict that its store gives, and no lie of a node passes,
+// whether it changes, drops, repeats or invents what it serves. One that hides its newest blocks shows an older head.
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
@@ -220,7 +220,7 @@ test('a node that serves another chain is found out at height 0', async (t) => {
   t.like(verdict.finding, { rule: 'genesis', height: 0 });
 });
 
-test('a node that hides its newest blocks shows an older head, and nothing more can be seen from one node', async (t) => {
+test('a node that hides its newest blocks shows an older head; more cannot be seen from one node', async (t) => {
   const hidden = await lying(
     t,
     await serving(t),

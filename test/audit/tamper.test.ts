@@ -1,5 +1,5 @@
-// Whatever is done to an archive is found and named: flipped bytes in every kind of file, cut, lost, added, repeated and
-// exchanged files, with MANIFEST left behind or made to agree; and whether the ledger itself is affected.
+// Whatever is done to an archive is found and named: flipped bytes in every kind of file, cut, lost, added, repeated
+// and exchanged files, with MANIFEST left behind or made to agree; and whether the ledger itself is affected.
 import { mkdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -55,7 +55,7 @@ const ofEntries: readonly Rule[] = [
   ...(['conservation', 'execution', 'state-root', 'block-size'] as const),
 ];
 
-test('flipped bytes in every kind of file are found, and only bundles and the certificate affect the ledger', async (t) => {
+test('flipped bytes in every kind of file are found; only bundles and the certificate affect the ledger', async (t) => {
   const archive = await archiveOf(t, small);
   t.deepEqual(await archive.paths(), [
     ...['MANIFEST', 'certificate', 'genesis.json'],
@@ -120,7 +120,7 @@ test('every single byte of MANIFEST and of the certificate counts', async (t) =>
   t.notThrows(() => chain.finish(certificate));
 });
 
-test('a flipped byte of a tile is found although MANIFEST agrees with it, and the height of its entries is told', async (t) => {
+test('a flipped byte of a tile is found although MANIFEST agrees, and the height of its entries is told', async (t) => {
   const archive = await archiveOf(t, large);
   for (const path of (await archive.paths()).filter((each) => /^tile\/\d/.test(each))) {
     const parsed = parseTilePath(path);
@@ -201,7 +201,7 @@ test('exchanged bundles and tiles are found, also when MANIFEST agrees', async (
   t.true((await judge(archive)).ok);
 });
 
-test('an archive cut at an older block, MANIFEST and tiles made anew, lacks the certificate of its last block', async (t) => {
+test('an archive cut at an older block, MANIFEST and tiles made anew, lacks its last certificate', async (t) => {
   const upTo = large.store.block(150);
   const entries = large.store.entries(0, (upTo?.headerIndex ?? 0) + 1);
   const archive = await TestArchive.of(t, new ListSource(entries, certificateOf(large)));
