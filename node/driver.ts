@@ -49,6 +49,8 @@ export interface DriverParts {
   now(): number;
   /** This replica votes no more in this epoch [R3]. */
   onSilence(reason: string): void;
+  /** A write that failed or a broken invariant: nothing may go on after it, for what is durable is not known. */
+  onFailure(error: unknown): void;
   /** Nothing may go on after it: the process writes down what it was told and ends. */
   onIncident(reason: string, certificates: readonly CommitCertificate[]): void;
 }
@@ -114,6 +116,9 @@ export class Driver {
         this.#perform(this.#parts.replica.step(event));
         this.#noteView();
       }
+    } catch (error) {
+      this.stop();
+      this.#parts.onFailure(error);
     } finally {
       this.#isDraining = false;
     }
@@ -153,9 +158,9 @@ export class Driver {
       case 'commit':
         return this.#commit(effect);
       case 'fetch':
-        return void this.#fetch(effect.height, effect.from);
+        return this.#watched(this.#fetch(effect.height, effect.from));
       case 'fetchBody':
-        return void this.#fetchBody(effect.height, effect.digest, effect.from);
+        return this.#watched(this.#fetchBody(effect.height, effect.digest, effect.from));
       case 'silence':
         return this.#parts.onSilence(effect.reason);
       case 'incident':
@@ -164,6 +169,13 @@ export class Driver {
       default:
         return unreachable(effect);
     }
+  }
+
+  #watched(started: Promise<void>): void {
+    started.catch((error: unknown) => {
+      this.stop();
+      this.#parts.onFailure(error);
+    });
   }
 
   #propose({ epoch, view, height }: Extract<Effect, { type: 'propose' }>): void {

@@ -41,6 +41,8 @@ export interface ValidatorNodeParts {
   /** UTC milliseconds. */
   readonly now: () => number;
   readonly log: (level: 'info' | 'warn' | 'error', text: string, facts?: object) => void;
+  /** The store failed or an invariant broke: the process must end, whoever called. */
+  readonly onFailure: (error: unknown) => void;
   readonly onIncident: (reason: string, certificates: readonly CommitCertificate[]) => void;
 }
 
@@ -112,6 +114,7 @@ export class ValidatorNode implements LedgerNode, Receiver {
       now: parts.now,
       onSilence: (reason) => this.#silenced(reason),
       onIncident: parts.onIncident,
+      onFailure: parts.onFailure,
     });
     this.#intake = new Intake({
       executor: this.#executor,
@@ -141,8 +144,10 @@ export class ValidatorNode implements LedgerNode, Receiver {
 
   /** Once in a while: what clients wait for is sent again, what expired is dropped. */
   tidyMempool(): void {
-    this.#intake.expire();
-    this.#intake.repeat();
+    this.#guarded(() => {
+      this.#intake.expire();
+      this.#intake.repeat();
+    });
     this.#finality.dropUnless((id) => this.#mempool.has(id));
   }
 
@@ -154,7 +159,8 @@ export class ValidatorNode implements LedgerNode, Receiver {
   }
 
   submit(bytes: Uint8Array): Submission {
-    const submission = this.#intake.submit(bytes);
+    const submission = this.#guarded(() => this.#intake.submit(bytes));
+    if (submission === undefined) return { status: 'refused', code: 'not-ready', detail: 'this node is stopping' };
     if (submission.status === 'admitted') this.#finality.submitted(submission.id, performance.now());
     return submission;
   }
@@ -168,6 +174,10 @@ export class ValidatorNode implements LedgerNode, Receiver {
   }
 
   receive(from: number, channel: Channel, bytes: Uint8Array): void {
+    this.#guarded(() => this.#take(from, channel, bytes));
+  }
+
+  #take(from: number, channel: Channel, bytes: Uint8Array): void {
     if (channel === 'transactions') return this.#intake.receive(from, bytes);
     const judged = this.#inbound.check(from, channel, bytes);
     if ('message' in judged) return this.#driver.put({ type: 'message', message: judged.message });
@@ -178,7 +188,18 @@ export class ValidatorNode implements LedgerNode, Receiver {
   }
 
   serve(_from: number, request: Uint8Array): Uint8Array | undefined {
-    return this.#server.serve(request);
+    return this.#guarded(() => this.#server.serve(request));
+  }
+
+  /** Callers, libp2p among them, may swallow what is thrown; a failed store must not be swallowed. */
+  #guarded<T>(work: () => T): T | undefined {
+    try {
+      return work();
+    } catch (error) {
+      this.#driver.stop();
+      this.#parts.onFailure(error);
+      return undefined;
+    }
   }
 
   connected(peer: number): void {
@@ -238,6 +259,7 @@ export class ValidatorNode implements LedgerNode, Receiver {
     const { voice, height, bestHeight } = this.#driver.status();
     if (connected < quorum)
       return `connected to ${connected - 1} other validators; a quorum is ${quorum} with this one`;
+    if (voice === 'silenced') return `this validator votes no more: ${this.#silence}`;
     if (voice === 'listening') return 'waiting for the statuses of a quorum';
     if (bestHeight > height + 4) return `catching up: height ${height} of ${bestHeight}`;
     return this.#isReadOnly ? 'read-only: the disk is nearly full' : undefined;

@@ -137,8 +137,9 @@ export class Replica {
       return;
     }
     if (core.timers.countResend(open)) repeat(core);
-    const late = core.timers.countProgress(open || core.waiting || core.certified !== undefined); // [T1]
-    const starved = core.timers.countOldest(core.oldest !== undefined); // [T4]
+    const counts = core.oldest !== undefined;
+    const late = core.timers.countProgress(open || counts || core.certified !== undefined); // [T1]
+    const starved = core.timers.countOldest(counts); // [T4]
     if (late || starved) core.demandView(core.view + 1);
     else tryPropose(core);
   }

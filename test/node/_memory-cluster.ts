@@ -67,6 +67,9 @@ export class MemoryCluster {
       mempool: { transactionsMax: 10_000, bytesMax: 100_000_000, memberShare: 0.5 },
       now: () => this.now,
       log: () => {},
+      onFailure: (error) => {
+        throw error;
+      },
       onIncident: (reason) => this.incidents.push(`${index}: ${reason}`),
     });
     this.nodes[index] = node;
