@@ -28,6 +28,7 @@ export const engineName = engine.name;
 
 /** Throws PublicKeyError. Called where a key is registered, so that a member learns then what is wrong with it. */
 export function checkPublicKey(publicKey: Uint8Array): void {
+  if (publicKey.length === publicKeyBytes && !isSmallOrder(publicKey) && isGoodKey(engine, publicKey)) return;
   const problem = publicKeyProblem(publicKey);
   if (problem !== undefined) throw new PublicKeyError(problem);
 }
