@@ -1,5 +1,6 @@
 // Frames on a stream: a 4-byte big-endian length and that many bytes, never none. The reader believes a length only
-// within its limit, and allocates as bytes arrive.
+// within its limit, and holds no more than what arrived.
+import { Fifo } from './fifo.ts';
 import type { Channel } from './transport.ts';
 
 /** Largest frame of a channel. The largest block's proposal takes 2.1 MiB; a NewView of 100 validators 0.7 MiB. */
@@ -12,7 +13,7 @@ export const frameBytesMax: { readonly [C in Channel]: number } = {
 export const requestBytesMax = 1_024;
 export const answerBytesMax = 8_388_608;
 
-const prefixBytes = 4;
+export const prefixBytes = 4;
 
 /** A peer broke the framing: nothing after this place can be read. */
 export class FrameError extends Error {
@@ -29,59 +30,69 @@ export function frameOf(bytes: Uint8Array): Uint8Array {
 
 export class FrameReader {
   readonly #bytesMax: number;
-  readonly #prefix = new Uint8Array(prefixBytes);
-  #prefixFilled = 0;
-  /** Of the frame that is being read: its length, and what came of it. */
-  #length = 0;
-  #filled = 0;
-  #parts: Uint8Array[] = [];
+  readonly #chunks = new Fifo<Uint8Array>();
+  /** Bytes of the first chunk that were taken already. */
+  #offset = 0;
+  #pending = 0;
+  /** Of the frame that comes next, once its prefix is read. */
+  #length: number | undefined;
 
   constructor(bytesMax: number) {
     this.#bytesMax = bytesMax;
   }
 
-  /** The frames that end in this chunk. Throws FrameError; the reader is of no use afterwards. */
-  read(chunk: Uint8Array): Uint8Array[] {
-    const frames: Uint8Array[] = [];
-    let at = 0;
-    while (at < chunk.length) {
-      if (this.#prefixFilled < prefixBytes) {
-        this.#prefix[this.#prefixFilled++] = chunk[at++] ?? 0;
-        if (this.#prefixFilled === prefixBytes) this.#length = this.#lengthRead();
-        continue;
-      }
-      const part = chunk.subarray(at, at + this.#length - this.#filled);
-      at += part.length;
-      this.#filled += part.length;
-      this.#parts.push(part);
-      if (this.#filled === this.#length) frames.push(this.#take());
-    }
-    return frames;
+  push(chunk: Uint8Array): void {
+    if (chunk.length === 0) return;
+    this.#chunks.push(chunk);
+    this.#pending += chunk.length;
+  }
+
+  /** Bytes that arrived and were not taken as frames. */
+  get pendingBytes(): number {
+    return this.#pending;
   }
 
   /** Whether the stream may end here. */
   get isBetweenFrames(): boolean {
-    return this.#prefixFilled === 0;
+    return this.#pending === 0 && this.#length === undefined;
   }
 
-  #lengthRead(): number {
-    const length = new DataView(this.#prefix.buffer).getUint32(0);
-    if (length === 0) throw new FrameError('an empty frame');
-    if (length > this.#bytesMax) throw new FrameError(`a frame of ${length} bytes; ${this.#bytesMax} is the most`);
-    return length;
+  /** The next whole frame, if there is one. Throws FrameError; the reader is of no use afterwards. */
+  next(): Uint8Array | undefined {
+    if (this.#length === undefined) {
+      if (this.#pending < prefixBytes) return undefined;
+      const prefix = this.#take(prefixBytes);
+      this.#length = checkedLength(new DataView(prefix.buffer).getUint32(0), this.#bytesMax);
+    }
+    if (this.#pending < this.#length) return undefined;
+    const frame = this.#take(this.#length);
+    this.#length = undefined;
+    return frame;
   }
 
   /** A copy, so that a short frame never keeps a large network buffer alive. */
-  #take(): Uint8Array {
-    const frame = new Uint8Array(this.#length);
-    let at = 0;
-    for (const part of this.#parts) {
-      frame.set(part, at);
-      at += part.length;
+  #take(length: number): Uint8Array {
+    const taken = new Uint8Array(length);
+    let filled = 0;
+    while (filled < length) {
+      const chunk = this.#chunks.peek();
+      if (chunk === undefined) break;
+      const part = chunk.subarray(this.#offset, this.#offset + length - filled);
+      taken.set(part, filled);
+      filled += part.length;
+      this.#offset += part.length;
+      if (this.#offset === chunk.length) {
+        this.#chunks.shift();
+        this.#offset = 0;
+      }
     }
-    this.#parts = [];
-    this.#filled = 0;
-    this.#prefixFilled = 0;
-    return frame;
+    this.#pending -= length;
+    return taken;
   }
+}
+
+function checkedLength(length: number, bytesMax: number): number {
+  if (length === 0) throw new FrameError('an empty frame');
+  if (length > bytesMax) throw new FrameError(`a frame of ${length} bytes; ${bytesMax} is the most`);
+  return length;
 }

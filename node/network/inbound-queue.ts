@@ -1,0 +1,173 @@
+// What arrived and waits for the driver. Each turn of the event loop takes a few frames of each peer in rotation, votes
+// first, so that one peer's flood delays nobody else's votes and the loop always comes round to timers and clients.
+import { performance } from 'node:perf_hooks';
+import { FrameError, FrameReader, frameBytesMax, prefixBytes } from './frames.ts';
+import { TokenBucket } from './token-bucket.ts';
+import { type Channel, channels } from './transport.ts';
+import { partsOf, type WireStream } from './wire.ts';
+
+/** Most frames of one peer a turn. A proposal is executed when it is delivered, hence one. */
+const framesPerTurn: { readonly [C in Channel]: number } = { votes: 32, proposals: 1, transactions: 32 };
+const throttledPauseMs = 5;
+
+export interface InboundBudget {
+  /** Of one peer on one channel. */
+  readonly framesPerSecond: number;
+  readonly bytesPerSecond: number;
+}
+
+interface Lane {
+  readonly from: number;
+  readonly stream: WireStream;
+  readonly reader: FrameReader;
+  /** Pending bytes beyond which the stream is paused: more than any frame, so a whole one is always among them. */
+  readonly bytesMax: number;
+  ended: boolean;
+}
+
+interface Budget {
+  readonly frames: TokenBucket;
+  readonly bytes: TokenBucket;
+}
+
+export interface InboundSink {
+  receive(from: number, channel: Channel, bytes: Uint8Array): void;
+  /** The peer broke the framing. */
+  offended(from: number, error: FrameError): void;
+}
+
+export class InboundQueue {
+  readonly #peers: number;
+  readonly #sink: InboundSink;
+  readonly #lanes = new Map<Channel, Set<Lane>[]>();
+  readonly #budgets = new Map<Channel, Budget[]>();
+  #first = 0;
+  #scheduled: { cancel(): void } | undefined;
+
+  constructor(peers: number, sink: InboundSink, budget: InboundBudget) {
+    this.#peers = peers;
+    this.#sink = sink;
+    const now = performance.now();
+    const bucket = (perSecond: number) => new TokenBucket(perSecond, perSecond, now);
+    for (const channel of channels) {
+      const each = <T>(make: () => T) => Array.from({ length: peers }, make);
+      this.#lanes.set(
+        channel,
+        each(() => new Set()),
+      );
+      this.#budgets.set(
+        channel,
+        each(() => ({ frames: bucket(budget.framesPerSecond), bytes: bucket(budget.bytesPerSecond) })),
+      );
+    }
+  }
+
+  /** Reads a stream that a peer opened, for as long as it lives. `heard` is called for whatever arrives. */
+  read(from: number, channel: Channel, stream: WireStream, heard: () => void): void {
+    const bytesMax = frameBytesMax[channel] + prefixBytes;
+    const lane: Lane = { from, stream, reader: new FrameReader(frameBytesMax[channel]), bytesMax, ended: false };
+    this.#lanes.get(channel)?.[from]?.add(lane);
+    stream.addEventListener('close', () => {
+      // What arrived whole before the end is still delivered; then the lane goes.
+      lane.ended = true;
+      this.#schedule(false);
+    });
+    stream.addEventListener('message', ({ data }) => {
+      heard();
+      for (const part of partsOf(data)) lane.reader.push(part);
+      if (lane.reader.pendingBytes > bytesMax && stream.readStatus === 'readable') stream.pause();
+      this.#schedule(false);
+    });
+  }
+
+  stop(): void {
+    this.#scheduled?.cancel();
+    this.#lanes.clear();
+  }
+
+  /** A turn follows the reads of this round of the loop, so peers whose bytes came together are served together. */
+  #schedule(throttled: boolean): void {
+    if (this.#scheduled !== undefined) return;
+    const turn = () => {
+      this.#scheduled = undefined;
+      this.#turn();
+    };
+    if (throttled) {
+      const timer = setTimeout(turn, throttledPauseMs);
+      this.#scheduled = { cancel: () => clearTimeout(timer) };
+    } else {
+      const immediate = setImmediate(turn);
+      this.#scheduled = { cancel: () => clearImmediate(immediate) };
+    }
+  }
+
+  #turn(): void {
+    let delivered = 0;
+    for (const channel of channels) {
+      for (let round = 0; round < framesPerTurn[channel]; round++) {
+        const before = delivered;
+        for (let i = 0; i < this.#peers; i++) delivered += this.#serve(channel, (this.#first + i) % this.#peers);
+        if (delivered === before) break;
+      }
+    }
+    this.#first = (this.#first + 1) % this.#peers;
+    if (delivered > 0) this.#schedule(false);
+    else if (this.#throttled()) this.#schedule(true);
+  }
+
+  /** At most one frame of this peer. */
+  #serve(channel: Channel, from: number): number {
+    for (const lane of this.#lanes.get(channel)?.[from] ?? []) {
+      if (this.#deliver(channel, lane)) return 1;
+    }
+    return 0;
+  }
+
+  #deliver(channel: Channel, lane: Lane): boolean {
+    if (lane.reader.pendingBytes === 0 && !lane.ended) return false;
+    const budget = this.#budgets.get(channel)?.[lane.from];
+    const now = performance.now();
+    if (budget === undefined || !budget.frames.hasTokens(now) || !budget.bytes.hasTokens(now)) return false;
+    let frame: Uint8Array | undefined;
+    try {
+      frame = lane.reader.next();
+    } catch (error) {
+      if (!(error instanceof FrameError)) throw error;
+      this.#lanes.get(channel)?.[lane.from]?.delete(lane);
+      lane.stream.abort(error);
+      this.#sink.offended(lane.from, error);
+      return false;
+    }
+    if (frame === undefined) {
+      if (lane.ended) this.#lanes.get(channel)?.[lane.from]?.delete(lane);
+      return false;
+    }
+    budget.frames.take(1);
+    budget.bytes.take(frame.length);
+    if (lane.reader.pendingBytes < lane.bytesMax / 2) resume(lane.stream);
+    this.#sink.receive(lane.from, channel, frame);
+    return true;
+  }
+
+  /** Whether bytes wait for nothing but budget. A frame that is only partly there is woken by its next bytes. */
+  #throttled(): boolean {
+    const now = performance.now();
+    for (const channel of channels) {
+      for (const [from, lanes] of (this.#lanes.get(channel) ?? []).entries()) {
+        const budget = this.#budgets.get(channel)?.[from];
+        if (budget === undefined || (budget.frames.hasTokens(now) && budget.bytes.hasTokens(now))) continue;
+        for (const lane of lanes) if (lane.reader.pendingBytes > 0) return true;
+      }
+    }
+    return false;
+  }
+}
+
+function resume(stream: WireStream): void {
+  if (stream.status !== 'open' || stream.readStatus !== 'paused') return;
+  try {
+    stream.resume();
+  } catch {
+    // Its connection ended in between; the stream's own end follows.
+  }
+}

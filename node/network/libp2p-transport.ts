@@ -1,0 +1,350 @@
+// The Transport over libp2p: TCP, noise, yamux and nothing else (no identify, DHT, relay, mDNS, UPnP). Only validators'
+// network keys get past the handshake, and the handshake fails for another chain. The only file that names libp2p.
+import '../polyfill.ts';
+import { isIP } from 'node:net';
+import { performance } from 'node:perf_hooks';
+import { generateKeyPairFromSeed, publicKeyFromRaw } from '@libp2p/crypto/keys';
+import type { ComponentLogger, Connection, Libp2p, Logger, PeerId } from '@libp2p/interface';
+import { noise } from '@libp2p/noise';
+import { peerIdFromPublicKey } from '@libp2p/peer-id';
+import { tcp } from '@libp2p/tcp';
+import { yamux } from '@libp2p/yamux';
+import { type Multiaddr, multiaddr } from '@multiformats/multiaddr';
+import { createLibp2p } from 'libp2p';
+import { assert } from '../ledger/assert.ts';
+import { answerBytesMax, FrameReader, frameBytesMax, frameOf } from './frames.ts';
+import { type InboundBudget, InboundQueue } from './inbound-queue.ts';
+import { beatMs, laneNames, PeerLink, protocolOf } from './peer-link.ts';
+import { Redial } from './redial.ts';
+import { answer, ask } from './sync-stream.ts';
+import { TokenBucket } from './token-bucket.ts';
+import type { Channel, Receiver, Transport } from './transport.ts';
+import { TransportError } from './transport-error.ts';
+import { partsOf, type WireStream } from './wire.ts';
+
+export interface PeerAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface Libp2pOptions {
+  readonly chainId: Uint8Array;
+  /** Of our own network key. */
+  readonly networkSeed: Uint8Array;
+  readonly self: number;
+  /** Of every validator, by index. */
+  readonly networkKeys: readonly Uint8Array[];
+  readonly listen: PeerAddress;
+  /** By index, read at each dial. Whoever is not in it is waited for. */
+  readonly addresses: ReadonlyMap<number, PeerAddress>;
+  readonly budget?: InboundBudget;
+}
+
+const defaultBudget: InboundBudget = { framesPerSecond: 20_000, bytesPerSecond: 67_108_864 };
+const dialTimeoutMs = 2_000;
+const syncRequestsPerSecond = 50;
+/** A peer that broke the framing is refused for this long, doubled each time. */
+const offenceMs = 1_000;
+const offenceMsMax = 60_000;
+
+interface Peer {
+  readonly index: number;
+  readonly id: PeerId;
+  readonly link: PeerLink;
+  readonly redial: Redial;
+  readonly syncBudget: TokenBucket;
+  offences: number;
+  refusedUntil: number;
+}
+
+export class Libp2pTransport implements Transport {
+  readonly #options: Libp2pOptions;
+  readonly #peers = new Map<number, Peer>();
+  readonly #byId = new Map<string, Peer>();
+  readonly #inbound: InboundQueue;
+  #node: Libp2p | undefined;
+  #receiver: Receiver | undefined;
+  #heartbeat: NodeJS.Timeout | undefined;
+  #isStopped = false;
+  #oversized = 0;
+
+  constructor(options: Libp2pOptions) {
+    this.#options = options;
+    options.networkKeys.forEach((key, index) => {
+      if (index === options.self) return;
+      const peer = this.#makePeer(index, peerIdFromPublicKey(publicKeyFromRaw(key)));
+      this.#peers.set(index, peer);
+      this.#byId.set(peer.id.toString(), peer);
+    });
+    const sink = {
+      receive: (from: number, channel: Channel, bytes: Uint8Array) => this.#receiver?.receive(from, channel, bytes),
+      offended: (from: number) => this.#punish(from),
+    };
+    this.#inbound = new InboundQueue(options.networkKeys.length, sink, options.budget ?? defaultBudget);
+  }
+
+  /** Rejects with TransportError when the address cannot be listened on. */
+  async start(receiver: Receiver): Promise<void> {
+    assert(this.#node === undefined && !this.#isStopped, 'a transport is started once');
+    this.#receiver = receiver;
+    const node = await this.#createNode();
+    const own = node.peerId.publicKey;
+    const expected = this.#options.networkKeys[this.#options.self];
+    assert(own !== undefined && expected !== undefined, 'our own network key is in the set');
+    assert(Buffer.compare(own.raw, expected) === 0, 'the network seed is that of our own network key');
+    this.#node = node;
+    node.addEventListener('connection:open', ({ detail }) => {
+      if (!this.#isStopped) this.#peerOf(detail)?.link.opened(detail);
+    });
+    node.addEventListener('connection:close', ({ detail }) => this.#peerOf(detail)?.link.closed(detail));
+    await this.#handleStreams(node);
+    try {
+      await node.start();
+    } catch (error) {
+      throw this.#listenError(error);
+    }
+    this.#heartbeat = setInterval(() => this.#beat(), beatMs);
+    for (const peer of this.#peers.values()) peer.redial.schedule();
+  }
+
+  /** Where it listens: the port that the system gave, when 0 was asked for. */
+  get port(): number {
+    const address = this.#node?.getMultiaddrs()[0];
+    const port = address?.getComponents().find(({ name }) => name === 'tcp')?.value;
+    return Number(port ?? 0);
+  }
+
+  send(to: number, channel: Channel, bytes: Uint8Array): void {
+    const link = this.#peers.get(to)?.link;
+    if (link === undefined || !this.#fits(channel, bytes)) return;
+    link.send(channel, frameOf(bytes));
+  }
+
+  broadcast(channel: Channel, bytes: Uint8Array): void {
+    if (!this.#fits(channel, bytes)) return;
+    const framed = frameOf(bytes);
+    for (const { link } of this.#peers.values()) link.send(channel, framed);
+  }
+
+  async request(to: number, bytes: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
+    const connection = this.#peers.get(to)?.link.connection;
+    if (connection === undefined || this.#isStopped) throw new TransportError(`validator ${to} is not connected`);
+    return await ask(await connection.newStream(protocolOf('sync'), { signal }), bytes, signal);
+  }
+
+  peers(): readonly number[] {
+    return [...this.#peers.values()].filter(({ link }) => link.isConnected).map(({ index }) => index);
+  }
+
+  /** What was lost to full queues or for its size, for metrics. */
+  dropped(): { readonly [C in Channel | 'oversized']: number } {
+    const sum = (channel: Channel) =>
+      [...this.#peers.values()].reduce((total, { link }) => total + (link.lane(channel)?.dropped ?? 0), 0);
+    return {
+      votes: sum('votes'),
+      proposals: sum('proposals'),
+      transactions: sum('transactions'),
+      oversized: this.#oversized,
+    };
+  }
+
+  async stop(): Promise<void> {
+    if (this.#isStopped) return;
+    this.#isStopped = true;
+    clearInterval(this.#heartbeat);
+    this.#inbound.stop();
+    for (const { redial, link } of this.#peers.values()) {
+      redial.stop();
+      link.abort(new Error('this node stops'));
+    }
+    // The connections end in turns of their own, which come before this one.
+    await new Promise((resolve) => setImmediate(resolve));
+    await this.#node?.stop();
+  }
+
+  #makePeer(index: number, id: PeerId): Peer {
+    const redial = new Redial({
+      dial: () => this.#dial(index),
+      isWanted: () => !link.isConnected,
+      waitMs: () => Math.max(0, (this.#peers.get(index)?.refusedUntil ?? 0) - performance.now()),
+    });
+    const link = new PeerLink(this.#options.self < index, {
+      connected: () => this.#receiver?.connected(index),
+      disconnected: (livedMs) => {
+        if (this.#isStopped) return;
+        this.#receiver?.disconnected(index);
+        redial.schedule(livedMs);
+      },
+    });
+    const syncBudget = new TokenBucket(syncRequestsPerSecond, syncRequestsPerSecond, performance.now());
+    return { index, id, link, redial, syncBudget, offences: 0, refusedUntil: 0 };
+  }
+
+  async #createNode(): Promise<Libp2p> {
+    const { chainId, networkSeed, networkKeys, listen } = this.#options;
+    const peers = networkKeys.length;
+    const isStranger = (id: PeerId) => !this.#isAdmitted(id);
+    return await createLibp2p({
+      start: false,
+      privateKey: await generateKeyPairFromSeed('Ed25519', networkSeed),
+      logger: silent,
+      addresses: { listen: [addressOf(listen).toString()] },
+      transports: [
+        tcp({
+          dialOpts: { noDelay: true, keepAlive: true },
+          listenOpts: { noDelay: true, keepAlive: true },
+          maxConnections: 4 * peers + 32,
+        }),
+      ],
+      connectionEncrypters: [noise({ prologueBytes: chainId })],
+      // The defaults allow 1,000 streams of 4 MiB and an endless write buffer on each connection.
+      streamMuxers: [
+        yamux({
+          maxInboundStreams: 16,
+          maxOutboundStreams: 32,
+          maxEarlyStreams: 16,
+          streamOptions: {
+            maxStreamWindowSize: 1_048_576,
+            maxReadBufferLength: 2 * 1_048_576,
+            maxWriteBufferLength: answerBytesMax + 1_048_576,
+          },
+        }),
+      ],
+      connectionManager: {
+        maxConnections: 2 * peers + 8,
+        inboundConnectionThreshold: 2 * peers + 8,
+        maxIncomingPendingConnections: peers + 8,
+        inboundUpgradeTimeout: 3_000,
+        dialTimeout: dialTimeoutMs,
+        addressDialTimeout: dialTimeoutMs,
+        connectionCloseTimeout: 200,
+        reconnectRetries: 0,
+      },
+      connectionMonitor: { enabled: false },
+      connectionGater: {
+        denyDialPeer: isStranger,
+        denyDialMultiaddr: () => false,
+        denyInboundEncryptedConnection: isStranger,
+        denyOutboundEncryptedConnection: isStranger,
+      },
+    });
+  }
+
+  #isAdmitted(id: PeerId): boolean {
+    const peer = this.#byId.get(id.toString());
+    return peer !== undefined && !this.#isStopped && performance.now() >= peer.refusedUntil;
+  }
+
+  async #handleStreams(node: Libp2p): Promise<void> {
+    // Two a connection: while a stream is replaced both may live for a moment.
+    const limits = { maxInboundStreams: 2, maxOutboundStreams: 4 };
+    for (const name of laneNames) {
+      await node.handle(
+        protocolOf(name),
+        (stream, connection) => {
+          const peer = this.#peerOf(connection);
+          if (peer === undefined) return stream.abort(new Error('no validator'));
+          if (name === 'alive') this.#watch(peer, stream);
+          else this.#inbound.read(peer.index, name, stream, () => peer.link.heard());
+        },
+        limits,
+      );
+    }
+    await node.handle(
+      protocolOf('sync'),
+      (stream, connection) => {
+        const peer = this.#peerOf(connection);
+        if (peer === undefined || !peer.syncBudget.hasTokens(performance.now())) return stream.abort(new Error('no'));
+        peer.syncBudget.take(1);
+        answer(stream, (request) => {
+          peer.link.heard();
+          return this.#receiver?.serve(peer.index, request);
+        });
+      },
+      { maxInboundStreams: 2, maxOutboundStreams: 8 },
+    );
+  }
+
+  /** Heartbeats say nothing but that they come. */
+  #watch(peer: Peer, stream: WireStream): void {
+    const reader = new FrameReader(1);
+    stream.addEventListener('message', ({ data }) => {
+      peer.link.heard();
+      try {
+        for (const part of partsOf(data)) reader.push(part);
+        while (reader.next() !== undefined);
+      } catch {
+        this.#punish(peer.index);
+      }
+    });
+  }
+
+  async #dial(index: number): Promise<void> {
+    const peer = this.#peers.get(index);
+    const address = this.#options.addresses.get(index);
+    if (peer === undefined || peer.link.isConnected || this.#isStopped) return;
+    if (address === undefined) return;
+    try {
+      const target = addressOf(address).encapsulate(`/p2p/${peer.id.toString()}`);
+      await this.#node?.dial(target, { signal: AbortSignal.timeout(dialTimeoutMs) });
+    } catch {
+      // Not there, not itself or not willing: the next attempt is all that follows.
+    }
+  }
+
+  #punish(from: number): void {
+    const peer = this.#peers.get(from);
+    if (peer === undefined) return;
+    const refusedMs = Math.min(offenceMs * 2 ** peer.offences, offenceMsMax);
+    peer.offences = Math.min(peer.offences + 1, 16);
+    peer.refusedUntil = performance.now() + refusedMs;
+    peer.link.abort(new Error('the peer broke the framing'));
+  }
+
+  #beat(): void {
+    for (const { link } of this.#peers.values()) link.beat();
+  }
+
+  #fits(channel: Channel, bytes: Uint8Array): boolean {
+    if (bytes.length > 0 && bytes.length <= frameBytesMax[channel]) return true;
+    this.#oversized++;
+    return false;
+  }
+
+  #peerOf(connection: Connection): Peer | undefined {
+    return this.#byId.get(connection.remotePeer.toString());
+  }
+
+  #listenError(error: unknown): TransportError {
+    const { host, port } = this.#options.listen;
+    const reason = error instanceof Error ? error.message : String(error);
+    if (reason.includes('EADDRINUSE'))
+      return new TransportError(
+        `${host}:${port} is in use: another node, or another program, listens there. Stop it, or set another listen.port.`,
+      );
+    return new TransportError(
+      `cannot listen on ${host}:${port} (${/E[A-Z]{4,}/.exec(reason)?.[0] ?? reason.split('\n')[0]}). ` +
+        'Set listen.host to an address of this machine.',
+    );
+  }
+}
+
+/** Throws TransportError for a host that is no address and no name. */
+function addressOf({ host, port }: PeerAddress): Multiaddr {
+  const version = isIP(host);
+  const kind = version === 4 ? 'ip4' : version === 6 ? 'ip6' : 'dns';
+  try {
+    return multiaddr(`/${kind}/${host}/tcp/${port}`);
+  } catch {
+    throw new TransportError(`${host}:${port} is no address. Write an IP address or a host name.`);
+  }
+}
+
+const noLog: Logger = Object.assign(() => undefined, {
+  error: () => undefined,
+  trace: () => undefined,
+  enabled: false,
+  newScope: (): Logger => noLog,
+});
+/** libp2p's own log would print peers' input, and formatting it costs time on every packet. */
+const silent: ComponentLogger = { forComponent: () => noLog };
