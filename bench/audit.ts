@@ -1,5 +1,5 @@
 // How fast does an auditor get through a log? Builds a chain of transfers in memory (20,000, or the number given), once
-// single and once in batches; prints entries per second for the formats alone, with replay, and from an archive on disk.
+// single and once in batches; prints entries per second for the formats alone, with replay, and from an archive.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

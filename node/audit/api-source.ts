@@ -50,7 +50,9 @@ export class ApiSource implements Source {
 
   async #get(path: string): Promise<Uint8Array> {
     try {
-      const response = await fetch(`${this.#base}${path}`, { signal: AbortSignal.timeout(answerTimeoutMs) });
+      // No redirects: the auditor asked this node, and no other address that it may name.
+      const signal = AbortSignal.timeout(answerTimeoutMs);
+      const response = await fetch(`${this.#base}${path}`, { signal, redirect: 'error' });
       if (response.status === 401 || response.status === 403)
         throw new SourceUnreachableError(`${this.#base} does not let us read ${path}`, true);
       if (response.status >= 500) throw new SourceUnreachableError(`${this.#base}${path} answers ${response.status}`);

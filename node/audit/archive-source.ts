@@ -166,14 +166,19 @@ async function listFiles(folder: string): Promise<ReadonlyMap<string, boolean>> 
   return new Map(found.sort(([a], [b]) => comparePaths(a, b)));
 }
 
-/** As far as bundles reach: to the widest one of the last number. Missing ones before it are found as they are read. */
+/**
+ * As far as bundles follow one another from the first. A name far beyond them is a stranger: a log of its size would ask
+ * for more files than there are.
+ */
 function logSizeOf(files: ReadonlyMap<string, unknown>): number {
-  let size = 0;
+  const widths = new Map<number, number>();
   for (const path of files.keys()) {
     const parsed = parseTilePath(path);
-    if (parsed?.level === 'entries') size = Math.max(size, parsed.index * tileWidth + parsed.width);
+    if (parsed?.level === 'entries') widths.set(parsed.index, Math.max(parsed.width, widths.get(parsed.index) ?? 0));
   }
-  return size;
+  let index = 0;
+  while (widths.get(index) === tileWidth) index++;
+  return index * tileWidth + (widths.get(index) ?? 0);
 }
 
 function wantedPaths(logSize: number): Set<string> {

@@ -178,6 +178,15 @@ test('files that do not belong there are found: copies, strangers, links', async
   expect(t, await judge(archive), { damaged: ['link'], ledgerAffected: false, rules: ['file-surplus'] });
 });
 
+test('a MANIFEST that names a bundle far beyond the others does not make the log longer', async (t) => {
+  const archive = await archiveOf(t, small);
+  const far = 'tile/entries/x999/x999/x999/999';
+  await mkdir(join(archive.folder, 'tile/entries/x999/x999/x999'), { recursive: true });
+  await archive.write(far, new Uint8Array(3));
+  await archive.remanifest();
+  expect(t, await judge(archive), { damaged: [far], ledgerAffected: false, rules: ['file-surplus'] });
+});
+
 test('exchanged bundles and tiles are found, also when MANIFEST agrees', async (t) => {
   const archive = await archiveOf(t, large);
   for (const [one, other, ledgerAffected] of [
