@@ -167,8 +167,8 @@ async function listFiles(folder: string): Promise<ReadonlyMap<string, boolean>> 
 }
 
 /**
- * As far as bundles follow one another from the first. A name far beyond them is a stranger: a log of its size would ask
- * for more files than there are.
+ * As far as bundles follow one another from the first. A name far beyond them is a stranger: a log of its size would
+ * ask for more files than there are.
  */
 function logSizeOf(files: ReadonlyMap<string, unknown>): number {
   const widths = new Map<number, number>();
