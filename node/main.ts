@@ -1,0 +1,158 @@
+// The composition root: from a config to a running validator. The only file that names both adapters, LMDB and libp2p.
+import './polyfill.ts';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { pino } from 'pino';
+import { chainIdOf, type Genesis, GenesisError, genesisEntry } from '../genesis/genesis.ts';
+import { parseGenesis } from '../genesis/genesis-text.ts';
+import { startApi } from './api/server.ts';
+import { ConfigError, type NodeConfig } from './config.ts';
+import { type CommitCertificate, certificateSchema } from './ledger/certificate.ts';
+import { type Digest, digestBytes, equalBytes, toHex } from './ledger/hash.ts';
+import { encodeAs } from './ledger/schema.ts';
+import { deriveSeed, publicKeyOf, sign } from './ledger/signature.ts';
+import { Libp2pTransport, type PeerAddress } from './network/libp2p-transport.ts';
+import { freeSpaceBytes } from './store/data-file.ts';
+import { openLmdbStore } from './store/lmdb-store.ts';
+import { preflight } from './store/preflight.ts';
+import { readValidatorKey, type ValidatorKey, ValidatorKeyError } from './validator-key.ts';
+import { ValidatorNode } from './validator-node.ts';
+import { version } from './version.ts';
+
+export interface RunningNode {
+  readonly apiPort: number;
+  readonly peerPort: number;
+  /** Orderly: nothing signed is lost, nothing is left open. */
+  stop(): Promise<void>;
+}
+
+interface Identity {
+  readonly genesis: Genesis;
+  readonly genesisText: string;
+  readonly chainId: Digest;
+  readonly key: ValidatorKey;
+}
+
+/**
+ * Throws ConfigError, GenesisError, ValidatorKeyError, StoreError or TransportError before anything is signed; each says
+ * what to do. Afterwards a failure of the store ends the process: a retry after a failed write is unsafe (fsyncgate).
+ */
+export async function startNode(config: NodeConfig): Promise<RunningNode> {
+  const log = pino({ level: config.logLevel, base: { validator: config.validator } }, pino.destination(2));
+  const identity = identityOf(config);
+  await preflight(config.dataFolder);
+  const store = await openLmdbStore(config.dataFolder, { chainId: identity.chainId, validator: config.validator });
+  const { genesis, genesisText, chainId, key } = identity;
+  const voteSeed = deriveSeed(key.seed, 'vote');
+  const transport = new Libp2pTransport({
+    chainId: digestBytes(chainId),
+    networkSeed: deriveSeed(key.seed, 'network'),
+    self: genesis.validators.findIndex(({ id }) => id === config.validator),
+    networkKeys: genesis.validators.map(({ networkKey }) => networkKey),
+    addresses: addressesOf(genesis, config),
+    listen: config.listen,
+  });
+  const failed = (error: unknown) => {
+    log.fatal({ error: error instanceof Error ? error.stack : error }, 'this validator ends; start it again');
+    process.exit(1);
+  };
+  const node = new ValidatorNode({
+    store,
+    transport,
+    genesisText,
+    name: genesis.name,
+    chainId,
+    version,
+    validator: config.validator,
+    sign: (message) => sign(message, voteSeed),
+    timers: config.timers,
+    mempool: config.mempool,
+    now: Date.now,
+    log: (level, text, facts) => log[level](facts ?? {}, text),
+    onFailure: failed,
+    onIncident(reason, certificates) {
+      // What shows it is kept beside the data; the process must say nothing more in this validator's name.
+      const file = writeIncident(config, reason, certificates);
+      log.fatal({ reason, file }, 'an incident: this validator stops');
+      process.exit(1);
+    },
+  });
+  await transport.start(node);
+  node.start();
+  const timers = startTimers(config, node);
+  const api = await startApi(node, { ...config.api, openReads: config.openReads, onFailure: failed });
+  log.info({ apiPort: api.port, peerPort: transport.port, height: store.head().height }, 'running');
+  return {
+    apiPort: api.port,
+    peerPort: transport.port,
+    async stop() {
+      for (const timer of timers) clearInterval(timer);
+      node.stop();
+      await api.stop();
+      await transport.stop();
+      await store.close();
+      log.info('stopped');
+    },
+  };
+}
+
+function addressesOf(genesis: Genesis, config: NodeConfig): Map<number, PeerAddress> {
+  const addresses = new Map<number, PeerAddress>();
+  genesis.validators.forEach(({ id }, index) => {
+    const address = config.peers.get(id);
+    if (address !== undefined) addresses.set(index, address);
+  });
+  return addresses;
+}
+
+function startTimers(config: NodeConfig, node: ValidatorNode): NodeJS.Timeout[] {
+  const { tickMs, expiryIntervalMs } = config.timers;
+  const watch = () => node.setReadOnly(freeSpaceBytes(config.dataFolder) < config.freeSpaceBytesMin);
+  watch();
+  return [
+    setInterval(() => node.tick(), tickMs),
+    setInterval(() => node.tidyMempool(), expiryIntervalMs),
+    setInterval(watch, expiryIntervalMs),
+  ];
+}
+
+/** Genesis, key and config must name one validator; anything else would be found out only by a vote nobody counts. */
+function identityOf(config: NodeConfig): Identity {
+  const genesisText = readGenesisText(config.genesisFile);
+  const genesis = parseGenesis(genesisText);
+  const chainId = chainIdOf(genesisEntry(genesis));
+  const validator = genesis.validators.find(({ id }) => id === config.validator);
+  if (validator === undefined)
+    throw new ConfigError(
+      `validator = "${config.validator}" is not in ${config.genesisFile}, which has ` +
+        `${genesis.validators.map(({ id }) => id).join(', ')}. Correct it in the config.`,
+    );
+  const key = readValidatorKey(config.keyFile);
+  const own = publicKeyOf(deriveSeed(key.seed, 'vote'));
+  if (key.validator !== config.validator || !equalBytes(own, validator.voteKey))
+    throw new ValidatorKeyError(
+      `${config.keyFile} holds another key than genesis has for ${config.validator}. Use that validator's key file.`,
+    );
+  for (const { id } of genesis.validators)
+    if (id !== config.validator && !config.peers.has(id))
+      throw new ConfigError(`peers.${id} is missing: genesis has this validator. Add its host:port to the config.`);
+  return { genesis, genesisText, chainId, key };
+}
+
+function readGenesisText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new GenesisError(`the genesis document ${file} cannot be read (${why}). Copy it from another validator.`);
+  }
+}
+
+/** What shows that more than f validators lied, or that this one's state differs: beside the data, never overwritten. */
+function writeIncident(config: NodeConfig, reason: string, certificates: readonly CommitCertificate[]): string {
+  const file = join(dirname(config.dataFolder), `incident-${Date.now()}.json`);
+  const shown = certificates.map((each) => toHex(encodeAs(certificateSchema, each)));
+  const incident = { time: new Date().toISOString(), validator: config.validator, reason, certificates: shown };
+  writeFileSync(file, `${JSON.stringify(incident, undefined, 2)}\n`, { flag: 'wx' });
+  return file;
+}
