@@ -22,7 +22,7 @@ const cli = ['cli', 'node/ledger', 'node/audit', 'genesis', 'contracts', 'node/c
 const cliPackages = ['node:*', 'commander', '@clack/*', 'cli-table3', 'cli-progress', 'csv-parse', 'csv-stringify'];
 const cliFormats = ['csv-parse/*', 'csv-stringify/*', 'fast-xml-parser', 'ibantools', 'smol-toml', 'zod'];
 const clients = [...cli, ...cliPackages, ...cliFormats, 'age-encryption', 'node/closest-name.ts'];
-const libp2p = ['libp2p', '@libp2p/*', '@multiformats/*'];
+const libp2p = ['node/polyfill.ts', 'libp2p', '@libp2p/*', '@multiformats/*'];
 // A validator without its adapters: neither LMDB nor libp2p.
 const validatorFiles = ['driver', 'intake', 'finality', 'mempool', 'store/store', 'network/inbound'];
 const validatorParts = [

@@ -9,9 +9,12 @@ export const identifierLengthMax = 34; // members and accounts; an IBAN's length
 export const batchLinesMax = 200;
 export const entryEventsMax = 256; // of one operation
 
-/** Most transactions of one block, and most lines (a transaction that is no batch counts as one). */
+/**
+ * Most transactions of one block, and most lines (a transaction that is no batch counts as one). Four validators on two
+ * cores must execute and store a full block well within the base timeout of a view (bench/README.md has the figures).
+ */
 export const blockTransactionsMax = 1_024;
-export const blockLinesMax = 8_192;
+export const blockLinesMax = 4_096;
 export const blockBytesMax = 2_097_152;
 /** Entries of a block without its header: one a transaction and one a line. */
 export const blockEntriesMax = blockTransactionsMax + blockLinesMax;

@@ -258,9 +258,9 @@ test('propose stops at the limit of transactions and at the limit of lines', (t)
     return ledger.transaction(clearing, 'payments', 'batch', batchArguments(lines));
   });
   const full = proposed(ledger, ...batches);
-  t.is(full.transactions.length, 40, '8,192 lines hold 40 files of 200');
-  t.is(ruleOf(ledger, full.headerBytes, batches.slice(0, 41)), 'limits');
-  t.is(ruleOf(ledger, full.headerBytes, batches.slice(0, 40)), 'valid');
+  t.is(full.transactions.length, 20, '4,096 lines hold 20 files of 200');
+  t.is(ruleOf(ledger, full.headerBytes, batches.slice(0, 21)), 'limits');
+  t.is(ruleOf(ledger, full.headerBytes, batches.slice(0, 20)), 'valid');
 });
 
 test('a batch shares the key space of references with transfers, in its block and in later ones', (t) => {
