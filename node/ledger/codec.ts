@@ -22,8 +22,9 @@ const strict = {
   rejectDuplicateMapKeys: true,
 } as const;
 
+/** The bytes own their memory: cborg's may be a Buffer in a shared pool, whose slice() is a view and no copy. */
 export function encode(value: Value): Uint8Array {
-  return cborEncode(value);
+  return new Uint8Array(cborEncode(value));
 }
 
 /**

@@ -51,6 +51,14 @@ test('bytes that decode are the encoding of what they decode to', (t) => {
   t.true(accepted > 100, 'some of them decode');
 });
 
+test('encoded bytes own their memory, whatever their length', (t) => {
+  for (let length = 0; length < 600; length++) {
+    const encoded = encode([new Uint8Array(length), 'x'.repeat(length % 40)]);
+    t.is(Object.getPrototypeOf(encoded), Uint8Array.prototype);
+    t.is(encoded.buffer.byteLength, encoded.length);
+  }
+});
+
 test('no byte may follow a value, and none of it be missing', (t) => {
   const bytes = encode([1, 'text', Uint8Array.of(1, 2, 3), [[], 2n ** 60n]]);
   for (let length = 0; length < bytes.length; length++) t.throws(() => decode(bytes.subarray(0, length)), refused);
