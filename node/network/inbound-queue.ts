@@ -42,7 +42,8 @@ export class InboundQueue {
   readonly #lanes = new Map<Channel, Set<Lane>[]>();
   readonly #budgets = new Map<Channel, Budget[]>();
   #first = 0;
-  #scheduled: { cancel(): void } | undefined;
+  #immediate: NodeJS.Immediate | undefined;
+  #pause: NodeJS.Timeout | undefined;
 
   constructor(peers: number, sink: InboundSink, budget: InboundBudget) {
     this.#peers = peers;
@@ -70,35 +71,36 @@ export class InboundQueue {
     stream.addEventListener('close', () => {
       // What arrived whole before the end is still delivered; then the lane goes.
       lane.ended = true;
-      this.#schedule(false);
+      this.#schedule();
     });
     stream.addEventListener('message', ({ data }) => {
       heard();
       for (const part of partsOf(data)) lane.reader.push(part);
       if (lane.reader.pendingBytes > bytesMax && stream.readStatus === 'readable') stream.pause();
-      this.#schedule(false);
+      this.#schedule();
     });
   }
 
   stop(): void {
-    this.#scheduled?.cancel();
+    clearImmediate(this.#immediate);
+    clearTimeout(this.#pause);
     this.#lanes.clear();
   }
 
   /** A turn follows the reads of this round of the loop, so peers whose bytes came together are served together. */
-  #schedule(throttled: boolean): void {
-    if (this.#scheduled !== undefined) return;
-    const turn = () => {
-      this.#scheduled = undefined;
+  #schedule(): void {
+    this.#immediate ??= setImmediate(() => {
+      this.#immediate = undefined;
       this.#turn();
-    };
-    if (throttled) {
-      const timer = setTimeout(turn, throttledPauseMs);
-      this.#scheduled = { cancel: () => clearTimeout(timer) };
-    } else {
-      const immediate = setImmediate(turn);
-      this.#scheduled = { cancel: () => clearImmediate(immediate) };
-    }
+    });
+  }
+
+  /** Until there is budget again; whatever else arrives meanwhile does not wait for it. */
+  #scheduleLater(): void {
+    this.#pause ??= setTimeout(() => {
+      this.#pause = undefined;
+      this.#schedule();
+    }, throttledPauseMs);
   }
 
   #turn(): void {
@@ -111,8 +113,8 @@ export class InboundQueue {
       }
     }
     this.#first = (this.#first + 1) % this.#peers;
-    if (delivered > 0) this.#schedule(false);
-    else if (this.#throttled()) this.#schedule(true);
+    if (delivered > 0) this.#schedule();
+    else if (this.#throttled()) this.#scheduleLater();
   }
 
   /** At most one frame of this peer. */

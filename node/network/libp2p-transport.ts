@@ -1,6 +1,6 @@
 // The Transport over libp2p: TCP, noise, yamux and nothing else (no identify, DHT, relay, mDNS, UPnP). Only validators'
 // network keys get past the handshake, and the handshake fails for another chain. The only file that names libp2p.
-import '../polyfill.ts';
+// On Node 20 it needs polyfill.ts before it.
 import { isIP } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { generateKeyPairFromSeed, publicKeyFromRaw } from '@libp2p/crypto/keys';
@@ -320,7 +320,8 @@ export class Libp2pTransport implements Transport {
     const reason = error instanceof Error ? error.message : String(error);
     if (reason.includes('EADDRINUSE'))
       return new TransportError(
-        `${host}:${port} is in use: another node, or another program, listens there. Stop it, or set another listen.port.`,
+        `${host}:${port} is in use: another node, or another program, listens there. ` +
+          'Stop it, or set another listen.port.',
       );
     return new TransportError(
       `cannot listen on ${host}:${port} (${/E[A-Z]{4,}/.exec(reason)?.[0] ?? reason.split('\n')[0]}). ` +

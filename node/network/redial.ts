@@ -1,5 +1,5 @@
-// When to dial a peer again: at once after a connection that lasted, then ever later up to a cap. No chance in it, so that
-// a run can be repeated; both ends dial, and the loser of two connections is closed by one of them (peer-link.ts).
+// When to dial a peer again: at once after a connection that lasted, then ever later up to a cap. No chance in it, so
+// that a run can be repeated; both ends dial, and the loser of two connections is closed by one of them (peer-link.ts).
 
 const firstDelayMs = 50;
 const delayMsMax = 2_000;

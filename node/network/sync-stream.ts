@@ -1,5 +1,5 @@
-// One request and one answer on a stream of its own. The asker ends the stream; whoever answers waits for the reader only
-// so long.
+// One request and one answer on a stream of its own. The asker ends the stream; whoever answers waits for the reader
+// only so long.
 import { answerBytesMax, FrameError, FrameReader, frameOf, requestBytesMax } from './frames.ts';
 import { TransportError } from './transport-error.ts';
 import { partsOf, type WireStream } from './wire.ts';

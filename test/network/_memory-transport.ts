@@ -1,5 +1,5 @@
-// A network in memory with the Transport interface: delivery in a microtask, in order per sender, links that can be cut,
-// and a filter that may drop what it likes. Nothing is bounded here; the real one is.
+// A network in memory with the Transport interface: delivery in a microtask, in order per sender, links that can be
+// cut, and a filter that may drop what it likes. Nothing is bounded here; the real one is.
 import type { Channel, Receiver, Transport } from '../../node/network/transport.ts';
 import { TransportError } from '../../node/network/transport-error.ts';
 

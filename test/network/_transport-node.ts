@@ -1,4 +1,5 @@
 // A started libp2p transport on loopback with everything that it received, for tests and measurements.
+import '../../node/polyfill.ts';
 import { EventEmitter, once } from 'node:events';
 import { Libp2pTransport, type PeerAddress } from '../../node/network/libp2p-transport.ts';
 import type { Channel, Receiver } from '../../node/network/transport.ts';

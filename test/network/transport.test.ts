@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { performance } from 'node:perf_hooks';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import test from 'ava';
 import { TransportError } from '../../node/network/transport-error.ts';
 import { otherChainId } from './_consortium.ts';
@@ -81,9 +82,10 @@ test.serial('a request is answered, refused or given up', async (t) => {
   await t.throwsAsync(a.transport.request(1, Uint8Array.of(0), signal));
   await t.throwsAsync(a.transport.request(1, new Uint8Array(1_025), signal));
   await t.throwsAsync(a.transport.request(3, Uint8Array.of(2), signal), { instanceOf: TransportError });
-  await t.throwsAsync(a.transport.request(1, Uint8Array.of(2), AbortSignal.abort()), { any: true });
+  const late = await a.transport.request(1, Uint8Array.of(2), AbortSignal.abort()).catch(() => 'given up');
+  t.is(late, 'given up');
   const many = await Promise.allSettled(
-    Array.from({ length: 20 }, () => a.transport.request(1, Uint8Array.of(2), signal)),
+    Array.from({ length: 20 }, () => a.transport.request(1, Uint8Array.of(2), AbortSignal.timeout(5_000))),
   );
   t.true(many.some(({ status }) => status === 'fulfilled'));
   t.is((await a.transport.request(1, Uint8Array.of(2), signal)).length, 3, 'too many at once harm nobody later');
@@ -161,10 +163,7 @@ test.serial('a port in use is one clear error', async (t) => {
   const { port } = server.address() as { port: number };
   const node = makeNode({ self: 0, count: 2, addresses: new Map(), port });
   const error = await t.throwsAsync(node.transport.start(node), { instanceOf: TransportError });
-  t.is(
-    error?.message,
-    `127.0.0.1:${port} is in use: another node, or another program, listens there. Stop it, or set another listen.port.`,
-  );
+  t.regex(error?.message ?? '', new RegExp(`^127\\.0\\.0\\.1:${port} is in use: .* listen.port`));
   await node.transport.stop();
 });
 
@@ -181,4 +180,7 @@ test.serial('stop takes less than a second, hangs up and leaves the port free', 
   const again = makeNode({ self: 1, count: 2, addresses: new Map(), port });
   await again.transport.start(again);
   await stopAll([a, again]);
+  const sockets = () => process.getActiveResourcesInfo().filter((name) => name.startsWith('TCP'));
+  for (let i = 0; i < 100 && sockets().length > 0; i++) await nextTurn();
+  t.deepEqual(sockets(), []);
 });
