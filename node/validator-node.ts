@@ -318,9 +318,9 @@ function voteRecordOf(store: Store): { record: VoteRecord; amnesia: string | und
 
 function bodiesOf(store: Store, record: VoteRecord): Map<Digest, Block> {
   const bodies = new Map<Digest, Block>();
-  for (const digest of [record.prepared?.digest, record.accepted?.digest]) {
-    const encoded = digest === undefined ? undefined : store.body(digest);
-    if (digest !== undefined && encoded !== undefined) bodies.set(digest, decodeAs(blockSchema, encoded));
+  for (const digest of record.bodies) {
+    const encoded = store.body(digest);
+    if (encoded !== undefined) bodies.set(digest, decodeAs(blockSchema, encoded));
   }
   return bodies;
 }

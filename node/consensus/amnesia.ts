@@ -12,8 +12,10 @@ const rank: { readonly [K in VoteKind]: number } = {
   'new-view': 4,
 };
 
+type Place = Pick<Heard, 'epoch' | 'view' | 'height' | 'kind'>;
+
 /** Order of signed messages: by view, then height, then kind. Within one epoch. */
-export function isLater(a: Heard, b: Heard): boolean {
+export function isLater(a: Place, b: Place): boolean {
   if (a.epoch !== b.epoch) return a.epoch > b.epoch;
   if (a.view !== b.view) return a.view > b.view;
   if (a.height !== b.height) return a.height > b.height;

@@ -1,13 +1,16 @@
 // Statuses, repeated messages and the first moments after a start (rules R1-R3, C1-C4).
 import { isLater } from './amnesia.ts';
+import { signersOf } from './choice.ts';
 import type { Core } from './core.ts';
 import type { Verified } from './events.ts';
-import { type Heard, type Message, positionOf, type Status } from './messages.ts';
-import { fetchFrom, judge, sendPrePrepare, tryPropose, vouch } from './normal-case.ts';
+import { type Message, positionOf, type Status } from './messages.ts';
+import { fetchFrom, judge, sendPrePrepare, tryDecide, tryPropose, vouch } from './normal-case.ts';
+import { considerViewChanges } from './view-change.ts';
 
 // [C1]
 export function sendStatuses(core: Core): void {
   const { self: validator, epoch, view, mode, committed, logSize } = core;
+  core.broughtUp.clear();
   for (let to = 0; to < core.electorate.validators; to++) {
     if (to === core.self) continue;
     const heard = core.heard.get(to); // [R2]
@@ -18,19 +21,22 @@ export function sendStatuses(core: Core): void {
 
 /** Keeps the highest signed message of each key, so that its owner can be shown it after a restart [R2]. */
 export function noteHeard(core: Core, message: Exclude<Message, { type: 'status' | 'committed' }>): void {
-  const { validator, signature } = message;
-  const heard: Heard = { kind: message.type, ...onlyPosition(positionOf(message)), validator, signature };
+  const { type: kind, epoch, view, validator, signature } = message;
   const known = core.heard.get(validator);
-  if (known === undefined || isLater(heard, known)) core.heard.set(validator, heard);
+  if (known !== undefined && !isLater({ kind, epoch, view, height: heightOf(message) }, known)) return;
+  const { height, digest } = positionOf(message); // costs a hash of the whole message for some kinds
+  core.heard.set(validator, { kind, epoch, view, height, digest, validator, signature });
 }
 
-function onlyPosition({ epoch, view, height, digest }: ReturnType<typeof positionOf>) {
-  return { epoch, view, height, digest };
+function heightOf(message: Exclude<Message, { type: 'status' | 'committed' }>): number {
+  if (message.type === 'view-change') return message.committed.height;
+  if (message.type === 'new-view') return Math.max(...message.viewChanges.map((each) => each.committed.height));
+  return message.height;
 }
 
 export function onStatus(core: Core, status: Verified<Status>): void {
-  core.statuses.set(status.validator, status);
   if (status.epoch !== core.epoch) return;
+  core.statuses.set(status.validator, status);
   // [R3]
   if (status.heard !== undefined && status.heard.validator === core.self && !core.remembers(status.heard))
     core.silence(`validator ${status.validator} holds a message of this key that its record does not cover`);
@@ -42,23 +48,23 @@ export function onStatus(core: Core, status: Verified<Status>): void {
 function tryVoice(core: Core): void {
   if (core.statuses.size + 1 < core.electorate.quorum) return;
   core.voice = 'voting';
-  // [R1]
-  if (core.accepted !== undefined) {
-    if (core.accepted.valid) vouch(core);
-    repeat(core);
-  }
   if (core.viewChange !== undefined) core.viewChanges.set(core.self, core.viewChange);
+  repeat(core); // [R1]
+  tryDecide(core);
+  vouch(core);
+  considerViewChanges(core);
   tryPropose(core);
 }
 
 /** [C4] A peer that is behind in views gets what lets it come. */
 function bringUp(core: Core, status: Status): void {
   const isBehind = status.view < core.view || (status.view === core.view && status.mode === 'changing');
-  if (!isBehind) return;
   const to = status.validator;
-  if (core.mode === 'changing' && core.viewChange !== undefined && status.view < core.view)
-    core.emit({ type: 'send', to, message: core.viewChange });
-  if (core.mode === 'normal' && core.newView !== undefined) core.emit({ type: 'send', to, message: core.newView });
+  if (!isBehind || core.voice !== 'voting' || core.broughtUp.has(to)) return;
+  const message = core.mode === 'normal' ? core.newView : status.view < core.view ? core.viewChange : undefined;
+  if (message === undefined) return;
+  core.broughtUp.add(to); // once an interval, however many statuses come
+  core.emit({ type: 'send', to, message });
 }
 
 /** [C4] The stored messages of what is undecided, byte for byte. */
@@ -68,6 +74,7 @@ export function repeat(core: Core): void {
     if (core.viewChange !== undefined) core.emit({ type: 'broadcast', message: core.viewChange });
     return;
   }
+  core.missingBody = undefined;
   if (core.isPrimary) sendPrePrepare(core);
   if (core.prepare !== undefined) core.emit({ type: 'broadcast', message: core.prepare });
   if (core.commit !== undefined) core.emit({ type: 'broadcast', message: core.commit });
@@ -75,15 +82,26 @@ export function repeat(core: Core): void {
 
 /** [C2] Called each tick. */
 export function considerFetch(core: Core): void {
+  const from = sources(core);
+  if (core.timers.countBehind(from.length > 0 && core.voice !== 'listening')) fetchFrom(core, from); // [R2]
+}
+
+/** Who has, by its own word or signature, what is not committed here. */
+function sources(core: Core): number[] {
   const ahead = [...core.statuses.values()].filter((each) => each.height > core.committed.height);
-  if (core.timers.countBehind(ahead.length > 0) && !core.fetching)
-    fetchFrom(
-      core,
-      ahead.map((each) => each.validator).sort((a, b) => a - b),
-    );
+  return [...ahead.map((each) => each.validator), ...(core.certified === undefined ? [] : signersOf(core.certified))];
+}
+
+export function onFetchEnded(core: Core): void {
+  const hasMoved = core.fetching !== undefined && core.committed.height > core.fetching;
+  core.fetching = undefined;
+  if (hasMoved) fetchFrom(core, sources(core));
+  else core.timers.fetchFailed();
 }
 
 /** After a restart the accepted block is executed again before anything more is said about it [R1]. */
-export function resume(core: Core): void {
+export function resume(core: Core, amnesia: string | undefined): void {
+  const reason = amnesia ?? core.silenced;
+  if (reason !== undefined) core.silence(reason); // [R3]
   if (core.accepted !== undefined) judge(core, core.accepted.digest);
 }

@@ -38,6 +38,10 @@ export function chooseFrom(viewChanges: readonly ViewChange[]): Choice | Contrad
   return { base, fixed };
 }
 
+export function signersOf({ signers }: CommitCertificate): number[] {
+  return signers.map(({ validator }) => validator);
+}
+
 /** Validators that hold the body behind a prepared certificate, if they are honest. */
 export function holdersOf(prepared: PreparedCertificate): number[] {
   return [prepared.prePrepare, ...prepared.prepares].map(({ validator }) => validator);

@@ -17,7 +17,7 @@ import type {
   Vote,
 } from './messages.ts';
 import { Electorate } from './quorum.ts';
-import type { VoteRecord } from './record.ts';
+import { bodiesMax, reasonCharactersMax, type VoteRecord } from './record.ts';
 import { VoteSigner } from './signer.ts';
 import { Timers, type Timings } from './timers.ts';
 import { Votes } from './votes.ts';
@@ -52,7 +52,6 @@ export interface Accepted {
 export type Voice = 'listening' | 'voting' | 'silenced';
 
 const digestsKept = 64;
-export const bodiesKept = 8;
 
 export class Core {
   readonly self: number;
@@ -61,11 +60,11 @@ export class Core {
   readonly timers: Timers;
   readonly votes = new Votes();
   readonly epoch: number;
-  readonly recordAtStart: VoteRecord;
 
   view: number;
   mode: Mode;
   voice: Voice = 'listening';
+  silenced: string | undefined;
   committed: Committed;
   logSize = 0;
   accepted: Accepted | undefined;
@@ -83,6 +82,8 @@ export class Core {
   readonly statuses = new Map<number, Status>();
   readonly heard = new Map<number, Heard>();
   readonly bodies: Map<Digest, Block>;
+  /** Digests whose bodies are durable: this replica, or a quorum, found them valid. */
+  readonly #stored: Set<Digest>;
   /** Digests that execution found valid on the last committed block. */
   readonly valid = new Set<Digest>();
   readonly #digests = new Map<number, Digest>();
@@ -92,8 +93,13 @@ export class Core {
   /** A view that a handler asks for; the replica starts the change once the event is dealt with. */
   demanded: number | undefined;
   proposing = false;
-  fetching = false;
+  /** The committed height at which the fetch under way began. */
+  fetching: number | undefined;
   fetchingBody: Digest | undefined;
+  /** A body that nobody had, until it is asked for again. */
+  missingBody: Digest | undefined;
+  /** [C4] Peers that were sent this view's message since the last status. */
+  readonly broughtUp = new Set<number>();
   #effects: Effect[] = [];
 
   constructor(options: ReplicaOptions) {
@@ -103,7 +109,6 @@ export class Core {
     this.signer = new VoteSigner(options.chainId, record, options.sign);
     this.timers = new Timers(options.timings);
     this.epoch = record.epoch;
-    this.recordAtStart = record;
     this.view = record.view;
     this.mode = record.mode;
     this.committed = options.head;
@@ -113,8 +118,12 @@ export class Core {
     this.prepared = record.prepared;
     this.viewChange = record.viewChange;
     this.newView = record.newView;
+    this.silenced = record.silenced;
     this.bodies = new Map(options.bodies);
+    this.#stored = new Set(options.bodies.keys());
     if (record.accepted !== undefined) this.accepted = { ...record.accepted, valid: false };
+    if (record.prepare !== undefined) this.votes.addPrepare(record.prepare);
+    if (record.commit !== undefined) this.votes.addCommit(record.commit);
   }
 
   /** The height that votes are for. */
@@ -151,40 +160,62 @@ export class Core {
   }
 
   record(): VoteRecord {
-    const { accepted } = this;
+    const { prepare } = this;
     return {
       epoch: this.epoch,
       view: this.view,
       mode: this.mode,
       height: this.height,
-      accepted: accepted?.signature === undefined ? undefined : { ...accepted, signature: accepted.signature },
-      prepare: this.prepare,
+      accepted: this.#vouchedFor(),
+      prepare,
       commit: this.commit,
       prepared: this.prepared,
       viewChange: this.viewChange,
       newView: this.newView,
+      bodies: [...this.#stored],
+      silenced: this.silenced,
     };
+  }
+
+  #vouchedFor(): VoteRecord['accepted'] {
+    const { accepted, prepare, self } = this;
+    if (accepted?.signature === undefined || (prepare === undefined && accepted.validator !== self)) return undefined;
+    const { view, digest, validator, signature } = accepted;
+    return { view, digest, validator, signature };
   }
 
   /** [D1-D3] Everything emitted after this is sent only once the record is durable. */
   persist(putBodies: readonly Digest[] = []): void {
     const bodies = putBodies.flatMap((digest) => {
       const block = this.bodies.get(digest);
-      return block === undefined ? [] : [[digest, block] as const];
+      return block === undefined || this.#stored.has(digest) ? [] : [[digest, block] as const];
     });
-    this.emit({ type: 'persist', record: this.record(), putBodies: bodies, deleteBodies: this.#surplusBodies() });
+    for (const [digest] of bodies) this.#stored.add(digest);
+    const deleteBodies = this.#dropSurplus();
+    this.emit({ type: 'persist', record: this.record(), putBodies: bodies, deleteBodies });
   }
 
-  /** [L1] Bodies beyond the limit, oldest first; never that of the accepted block or of the prepared certificate. */
-  #surplusBodies(): Digest[] {
-    const surplus: Digest[] = [];
+  /** [L1] Bodies beyond the limit, oldest first, save those that votes are for. Answers what the store drops. */
+  #dropSurplus(): Digest[] {
+    const needed = [this.accepted?.digest, this.prepared?.digest, this.certified?.digest];
+    const dropped: Digest[] = [];
     for (const digest of this.bodies.keys()) {
-      if (this.bodies.size <= bodiesKept) break;
-      if (digest === this.accepted?.digest || digest === this.prepared?.digest) continue;
+      if (this.bodies.size <= bodiesMax) break;
+      if (needed.includes(digest)) continue;
       this.bodies.delete(digest);
-      surplus.push(digest);
+      if (this.#stored.delete(digest)) dropped.push(digest);
     }
-    return surplus;
+    return dropped;
+  }
+
+  /** A body that came with a message: it takes the place of one that nobody has found valid yet. */
+  offerBody(digest: Digest, block: Block): void {
+    if (!this.#stored.has(digest) && !this.valid.has(digest)) this.bodies.set(digest, block);
+  }
+
+  /** Execution refused it: perhaps another body has this header. */
+  refuseBody(digest: Digest): void {
+    if (!this.#stored.has(digest)) this.bodies.delete(digest);
   }
 
   /** Forgets what belonged to the view that was left. The prepared certificate and the bodies stay until the commit. */
@@ -194,6 +225,7 @@ export class Core {
     this.commit = undefined;
     this.proposing = false;
     this.fetchingBody = undefined;
+    this.missingBody = undefined;
     this.votes.enterView();
   }
 
@@ -212,7 +244,8 @@ export class Core {
     this.valid.clear();
     this.votes.enterHeight();
     this.timers.committed();
-    const deleteBodies = [...this.bodies.keys()];
+    const deleteBodies = [...this.#stored];
+    this.#stored.clear();
     this.bodies.clear();
     // [V9]
     if (certificate.view > this.view || (certificate.view === this.view && this.mode === 'changing')) {
@@ -231,14 +264,17 @@ export class Core {
     this.emit({ type: 'incident', reason, certificates });
   }
 
+  /** [R3] Durable, so that no restart gives the voice back. */
   silence(reason: string): void {
     if (this.voice === 'silenced') return;
     this.voice = 'silenced';
+    this.silenced = reason.slice(0, reasonCharactersMax);
+    this.persist();
     this.emit({ type: 'silence', reason });
   }
 
   /** [R3] */
   remembers(heard: Heard): boolean {
-    return covers(this.voice === 'listening' ? this.recordAtStart : this.record(), heard);
+    return covers(this.record(), heard);
   }
 }

@@ -2,7 +2,7 @@
 // decided.
 import type { CommitCertificate } from '../ledger/certificate.ts';
 import type { Digest } from '../ledger/hash.ts';
-import { holdersOf } from './choice.ts';
+import { holdersOf, signersOf } from './choice.ts';
 import type { Core } from './core.ts';
 import type { Verified } from './events.ts';
 import type { Block, PrePrepare, Vote } from './messages.ts';
@@ -24,26 +24,30 @@ export function onPrePrepare(core: Core, message: Verified<PrePrepare>): void {
     if (core.accepted.digest !== message.digest) core.demandView(core.view + 1);
     return;
   }
-  const { fixed } = core;
+  const { fixed, certified } = core;
   if (fixed !== undefined && fixed.digest !== message.digest) return core.demandView(core.view + 1);
+  if (certified !== undefined && certified.digest !== message.digest) return;
   const { view, digest, validator, signature } = message;
   core.accepted = { view, digest, validator, signature, valid: false };
-  if (!core.bodies.has(digest)) core.bodies.set(digest, message.block);
+  core.offerBody(digest, message.block);
   judge(core, digest);
 }
 
-/** Has the accepted block executed; a body that was kept from an earlier view serves as well as the one that came. */
+/** Has a block executed. Clocks are looked at only before this replica's first word on it, and before a quorum's. */
 export function judge(core: Core, digest: Digest): void {
   const block = core.bodies.get(digest);
   if (block === undefined) return;
-  const fresh = core.fixed === undefined && core.prepare === undefined;
+  const isDecided = core.fixed?.digest === digest || core.certified?.digest === digest;
+  const fresh = !isDecided && core.prepare === undefined && !core.isPrimary;
   core.emit({ type: 'validate', epoch: core.epoch, view: core.view, height: core.height, digest, block, fresh });
 }
 
 export function onVerdict(core: Core, view: number, digest: Digest, isValid: boolean): void {
+  const { height } = core;
   if (isValid) core.valid.add(digest);
-  else core.bodies.delete(digest);
-  if (isValid && core.certified?.digest === digest) return decide(core, core.certified);
+  else core.refuseBody(digest);
+  if (core.certified?.digest === digest) tryDecide(core);
+  if (core.height !== height) return;
   const { accepted } = core;
   if (accepted === undefined || accepted.digest !== digest || accepted.view !== view || core.view !== view) return;
   if (!isValid) {
@@ -126,23 +130,25 @@ function tryCommitted(core: Core, vote: Vote): void {
 
 /** A certificate that verifies, whether counted here or shown by another [P4]. */
 export function onCertificate(core: Core, certificate: CommitCertificate): void {
-  const known = core.digestAt(certificate.height);
+  const own = [core.committed.certificate, core.certified].find((each) => each?.height === certificate.height);
+  const known = own?.digest ?? core.digestAt(certificate.height);
   if (known !== undefined && known !== certificate.digest) {
     // [V8] More than f validators signed both.
-    const own = core.committed.certificate;
-    return core.incident(
-      `two blocks are certified at height ${certificate.height}`,
-      own === undefined ? [certificate] : [own, certificate],
-    );
+    const both = own === undefined ? [certificate] : [own, certificate];
+    return core.incident(`two blocks are certified at height ${certificate.height}`, both);
   }
   if (certificate.height !== core.height || core.certified !== undefined) return;
   core.certified = certificate;
-  if (core.valid.has(certificate.digest)) return decide(core, certificate);
-  if (core.accepted?.digest !== certificate.digest)
-    fetchFrom(
-      core,
-      certificate.signers.map((s) => s.validator),
-    );
+  tryDecide(core);
+}
+
+/** The certificate is here; so is the execution, or the body, or else others have it [P4, C2]. */
+export function tryDecide(core: Core): void {
+  const { certified } = core;
+  if (certified === undefined || core.voice === 'listening') return; // [R2]
+  if (core.valid.has(certified.digest)) decide(core, certified);
+  else if (core.bodies.has(certified.digest)) judge(core, certified.digest);
+  else fetchFrom(core, signersOf(certified));
 }
 
 /** The block is certified and its execution agreed: it is final here. */
@@ -163,11 +169,11 @@ export function takeUpEarly(core: Core): void {
 // [P5, V7]
 export function tryPropose(core: Core): void {
   if (core.voice !== 'voting' || core.mode !== 'normal' || !core.isPrimary) return;
-  if (core.accepted !== undefined || core.certified !== undefined) return;
+  if (core.accepted !== undefined) return;
   if (core.choice !== undefined && core.committed.height < core.choice.base.height) return;
   const { fixed } = core;
   if (fixed !== undefined) return proposeAgain(core, fixed.digest, holdersOf(fixed));
-  if (!core.waiting || core.proposing) return;
+  if (core.certified !== undefined || !core.waiting || core.proposing) return;
   core.proposing = true;
   core.emit({ type: 'propose', epoch: core.epoch, view: core.view, height: core.height });
 }
@@ -175,7 +181,7 @@ export function tryPropose(core: Core): void {
 // [V7]
 function proposeAgain(core: Core, digest: Digest, holders: readonly number[]): void {
   if (!core.bodies.has(digest)) {
-    if (core.fetchingBody === digest) return;
+    if (core.fetchingBody === digest || core.missingBody === digest) return;
     core.fetchingBody = digest;
     const from = holders.filter((each) => each !== core.self);
     return core.emit({ type: 'fetchBody', height: core.height, digest, from });
@@ -205,14 +211,21 @@ export function onProposal(core: Core, view: number, proposed: { digest: Digest;
 export function onBody(core: Core, digest: Digest, block: Block): void {
   if (core.fetchingBody !== digest) return;
   core.fetchingBody = undefined;
-  core.bodies.set(digest, block);
+  core.offerBody(digest, block);
   tryPropose(core);
 }
 
+/** It is asked for again when messages are repeated. */
+export function onBodyMissing(core: Core, digest: Digest): void {
+  if (core.fetchingBody !== digest) return;
+  core.fetchingBody = undefined;
+  core.missingBody = digest;
+}
+
 /** [C2] */
-export function fetchFrom(core: Core, validators: readonly number[]): void {
-  const from = validators.filter((each) => each !== core.self);
-  if (core.fetching || from.length === 0) return;
-  core.fetching = true;
+export function fetchFrom(core: Core, validators: Iterable<number>): void {
+  const from = [...new Set(validators)].filter((each) => each !== core.self).sort((a, b) => a - b);
+  if (core.fetching !== undefined || from.length === 0) return;
+  core.fetching = core.committed.height;
   core.emit({ type: 'fetch', height: core.height, from });
 }

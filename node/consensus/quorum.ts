@@ -19,8 +19,8 @@ export class Electorate {
     return view % this.validators;
   }
 
-  /** [V10] The (f+1)-th highest of other validators' views: at least one honest validator asks for it or more. */
-  joinable(views: readonly number[]): number | undefined {
-    return [...views].sort((a, b) => b - a)[this.faulty];
+  /** [V10] The (f+1)-th highest of what other validators say: at least one honest validator says so much or more. */
+  attested(values: readonly number[]): number | undefined {
+    return [...values].sort((a, b) => b - a)[this.faulty];
   }
 }

@@ -4,7 +4,19 @@
 import { DecodeError } from '../ledger/codec.ts';
 import type { Digest } from '../ledger/hash.ts';
 import { digest, signature } from '../ledger/identifiers.ts';
-import { bytes, decodeAs, encodeAs, literal, oneOf, option, record, type Schema, uint } from '../ledger/schema.ts';
+import {
+  bytes,
+  decodeAs,
+  encodeAs,
+  list,
+  literal,
+  oneOf,
+  option,
+  record,
+  type Schema,
+  text,
+  uint,
+} from '../ledger/schema.ts';
 import {
   decodeMessage,
   encodeMessage,
@@ -17,7 +29,7 @@ import {
   type Vote,
 } from './messages.ts';
 
-/** The PrePrepare that was sent or accepted in the record's view at its height; its body is stored by digest. */
+/** The PrePrepare that this validator vouched for in the record's view; its body is stored by digest. */
 export interface AcceptedProposal {
   readonly view: number;
   readonly digest: Digest;
@@ -40,7 +52,15 @@ export interface VoteRecord {
   readonly viewChange: ViewChange | undefined;
   /** The NewView sent or accepted for `view`; none in view 0 and in a view entered by a commit certificate. */
   readonly newView: NewView | undefined;
+  /** Whose bodies the store keeps beside this record. */
+  readonly bodies: readonly Digest[];
+  /** Why this key votes no more in this epoch, if it does not [R3]. */
+  readonly silenced: string | undefined;
 }
+
+/** [L1] Bodies kept for one height. */
+export const bodiesMax = 8;
+export const reasonCharactersMax = 300;
 
 const acceptedSchema: Schema<AcceptedProposal> = record({ view: uint, digest, validator: uint, signature });
 const messageBytes = bytes(1, 1_048_576);
@@ -56,6 +76,8 @@ const recordSchema = record({
   prepared: option(preparedSchema),
   viewChange: option(messageBytes),
   newView: option(messageBytes),
+  bodies: list(digest, 0, bodiesMax),
+  silenced: option(text(1, reasonCharactersMax)),
 });
 
 /** The record of a validator that has signed nothing, made together with its keys and its store. */
@@ -71,6 +93,8 @@ export function firstRecord(height = 1): VoteRecord {
     prepared: undefined,
     viewChange: undefined,
     newView: undefined,
+    bodies: [],
+    silenced: undefined,
   };
 }
 

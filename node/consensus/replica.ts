@@ -1,13 +1,14 @@
 // The PBFT replica: events in, effects out. Synchronous and deterministic; it has no clock, chance, promise, I/O or
 // logger, and no input makes it throw. The rules are docs/consensus.md's; the handlers beside this file hold them.
 import { unreachable } from '../ledger/assert.ts';
-import { considerFetch, noteHeard, onStatus, repeat, resume, sendStatuses } from './catch-up.ts';
+import { considerFetch, noteHeard, onFetchEnded, onStatus, repeat, resume, sendStatuses } from './catch-up.ts';
 import { Core, type ReplicaOptions, type Voice } from './core.ts';
 import type { Effect, Event, Verified } from './events.ts';
 import type { Message, Mode, Vote } from './messages.ts';
 import {
   decide,
   onBody,
+  onBodyMissing,
   onCertificate,
   onCommit,
   onPrePrepare,
@@ -25,7 +26,7 @@ export interface ReplicaStatus {
   readonly primary: number;
   readonly height: number;
   readonly voice: Voice;
-  /** Highest committed height that a peer's status has shown. */
+  /** The height that at least one honest validator has, so far as statuses show; at least this replica's own. */
   readonly bestHeight: number;
 }
 
@@ -41,8 +42,7 @@ export class Replica {
 
   /** Once, before any event. */
   start(): Effect[] {
-    if (this.#amnesia !== undefined) this.#core.silence(this.#amnesia);
-    resume(this.#core);
+    resume(this.#core, this.#amnesia);
     return this.#core.takeEffects();
   }
 
@@ -55,8 +55,9 @@ export class Replica {
   }
 
   status(): ReplicaStatus {
-    const { epoch, view, mode, primary, committed, voice, statuses } = this.#core;
-    const bestHeight = Math.max(committed.height, ...[...statuses.values()].map((each) => each.height));
+    const { epoch, view, mode, primary, committed, voice, statuses, electorate } = this.#core;
+    const heights = [...statuses.values()].map((each) => each.height);
+    const bestHeight = Math.max(committed.height, electorate.attested(heights) ?? 0);
     return { epoch, view, mode, primary, height: committed.height, voice, bestHeight };
   }
 
@@ -92,11 +93,9 @@ export class Replica {
         if (event.height === core.height) onBody(core, event.digest, event.block);
         return;
       case 'fetchEnded':
-        core.fetching = false;
-        return;
+        return onFetchEnded(core);
       case 'bodyMissing':
-        if (core.fetchingBody === event.digest) core.fetchingBody = undefined;
-        return;
+        return onBodyMissing(core, event.digest);
       default:
         return unreachable(event);
     }
@@ -138,7 +137,7 @@ export class Replica {
     }
     if (core.timers.countResend(open)) repeat(core);
     const counts = core.oldest !== undefined;
-    const late = core.timers.countProgress(open || counts || core.certified !== undefined); // [T1]
+    const late = core.timers.countProgress(open || counts); // [T1]
     const starved = core.timers.countOldest(counts); // [T4]
     if (late || starved) core.demandView(core.view + 1);
     else tryPropose(core);

@@ -25,9 +25,12 @@ export class VoteSigner {
     this.#epoch = record.epoch;
     this.#view = record.view;
     this.#sign = sign;
+    const { accepted, height } = record;
     if (record.prepare !== undefined) this.#last.set('prepare', record.prepare);
+    else if (accepted !== undefined) this.#last.set('pre-prepare', { ...accepted, height });
     if (record.commit !== undefined) this.#last.set('commit', record.commit);
     if (record.viewChange !== undefined) this.#last.set('view-change', positionOf(record.viewChange));
+    if (record.newView !== undefined) this.#last.set('new-view', positionOf(record.newView));
   }
 
   sign(kind: VoteKind, position: VotePosition): Uint8Array {

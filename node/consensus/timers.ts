@@ -43,7 +43,7 @@ export class Timers {
   /** [T4] */
   countOldest(running: boolean): boolean {
     this.#oldest = running ? this.#oldest + 1 : 0;
-    return this.#oldest >= this.#timings.oldestTimeoutTicks;
+    return this.#oldest >= Math.max(this.#timings.oldestTimeoutTicks, this.timeoutTicks);
   }
 
   countResend(running: boolean): boolean {
@@ -63,6 +63,11 @@ export class Timers {
   countBehind(running: boolean): boolean {
     this.#behind = running ? this.#behind + 1 : 0;
     return this.#behind >= this.#timings.fetchDelayTicks;
+  }
+
+  /** A fetch brought nothing: the next one waits as long as the first. */
+  fetchFailed(): void {
+    this.#behind = 0;
   }
 
   oldestChanged(): void {

@@ -3,7 +3,7 @@ import { type Choice, chooseFrom } from './choice.ts';
 import type { Core } from './core.ts';
 import type { Verified } from './events.ts';
 import { type NewView, newViewPosition, type ViewChange, viewChangePosition } from './messages.ts';
-import { fetchFrom, takeUpEarly, tryPropose } from './normal-case.ts';
+import { fetchFrom, onCertificate, takeUpEarly, tryPropose } from './normal-case.ts';
 
 // [V1]
 export function startViewChange(core: Core, view: number): void {
@@ -27,8 +27,14 @@ export function onViewChange(core: Core, message: Verified<ViewChange>): void {
   const known = core.viewChanges.get(message.validator);
   if (known !== undefined && known.view >= message.view) return; // [V3]
   core.viewChanges.set(message.validator, message);
+  if (message.committed.certificate !== undefined) onCertificate(core, message.committed.certificate); // [P4]
+  considerViewChanges(core);
+}
+
+/** What the ViewChanges at hand call for: joining a view, or opening it. */
+export function considerViewChanges(core: Core): void {
   const others = [...core.viewChanges.values()].filter((each) => each.validator !== core.self);
-  const joined = core.electorate.joinable(others.map((each) => each.view));
+  const joined = core.electorate.attested(others.map((each) => each.view));
   if (joined !== undefined && joined > core.view)
     startViewChange(core, joined); // [V10]
   else tryNewView(core);
@@ -62,7 +68,7 @@ function tryNewView(core: Core): void {
 export function onNewView(core: Core, message: Verified<NewView>): void {
   if (message.validator === core.self || message.validator !== core.electorate.primaryOf(message.view)) return;
   const isNew = message.view > core.view || (message.view === core.view && core.mode === 'changing'); // [V6]
-  if (!isNew) return;
+  if (!isNew || core.voice === 'listening') return; // [R2] it is repeated
   const choice = acceptableChoice(core, message.viewChanges);
   if (choice !== undefined) enterView(core, message, choice);
   else if (core.voice === 'voting') startViewChange(core, message.view + 1); // [V8]
@@ -98,13 +104,14 @@ function enterView(core: Core, newView: NewView, choice: Choice): void {
   core.timers.viewEntered();
   core.persist(); // [D3]
   if (newView.validator === core.self) core.emit({ type: 'broadcast', message: newView });
-  if (core.committed.height < choice.base.height) {
-    const ahead = newView.viewChanges.filter((each) => each.committed.height > core.committed.height);
+  // [P4] Were the base's certificate known to one that lies alone, those who hold the body could still commit it.
+  if (choice.base.certificate !== undefined) onCertificate(core, choice.base.certificate);
+  const ahead = newView.viewChanges.filter((each) => each.committed.height > core.committed.height);
+  if (core.committed.height < choice.base.height)
     fetchFrom(
       core,
       ahead.map((each) => each.validator),
     );
-  }
   takeUpEarly(core);
   tryPropose(core);
 }

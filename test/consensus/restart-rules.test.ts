@@ -1,0 +1,146 @@
+// One test a rule of docs/consensus.md: restart and amnesia, statuses and catching up.
+import test from 'ava';
+import { Cluster } from './_cluster.ts';
+import { blockOf, notice, opening, prePrepare, status, vote } from './_forge.ts';
+import { Lone } from './_lone.ts';
+
+const a = blockOf('a');
+const b = blockOf('b');
+test('[R1] a restart repeats the stored bytes and signs nothing anew', (t) => {
+  const lone = new Lone(3);
+  lone.hear(prePrepare(a), vote('prepare', 1, a.digest), vote('prepare', 2, a.digest));
+  const before = lone.sent().filter((each) => each.type !== 'status');
+  t.deepEqual(
+    before.map((each) => each.type),
+    ['prepare', 'commit'],
+  );
+  t.deepEqual(lone.restart(), []);
+  t.deepEqual(lone.greet(), ['-> all: Prepare view 0 height 1 0:a', '-> all: Commit view 0 height 1 0:a']);
+  t.deepEqual(
+    lone.sent().filter((each) => each.type !== 'status'),
+    before,
+  );
+  t.deepEqual(lone.hear(vote('commit', 0, a.digest), vote('commit', 1, a.digest)), [
+    'commits height 1 0:a (view 0, signed by 0 1 3)', // its own Commit from before counts
+  ]);
+});
+
+test('[R1] a restart in mode changing stays there and repeats its ViewChange', (t) => {
+  const lone = new Lone(3);
+  lone.work('x');
+  lone.tick(12);
+  lone.restart();
+  t.is(lone.mode, 'changing 1');
+  t.deepEqual(lone.greet(), ['-> all: ViewChange view 1: committed 0']);
+});
+
+test('[R1] a restarted primary proposes its stored block again, whatever its clock says now', (t) => {
+  const lone = new Lone(0);
+  lone.work('a');
+  lone.station.isClockWrong = true;
+  lone.restart();
+  t.deepEqual(lone.greet(), ['-> all: PrePrepare view 0 height 1 0:a']);
+});
+
+test('[R2] before it votes, commits or enters a view a replica hears the statuses of a quorum', (t) => {
+  const lone = new Lone(3, { silentStart: true });
+  t.deepEqual(lone.hear(prePrepare(a), notice(a.digest), opening(1)), []);
+  t.deepEqual(lone.hear(status(0)), []);
+  t.deepEqual(lone.hear(status(1)), [
+    'commits height 1 0:a (view 0, signed by 0 1 2)', // nothing was prepared: the certificate came first
+  ]);
+});
+
+test('[R2] a status shows its receiver the highest message that the sender holds from its key', (t) => {
+  const lone = new Lone(3);
+  lone.hear(vote('commit', 1, a.digest), vote('prepare', 1, a.digest));
+  lone.sent();
+  lone.tick(6);
+  const heard = lone.sent().flatMap((each) => (each.type === 'status' && each.heard !== undefined ? [each.heard] : []));
+  t.deepEqual(
+    heard.map(({ validator, kind, view, height }) => ({ validator, kind, view, height })),
+    [{ validator: 1, kind: 'commit', view: 0, height: 1 }],
+  );
+});
+
+test('[R3] a replica whose record does not cover a message of its key is silent for good, and still follows', (t) => {
+  const lone = new Lone(3, { silentStart: true });
+  const { signature, ...position } = vote('commit', 3, b.digest);
+  const heard = { kind: 'commit' as const, epoch: 0, view: 0, height: 1, digest: b.digest, validator: 3, signature };
+  t.is(position.validator, 3);
+  const lines = lone.hear(status(0, { heard }));
+  t.regex(lines.join('\n'), /^is silent: validator 0 holds a message of this key/);
+  t.deepEqual(lone.hear(status(1), status(2), prePrepare(a)), []);
+  t.deepEqual(lone.hear(notice(a.digest)), ['commits height 1 0:a (view 0, signed by 0 1 2)']);
+  lone.restart();
+  t.deepEqual(lone.greet(), [], 'what it forgot may still be replayed');
+  lone.work('x');
+  t.deepEqual(lone.tick(100), []);
+  t.is(lone.station.replica?.status().voice, 'silenced');
+});
+
+test('[C1] statuses go to each other validator at an interval', (t) => {
+  const lone = new Lone(3);
+  lone.tick(13);
+  const sent = lone.cluster.wire.filter(({ message }) => message.type === 'status').map(({ to }) => to.index);
+  t.deepEqual(sent, [0, 1, 2, 0, 1, 2, 0, 1, 2]);
+});
+
+test('[C2] a replica that is behind for a while fetches, and waits before it asks again in vain', (t) => {
+  const lone = new Lone(3);
+  lone.hear(status(1, { height: 4 }));
+  t.deepEqual(lone.tick(2), [], 'a commit is usually on its way');
+  t.deepEqual(lone.tick(1), ['fetches from height 1, of 1']);
+  t.deepEqual(lone.tick(2), []);
+  t.deepEqual(lone.tick(1), ['fetches from height 1, of 1']);
+  t.is(lone.station.replica?.status().bestHeight, 0, 'one of them may lie about its height');
+  lone.hear(status(2, { height: 9 }));
+  t.is(lone.station.replica?.status().bestHeight, 4);
+});
+
+test('[C2] it catches up over many blocks', (t) => {
+  const cluster = new Cluster(4).start();
+  cluster.station(3).crash();
+  for (let i = 0; i < 20; i++) {
+    cluster.submit(`item-${i}`);
+    cluster.settle();
+  }
+  cluster.station(3).start();
+  t.is(
+    cluster.runUntil(() => cluster.station(3).height === 20, 20),
+    9,
+  );
+});
+
+test('[C3] a vote for a committed height is answered with its certificate', (t) => {
+  const lone = new Lone(3);
+  lone.hear(prePrepare(a), notice(a.digest));
+  lone.sent();
+  lone.hear(vote('commit', 1, a.digest));
+  t.deepEqual(
+    lone.sent().map((each) => each.type),
+    ['committed'],
+  );
+});
+
+test('[C4] while something is undecided the stored messages are repeated at an interval', (t) => {
+  const lone = new Lone(3);
+  lone.hear(prePrepare(a), vote('prepare', 1, a.digest), vote('prepare', 2, a.digest));
+  t.deepEqual(lone.tick(4), ['-> all: Prepare view 0 height 1 0:a', '-> all: Commit view 0 height 1 0:a']);
+  const primary = new Lone(0);
+  primary.work('a');
+  t.deepEqual(primary.tick(4), ['-> all: PrePrepare view 0 height 1 0:a']);
+});
+
+test('[C4] who is behind in views is sent what lets it come, once an interval', (t) => {
+  const lone = new Lone(3);
+  lone.work('x');
+  lone.tick(12);
+  const [first, ...more] = lone.hear(...Array.from({ length: 50 }, () => status(0)));
+  t.deepEqual([first, more], ['-> 0: ViewChange view 1: committed 0', []]);
+  lone.hear(opening(1));
+  lone.tick(6);
+  t.deepEqual(lone.hear(status(0, { view: 1, mode: 'changing' }), status(1, { view: 1 })), [
+    '-> 0: NewView view 1: of 0 1 2',
+  ]);
+});
