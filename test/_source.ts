@@ -134,22 +134,23 @@ function regexEnd(text: string, start: number): number {
 
 /** Names of modules stand in strings; the words around them must not. */
 function importsOf(path: string, text: string, code: string): Import[] {
-  const found: Import[] = [];
-  const add = (name: string, isType: boolean) => {
+  const found: (Import & { readonly at: number })[] = [];
+  const add = (at: number, name: string, isType: boolean) => {
     const isPackage = !name.startsWith('.');
-    found.push({ target: isPackage ? name : posix.join(posix.dirname(path), name), isType, isPackage });
+    found.push({ target: isPackage ? name : posix.join(posix.dirname(path), name), isType, isPackage, at });
   };
   const named =
     /^(?:import|export)\s+(type\s)?\s*([\w$]+\s*,?\s*)?(\{[^}]*\}|\*(?:\s+as\s+[\w$]+)?)?\s*from\s+'([^']+)'/gm;
   const matches = (pattern: RegExp) => [...text.matchAll(pattern)].filter(({ index }) => code[index] !== ' ');
-  for (const [, type, single, list = '', name = ''] of matches(named)) {
+  for (const match of matches(named)) {
+    const [, type, single, list = '', name = ''] = match;
     const names = list
       .replace(/[{}]/g, '')
       .split(',')
       .filter((part) => part.trim() !== '');
     const areTypes = single === undefined && names.length > 0 && names.every((part) => /^\s*type\s/.test(part));
-    add(name, type !== undefined || areTypes);
+    add(match.index, name, type !== undefined || areTypes);
   }
-  for (const [, name = ''] of matches(/(?:^import\s+|\bimport\(\s*)'([^']+)'/gm)) add(name, false);
-  return found;
+  for (const match of matches(/(?:^import\s+|\bimport\(\s*)'([^']+)'/gm)) add(match.index, match[1] ?? '', false);
+  return found.sort((a, b) => a.at - b.at);
 }

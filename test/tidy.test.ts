@@ -18,11 +18,12 @@ const ledger = ['node/ledger', '@noble/*', 'cborg', 'sodium-native'];
 const store = ['node/store', 'node/ledger', 'node:*'];
 const network = ['node/network', 'node/ledger', 'node/consensus', 'node:*'];
 const audit = ['node/audit', 'node/ledger', 'genesis', 'node:*'];
-const cli = ['cli', 'node/ledger', 'node/audit', 'genesis', 'contracts', 'node/config.ts', 'node/polyfill.ts'];
+const nodeFiles = ['node/config.ts', 'node/polyfill.ts', 'node/validator-key.ts'];
+const cli = ['cli', 'node/ledger', 'node/audit', 'genesis', 'contracts', ...nodeFiles];
 const cliPackages = ['node:*', 'commander', '@clack/*', 'cli-table3', 'cli-progress', 'csv-parse', 'csv-stringify'];
 const cliFormats = ['csv-parse/*', 'csv-stringify/*', 'fast-xml-parser', 'ibantools', 'smol-toml', 'zod'];
 const clients = [...cli, ...cliPackages, ...cliFormats, 'age-encryption', 'node/closest-name.ts'];
-const libp2p = ['node/polyfill.ts', 'libp2p', '@libp2p/*', '@multiformats/*'];
+const libp2p = ['libp2p', '@libp2p/*', '@multiformats/*'];
 // A validator without its adapters: neither LMDB nor libp2p.
 const validatorFiles = ['driver', 'intake', 'finality', 'mempool', 'store/store', 'network/inbound'];
 const validatorParts = [
@@ -48,7 +49,11 @@ const layers: readonly Layer[] = [
   { of: 'node/store', may: store, mayTypes: ['node/execution', 'node/consensus'] },
   { of: 'node/store/lmdb-environment.ts', may: [...store, 'lmdb'], mayTypes: ['node/execution', 'node/consensus'] },
   { of: 'node/network', may: network, mayTypes: ['node/config.ts', 'node/store/store.ts'] },
-  { of: 'node/network/libp2p-transport.ts', may: [...network, ...libp2p], mayTypes: ['node/config.ts'] },
+  {
+    of: 'node/network/libp2p-transport.ts',
+    may: [...network, ...libp2p, 'node/polyfill.ts'],
+    mayTypes: ['node/config.ts'],
+  },
   {
     of: 'node/api',
     may: [
@@ -91,7 +96,12 @@ const layers: readonly Layer[] = [
     mayTypes: ['node'],
   },
   { of: 'node/main.ts', may: ['node', 'contracts', 'genesis', 'node:*', 'pino', 'prom-client'] },
+  {
+    of: 'node/create-store.ts',
+    may: ['node/store', 'node/execution', 'node/consensus/record.ts', 'contracts', 'genesis'],
+  },
   { of: 'cli', may: clients },
+  { of: 'cli/validator-folder.ts', may: [...clients, 'node/create-store.ts'] },
   { of: 'cli/bootstrap.mjs', may: ['node:*', 'cli/lock.mjs'] },
   { of: 'cli/lock.mjs', may: ['node:*'] },
   { of: 'cli/daybook.mjs', may: ['cli/bootstrap.mjs'] },
