@@ -1,0 +1,45 @@
+// What the audit commands share: where the log comes from, and which genesis is expected of it.
+import { existsSync, readFileSync } from 'node:fs';
+import type { Genesis } from '../genesis/genesis.ts';
+import { ApiSource } from '../node/audit/api-source.ts';
+import { ArchiveSource } from '../node/audit/archive-source.ts';
+import { type Source, SourceUnreachableError } from '../node/audit/source.ts';
+import { type Digest, parseDigest } from '../node/ledger/hash.ts';
+import { requestNode } from './client.ts';
+import { CliError } from './exit-codes.ts';
+import { readInput } from './files.ts';
+import type { HomePaths } from './home.ts';
+import { readLedger } from './session.ts';
+
+export function sourceOf(folder: string | undefined, node: string | undefined): Source {
+  if (folder === undefined) return new ApiSource(node ?? '');
+  if (!existsSync(folder)) throw new CliError('usage', `there is no folder ${folder}`, 'Check the path.');
+  return new ArchiveSource(folder);
+}
+
+/** A chain's hash, a genesis file, or the home's genesis if it has one. */
+export function expectedGenesis(paths: HomePaths, given: string | undefined): Digest | Genesis | undefined {
+  const hash = given === undefined ? undefined : parseDigest(given.toLowerCase());
+  if (hash !== undefined) return hash;
+  if (given !== undefined) return readLedger(readInput(given).toString('utf8'), given).genesis;
+  return existsSync(paths.genesis) ? readLedger(readFileSync(paths.genesis, 'utf8'), paths.genesis).genesis : undefined;
+}
+
+export async function reachableNode(nodes: readonly string[]): Promise<string> {
+  for (const node of nodes) {
+    const answer = await requestNode(node, 'GET', '/healthz', { timeoutMs: 3_000 }).catch(() => undefined);
+    if (answer !== undefined) return node;
+  }
+  throw new CliError(
+    'unreachable',
+    `no validator could be reached (${nodes.join(', ') || 'none is known'})`,
+    'Is it the right --home? --node URL names another one.',
+  );
+}
+
+export function auditProblem(error: unknown): unknown {
+  if (!(error instanceof SourceUnreachableError)) return error;
+  return error.unauthorised
+    ? new CliError('notAuthorised', error.message, 'Ask the node’s operator for an archive (`daybook audit export`).')
+    : new CliError('unreachable', error.message, 'Try another node, or an archive.');
+}

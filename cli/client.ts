@@ -1,0 +1,242 @@
+// HTTP to the validators' API. Any of them will do, so the next is tried where one is down, not ready or answers
+// nonsense. What a node says about an outcome is believed only with its receipt.
+import type { Digest } from '../node/ledger/hash.ts';
+import { decodeTransaction, type Transaction } from '../node/ledger/transaction.ts';
+import { quorumOf } from '../node/ledger/validators.ts';
+import { BadAnswerError, type Outcome, objectOf, readOutcome } from './api-types.ts';
+import { CliError, type ExitName } from './exit-codes.ts';
+import { isObject, type JsonObject } from './files.ts';
+import { type Trust, VerificationError, type VerifiedEntry, verifyReceipt } from './receipt.ts';
+
+/** RFC 9457: a node understood the request and refuses it. */
+export class ApiProblem extends Error {
+  override name = 'ApiProblem';
+  readonly status: number;
+  readonly code: string;
+  readonly body: JsonObject;
+  constructor(status: number, body: JsonObject) {
+    super(typeof body['detail'] === 'string' ? body['detail'] : `HTTP status ${status}`);
+    this.status = status;
+    this.code = typeof body['code'] === 'string' ? body['code'] : 'unknown';
+    this.body = body;
+  }
+}
+
+export interface RequestOptions {
+  readonly body?: unknown;
+  readonly timeoutMs?: number;
+  /** Which node is asked first; the others follow. */
+  readonly first?: number;
+}
+
+/** An outcome whose receipt was checked. */
+export interface VerifiedOutcome extends Outcome {
+  readonly verified: VerifiedEntry;
+}
+
+const requestTimeoutMs = 10_000;
+/** Passing failures of one node, not of the request. */
+const otherNodeMayHelp = new Set(['not-ready', 'read-only', 'internal', 'busy', 'wrong-host']);
+
+export class Client {
+  readonly nodes: readonly string[];
+  readonly trust: Trust;
+  #current = 0;
+
+  constructor(nodes: readonly string[], trust: Trust) {
+    this.nodes = nodes.map((node) => node.replace(/\/+$/, ''));
+    this.trust = trust;
+  }
+
+  get(path: string, options: RequestOptions = {}): Promise<unknown> {
+    return this.#ask('GET', path, options, (value) => value);
+  }
+
+  /** Reads with `read`; an answer that it does not take (BadAnswerError, VerificationError) is the next node's turn. */
+  getAs<T>(path: string, read: (value: unknown) => T, options: RequestOptions = {}): Promise<T> {
+    return this.#ask('GET', path, options, read);
+  }
+
+  postAs<T>(path: string, body: unknown, read: (value: unknown) => T, options: RequestOptions = {}): Promise<T> {
+    return this.#ask('POST', path, { ...options, body }, read);
+  }
+
+  async #ask<T>(method: string, path: string, options: RequestOptions, read: (value: unknown) => T): Promise<T> {
+    const failures: string[] = [];
+    let falsehood: string | undefined;
+    for (let attempt = 0; attempt < this.nodes.length; attempt++) {
+      const at = ((options.first ?? this.#current) + attempt) % this.nodes.length;
+      const node = this.nodes[at] ?? '';
+      try {
+        const value = read(await requestNode(node, method, path, options));
+        if (options.first === undefined) this.#current = at;
+        return value;
+      } catch (error) {
+        if (error instanceof ApiProblem && !otherNodeMayHelp.has(error.code)) throw error;
+        if (error instanceof VerificationError || error instanceof BadAnswerError)
+          falsehood = `${node}: ${error.message}`;
+        else if (!(error instanceof ApiProblem || error instanceof UnreachableError)) throw error;
+        failures.push(`${node}: ${error.message}`);
+      }
+    }
+    if (falsehood !== undefined)
+      throw new CliError('verification', `no node gave an answer that verifies (${falsehood})`, verifyAdvice);
+    throw unreachable(failures);
+  }
+
+  /** The outcome of a transaction once it is final, undefined while it is not; waits as long as the node lets us. */
+  async outcome(id: Digest, waitMs: number, first?: number): Promise<VerifiedOutcome | undefined> {
+    const path = `/v1/transactions/${id}${waitMs > 0 ? `?wait=final&timeoutMs=${waitMs}` : ''}`;
+    const options = { timeoutMs: waitMs + requestTimeoutMs, ...(first === undefined ? {} : { first }) };
+    return absentIfNotFound(this.getAs(path, (value) => this.#finalOf(value, id), options));
+  }
+
+  /** What used a reference of a member, or undefined. */
+  async referenceOutcome(member: string, reference: string): Promise<VerifiedOutcome | undefined> {
+    const path = `/v1/references/${encodeURIComponent(member)}/${encodeURIComponent(reference)}`;
+    return absentIfNotFound(this.getAs(path, (value) => verifyOutcome(readOutcome(value), this.trust)));
+  }
+
+  /** Sends one transaction and waits until it is final. Without an answer, f+1 nodes get it: one of them is honest. */
+  async submit(transaction: Transaction, timeoutMs: number): Promise<VerifiedOutcome> {
+    const deadline = Date.now() + timeoutMs;
+    const body = { transaction: Buffer.from(transaction.bytes).toString('base64') };
+    const waitMs = Math.min(5_000, timeoutMs);
+    const read = (value: unknown) => this.#finalOf(value, transaction.id);
+    const path = `/v1/transactions?wait=final&timeoutMs=${waitMs}`;
+    let found = await this.postAs(path, body, read, { timeoutMs: waitMs + requestTimeoutMs });
+    const enough = Math.min(this.nodes.length, quorumOf(this.trust.validators.length).faulty + 1);
+    for (let first = 0; found === undefined && Date.now() < deadline; first++) {
+      const left = Math.max(1, Math.min(waitMs, deadline - Date.now()));
+      if (first < enough) await this.postAs('/v1/transactions', body, read, { first }).catch(ignoreProblem);
+      found = await this.outcome(transaction.id, left, first % this.nodes.length);
+    }
+    if (found !== undefined) return found;
+    throw new CliError(
+      'timeout',
+      `no outcome within ${timeoutMs} ms: transaction ${transaction.id} may still become final`,
+      'Run the same command again: it sends the same signed bytes, and a reference is never paid twice.',
+    );
+  }
+
+  #finalOf(value: unknown, id: Digest): VerifiedOutcome | undefined {
+    if (objectOf(value)['status'] === 'pending') return undefined;
+    const outcome = verifyOutcome(readOutcome(value), this.trust);
+    if (outcome.id !== id) throw new BadAnswerError('the outcome of another transaction');
+    return outcome;
+  }
+}
+
+export const verifyAdvice =
+  'Do not rely on that node. Compare genesis.json with that of the other members, and run `daybook audit verify`.';
+
+class UnreachableError extends Error {
+  override name = 'UnreachableError';
+}
+
+function unreachable(failures: readonly string[]): CliError {
+  const list = failures.length === 0 ? 'no node is known' : failures.join('; ');
+  return new CliError(
+    'unreachable',
+    `no validator could be reached (${list})`,
+    'Is the devnet up (`daybook devnet status`)? Is this the right --home, or --node URL?',
+  );
+}
+
+/** The JSON that a node answers. Throws ApiProblem, BadAnswerError or UnreachableError. */
+export async function requestNode(
+  node: string,
+  method: string,
+  path: string,
+  options: RequestOptions,
+): Promise<unknown> {
+  const timeoutMs = options.timeoutMs ?? requestTimeoutMs;
+  const hasBody = options.body !== undefined;
+  let text: string;
+  let response: Response;
+  try {
+    response = await fetch(node + path, {
+      method,
+      headers: hasBody ? { 'content-type': 'application/json' } : {},
+      signal: AbortSignal.timeout(timeoutMs),
+      ...(hasBody ? { body: JSON.stringify(options.body) } : {}),
+    });
+    text = await response.text();
+  } catch (error) {
+    throw new UnreachableError(reasonOf(error, timeoutMs));
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new BadAnswerError(`status ${response.status} without JSON`);
+  }
+  if (!response.ok) throw new ApiProblem(response.status, isObject(value) ? value : {});
+  return value;
+}
+
+function reasonOf(error: unknown, timeoutMs: number): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error.name === 'TimeoutError') return `no answer in ${timeoutMs} ms`;
+  const cause = error.cause;
+  return cause instanceof Error && cause.message !== '' ? cause.message : error.message;
+}
+
+async function absentIfNotFound<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof ApiProblem && error.code === 'not-found') return undefined;
+    throw error;
+  }
+}
+
+/** A second node's refusal of what a first one admitted says nothing: the outcome is asked for next. */
+function ignoreProblem(error: unknown): undefined {
+  if (error instanceof ApiProblem || error instanceof CliError) return undefined;
+  throw error;
+}
+
+/** Checks the receipt, and that what the answer says is what the entry says. Throws VerificationError. */
+export function verifyOutcome(outcome: Outcome, trust: Trust): VerifiedOutcome {
+  const verified = verifyReceipt(outcome.receipt, trust);
+  const { entry, header } = verified;
+  if (entry.kind !== 1 && entry.kind !== 2) throw new VerificationError('the receipt is of no transaction');
+  if (entry.outcome !== outcome.outcome || outcome.index !== outcome.receipt.index || outcome.height !== header.height)
+    throw new VerificationError('the answer says something else than its receipt');
+  if (entry.kind === 1 && decodeTransaction(entry.transaction).id !== outcome.id)
+    throw new VerificationError('the receipt is of another transaction');
+  return { ...outcome, verified };
+}
+
+const exitOf: { readonly [code: string]: ExitName } = {
+  malformed: 'usage',
+  'too-large': 'usage',
+  'unknown-parameter': 'usage',
+  unauthorised: 'notAuthorised',
+  DS0D: 'notAuthorised',
+  DS0B: 'notAuthorised',
+  'mempool-full': 'timeout',
+  'not-ready': 'unreachable',
+  'read-only': 'unreachable',
+  DU04: 'refused',
+  TM01: 'refused',
+  CH03: 'refused',
+  CHAIN: 'refused',
+};
+
+const adviceOf: { readonly [code: string]: string } = {
+  unauthorised: 'This node shows accounts to nobody without a key. Ask its operator.',
+  'mempool-full': 'Nothing was ordered. Run the command again in a moment.',
+  DS0D: 'Is the user registered and active? `daybook key list` shows your keys; an officer can add a user.',
+  CHAIN: 'The genesis.json of this home is not the one of these validators.',
+  TM01: 'Run the command again: it is signed anew. Check this machine’s clock if it happens again.',
+  DU04: 'Use another --reference for another payment.',
+};
+
+/** A problem as the command's own error. */
+export function problemError(problem: ApiProblem): CliError {
+  const code = problem.code;
+  const name = /^[A-Z0-9]+$/.test(code) ? `${code}: ` : '';
+  return new CliError(exitOf[code] ?? 'failed', `${name}${problem.message}`, adviceOf[code], code);
+}

@@ -1,0 +1,75 @@
+// Opens the accounts of a CSV file, and the branches that they need where this home may.
+import { openAccounts, planImport, readAccountsFile } from '../account-import.ts';
+import { branchProposal, createBranches, readConsortium } from '../branches.ts';
+import { CliError } from '../exit-codes.ts';
+import { plural } from '../format.ts';
+import { toJson } from '../output.ts';
+import { confirm } from '../passphrase.ts';
+import { startProgress } from '../progress.ts';
+import { type CommonOptions, Session } from '../session.ts';
+
+interface Options extends CommonOptions {
+  readonly createBranches?: boolean;
+}
+
+export async function run(options: Options, file: string): Promise<void> {
+  const session = new Session(options);
+  const result = await importAccounts(session, file, options.createBranches === true);
+  session.output.data({ file, ...result }, () => {
+    const branches = result.branches === 0 ? '' : `${plural(result.branches, 'branch', 'branches')} added, `;
+    return `${branches}${plural(result.opened, 'account')} opened, ${result.existing} there already`;
+  });
+}
+
+export interface Imported {
+  readonly branches: number;
+  readonly opened: number;
+  readonly existing: number;
+}
+
+export async function importAccounts(session: Session, file: string, mayCreateBranches: boolean): Promise<Imported> {
+  const lines = readAccountsFile(file);
+  const key = await session.signer();
+  const { client, ledger, paths } = session;
+  const settings = { client, ledger, key, outboxFolder: paths.outbox, mode: 'bulk' } as const;
+  const { missing, existing } = await planImport(settings, file, lines);
+  const { members } = await readConsortium(session);
+  const branches = [...new Set(missing.map(({ branch }) => branch))].filter((branch) => !members.has(branch));
+  if (branches.length > 0 && !mayCreateBranches)
+    throw new CliError(
+      'usage',
+      `no members of the consortium: ${branches.slice(0, 10).join(', ')}${branches.length > 10 ? ', ...' : ''}`,
+      'Nothing was sent. Add --create-branches to propose them.',
+    );
+  if (missing.length === 0) return { branches: 0, opened: 0, existing };
+  await confirm(
+    session,
+    `Sign as ${key.name} of ${key.member}: ${branches.length > 0 ? `${branches.length} new branches, ` : ''}` +
+      `open ${plural(missing.length, 'account')} of ${file}?`,
+  );
+  if (branches.length > 0) await propose(session, branches, key);
+  const progress = await startProgress(session.output, 'accounts', missing.length);
+  try {
+    await openAccounts({ ...settings, onProgress: (done) => progress.update(done) }, file, missing);
+  } finally {
+    progress.stop();
+  }
+  return { branches: branches.length, opened: missing.length, existing };
+}
+
+async function propose(
+  session: Session,
+  branches: readonly string[],
+  key: Parameters<typeof createBranches>[2],
+): Promise<void> {
+  // Only a devnet's home holds the keys of every member.
+  if (session.settings.demoPassphrase === undefined) {
+    session.output.note(toJson(branchProposal(branches), 2));
+    throw new CliError(
+      'notAuthorised',
+      `${branches.length} new branches need a proposal and approvals of more than two thirds of the members`,
+      'Nothing was sent. The proposal is above: an officer sends it with each branch’s users and keys.',
+    );
+  }
+  await createBranches(session, branches, key);
+}

@@ -1,0 +1,50 @@
+// Starts a devnet and, unless detached, stays up until Ctrl-C.
+import { apiUrl, demoPassphrase, readDevnet } from '../devnet-files.ts';
+import { startDevnet, stopDevnet } from '../devnet-processes.ts';
+import { CliError } from '../exit-codes.ts';
+import { parseIssuance } from '../issuance.ts';
+import { isAlive } from '../process-alive.ts';
+import { type CommonOptions, Session } from '../session.ts';
+import { untilTold } from '../until-told.ts';
+
+interface Options extends CommonOptions {
+  readonly validators: number;
+  readonly detach?: boolean;
+  readonly issue?: readonly string[];
+}
+
+export async function run(options: Options): Promise<void> {
+  const { paths, output } = new Session(options);
+  if (options.validators < 4 || options.validators > 100)
+    throw new CliError(
+      'usage',
+      `${options.validators} validators`,
+      'Fewer than 4 bear no fault; more than 100 are refused.',
+    );
+  const issuance = (options.issue ?? []).map(parseIssuance);
+  const told = untilTold();
+  const began = Date.now();
+  const keeper = options.detach === true ? 'nobody' : 'channel';
+  const { state, isNew, ended } = await startDevnet(paths, { validators: options.validators, issuance, keeper });
+  const seconds = ((Date.now() - began) / 1_000).toFixed(1);
+  const validators = state.validators.map((each) => ({ id: each.id, api: apiUrl(each), pid: each.process?.pid }));
+  output.data({ home: paths.folder, isNew, validators, demoPassphrase }, () =>
+    [
+      `${validators.length} validators are ready after ${seconds} s, on ${isNew ? 'a new' : 'the existing'} chain:`,
+      ...validators.map(({ id, api, pid }) => `  ${id}  ${api}  pid ${pid}`),
+      `Demo keys are in ${paths.keys}; their passphrase is ${demoPassphrase}. Use them for nothing else.`,
+      `Try: daybook account open ALICE --currency EUR --branch BRANCH-1 --home ${paths.folder} --yes`,
+      options.detach === true ? `End it: daybook devnet down --home ${paths.folder}` : 'Ctrl-C ends it.',
+    ].join('\n'),
+  );
+  if (options.detach === true) return;
+  // A validator may be killed and restarted from another terminal: only when none is left is there nothing to keep.
+  const allGone = ended.then(async () => {
+    while (readDevnet(paths)?.validators.some(({ process: mark }) => mark !== undefined && isAlive(mark)) === true)
+      await new Promise((resolve) => setTimeout(resolve, 500));
+  });
+  await Promise.race([told, allGone]);
+  await stopDevnet(paths);
+  output.note('the devnet is down; the chain stays');
+  process.exit(0);
+}

@@ -1,0 +1,80 @@
+// Makes a validator's key and store together, and its node.toml.
+import { randomBytes } from 'node:crypto';
+import { fromHex, toHex } from '../../node/ledger/hash.ts';
+import { seedBytes } from '../../node/ledger/signature.ts';
+import { CliError } from '../exit-codes.ts';
+import { type CommonOptions, Session } from '../session.ts';
+import {
+  createValidator,
+  pendingKey,
+  refuseHalf,
+  validatorOf,
+  validatorPaths,
+  writeConfig,
+  writePublicFile,
+} from '../validator-folder.ts';
+
+interface Options extends CommonOptions {
+  readonly member?: string;
+  readonly listen: string;
+  readonly api: string;
+  readonly peer?: readonly string[];
+}
+
+export async function run(options: Options, id: string): Promise<void> {
+  const session = new Session(options);
+  const { ledger, paths, output } = session;
+  const files = validatorPaths(paths.validators, id);
+  refuseHalf(files);
+  const { parseAddress } = await import('../../node/config.ts');
+  const listen = parseAddress(options.listen, '--listen');
+  const api = parseAddress(options.api, '--api');
+  const peers = Object.fromEntries((options.peer ?? []).map(parsePeer));
+  for (const [peer, address] of Object.entries(peers)) parseAddress(address, `--peer ${peer}`);
+  const pending = pendingKey(files);
+  const founder = ledger.validators.find((validator) => validator.id === id);
+  const member = founder?.member ?? options.member;
+  if (founder !== undefined && pending === undefined)
+    throw new CliError(
+      'failed',
+      `genesis has a validator ${id}, but ${files.pendingKey} is not there`,
+      'Run this in the home where `daybook key new --validator` made the key.',
+    );
+  if (member === undefined)
+    throw new CliError('usage', `genesis has no validator ${id}`, 'Name the member that will run it with --member.');
+  const key = pending ?? { validator: id, seed: new Uint8Array(randomBytes(seedBytes)) };
+  const scope = founder === undefined ? (fromHex(ledger.chainId) ?? new Uint8Array(0)) : ledger.genesis.nonce;
+  const validator = validatorOf(key, member, scope);
+  if (founder !== undefined && toHex(founder.voteKey) !== toHex(validator.voteKey))
+    throw new CliError(
+      'failed',
+      `${files.pendingKey} is not the key that genesis has for ${id}`,
+      'Find the right key file.',
+    );
+  await createValidator(files, key, ledger.genesis);
+  if (pending === undefined) writePublicFile(files, validator);
+  await writeConfig(files, {
+    validator: id,
+    genesisFile: paths.genesis,
+    dataFolder: 'data',
+    keyFile: 'validator.key',
+    openReads: false,
+    listen,
+    api,
+    peers,
+  });
+  output.data({ validator: id, member, folder: files.folder, config: files.config, chainId: ledger.chainId }, () =>
+    [
+      `${id} of ${member} is made in ${files.folder}: key, store and ${files.config}.`,
+      'Keep a copy of validator.key offline, and never run this validator in two places.',
+      `Start it: daybook node start ${id} --home ${paths.folder}`,
+    ].join('\n'),
+  );
+}
+
+function parsePeer(text: string): [string, string] {
+  const at = text.indexOf('=');
+  if (at < 1)
+    throw new CliError('usage', `--peer ${text}: not ID=HOST:PORT`, 'For example --peer validator-2=10.0.0.2:7001.');
+  return [text.slice(0, at), text.slice(at + 1)];
+}

@@ -1,0 +1,55 @@
+// One payment, signed by a user and final when the command ends.
+import { paymentsName, transferArguments } from '../../contracts/payments.ts';
+import { accepted } from '../../node/ledger/entry.ts';
+import { CliError } from '../exit-codes.ts';
+import { money, outcomeLine, outcomeView, refusedError } from '../format.ts';
+import { newReference, runOperation } from '../operation.ts';
+import { confirm } from '../passphrase.ts';
+import { readPayment } from '../payment-line.ts';
+import { type CommonOptions, Session } from '../session.ts';
+
+interface Options extends CommonOptions {
+  readonly from: string;
+  readonly to: string;
+  readonly amount: string;
+  readonly currency: string;
+  readonly reference?: string;
+  readonly purpose: string;
+  readonly date?: string;
+}
+
+export async function run(options: Options): Promise<void> {
+  const session = new Session(options);
+  const reference = options.reference ?? newReference('T');
+  const date = options.date ?? new Date().toISOString().slice(0, 10);
+  const { from, to, amount: amountText, currency, purpose } = options;
+  const payment = readPayment({ reference, date, from, to, amount: amountText, currency, purpose });
+  if (typeof payment === 'string') throw new CliError('usage', payment, 'Nothing was sent.');
+  const { amount } = payment;
+  const key = await session.signer();
+  const sum = money(amount, currency);
+  await confirm(
+    session,
+    `Sign as ${key.name} of ${key.member}: pay ${sum} from ${from} to ${to}, reference ${reference}?`,
+  );
+  const args = transferArguments({ from, to, amount, currency, purpose, date });
+  const operation = { contract: paymentsName, method: 'transfer', args, reference };
+  const { outcome, already } = await runOperation(session, key, operation).catch((error: unknown) => {
+    throw options.reference === undefined ? namingReference(error, reference) : error;
+  });
+  const view = outcomeView(key.member, reference, outcome, already);
+  session.output.data({ ...view, from, to, amount: amountText, currency, purpose, date }, () =>
+    [`${sum} from ${from} to ${to}`, outcomeLine(view)].join('\n'),
+  );
+  if (outcome.outcome !== accepted) throw refusedError(view);
+}
+
+/** A second run would make a new reference, and a new payment: only with this one it is the same. */
+function namingReference(error: unknown, reference: string): unknown {
+  if (!(error instanceof CliError) || error.exit !== 'timeout') return error;
+  return new CliError(
+    'timeout',
+    error.message,
+    `Run the command again with --reference ${reference}: it pays only once.`,
+  );
+}

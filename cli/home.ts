@@ -1,0 +1,63 @@
+// The folder that a user's commands work in (--home): where things stand in it, and home.json. It opens no key.
+import { existsSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { CliError } from './exit-codes.ts';
+import { ownerOnly, readJson, writeJson } from './files.ts';
+
+export const defaultHome = '.daybook';
+
+export interface HomePaths {
+  readonly folder: string;
+  readonly settings: string;
+  readonly genesis: string;
+  readonly keys: string;
+  readonly validators: string;
+  readonly outbox: string;
+  readonly devnet: string;
+}
+
+export function homePaths(folder: string): HomePaths {
+  const root = resolve(folder);
+  return {
+    folder: root,
+    settings: join(root, 'home.json'),
+    genesis: join(root, 'genesis.json'),
+    keys: join(root, 'keys'),
+    validators: join(root, 'validators'),
+    outbox: join(root, 'outbox'),
+    devnet: join(root, 'devnet.json'),
+  };
+}
+
+export interface HomeSettings {
+  /** API addresses of validators, in the order in which they are tried. */
+  readonly nodes: readonly string[];
+  /** Whose key signs where --user is not given. */
+  readonly user?: string;
+  /** Set for a devnet only: its keys are worth nothing, and whoever reads this file may use them. */
+  readonly demoPassphrase?: string;
+}
+
+export function readSettings(paths: HomePaths): HomeSettings {
+  const stored = readJson(paths.settings) ?? {};
+  const { nodes, user, demoPassphrase } = stored;
+  return {
+    nodes: Array.isArray(nodes) ? nodes.filter((node) => typeof node === 'string') : [],
+    ...(typeof user === 'string' ? { user } : {}),
+    ...(typeof demoPassphrase === 'string' ? { demoPassphrase } : {}),
+  };
+}
+
+export function writeSettings(paths: HomePaths, settings: HomeSettings): void {
+  writeJson(paths.settings, settings, ownerOnly);
+}
+
+export function genesisText(paths: HomePaths): string {
+  if (!existsSync(paths.genesis))
+    throw new CliError(
+      'usage',
+      `${paths.folder} has no genesis.json, so nothing that a node says could be checked`,
+      'Start a chain with `daybook devnet up`, copy the genesis.json of yours there, or name another --home.',
+    );
+  return readFileSync(paths.genesis, 'utf8');
+}

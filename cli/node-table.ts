@@ -1,0 +1,53 @@
+// Validators' status as a table.
+import { isObject } from './files.ts';
+import { table } from './output.ts';
+
+export interface StatusRow {
+  readonly name: string;
+  readonly process: string;
+  readonly problem?: string;
+  readonly state?: string;
+  readonly height?: number;
+  readonly view?: number;
+  readonly isPrimary?: boolean;
+  readonly peers?: number;
+  readonly waiting?: number;
+}
+
+export function statusRow(name: string, process: string, status: unknown): StatusRow {
+  if (!isObject(status)) return { name, process, problem: 'no status' };
+  const { validator, ready, reason, readOnly, mode, height, view, primary, index, peers, mempool } = status;
+  const why = typeof reason === 'string' ? `: ${reason}` : '';
+  const state = ready === true ? (mode === 'changing' ? 'view change' : 'ready') : `not ready${why}`;
+  return {
+    name: typeof validator === 'string' ? validator : name,
+    process,
+    state: readOnly === true ? `${state}, read-only` : state,
+    height: numberOf(height),
+    view: numberOf(view),
+    isPrimary: primary === index,
+    peers: Array.isArray(peers) ? peers.length : 0,
+    waiting: isObject(mempool) ? numberOf(mempool['transactions']) : 0,
+  };
+}
+
+function numberOf(value: unknown): number {
+  return typeof value === 'number' ? value : 0;
+}
+
+export function statusTable(rows: readonly StatusRow[]): string {
+  const cells = rows.map((row) => [
+    row.name,
+    row.process,
+    row.problem ?? `${row.state ?? ''}${row.isPrimary === true ? ', primary' : ''}`,
+    text(row.height),
+    text(row.view),
+    text(row.peers),
+    text(row.waiting),
+  ]);
+  return table(['validator', 'pid', 'state', 'height', 'view', 'peers', 'waiting'], cells, [1, 3, 4, 5, 6]);
+}
+
+function text(value: number | undefined): string {
+  return value === undefined ? '' : String(value);
+}

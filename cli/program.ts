@@ -1,0 +1,176 @@
+// The commands and their options, for commander. Only what --help needs is loaded; a command's code is imported when it
+// runs, so that the help of all of them is there in a blink.
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { exitCodes } from './exit-codes.ts';
+
+/** A command's module. Each says which options it takes; `object` and the method form let them differ. */
+interface CommandModule {
+  run(options: object, ...args: string[]): Promise<void>;
+}
+type Load = () => Promise<CommandModule>;
+
+const version = '0.1.0';
+
+/** Adds a command that runs `load().run(options, ...arguments)`, with the options that all commands have. */
+function leaf(parent: Command, usage: string, summary: string, load: Load): Command {
+  const command = parent.command(usage).description(summary);
+  command.option('--home <folder>', 'folder with keys, genesis and outbox', '.daybook');
+  command.option('--json', 'write data as JSON');
+  command.action(async (...given: unknown[]) => {
+    const texts = given.slice(0, -2).flatMap((item) => (Array.isArray(item) ? item : [item]));
+    const module = await load();
+    await module.run(command.opts(), ...texts.filter((text): text is string => typeof text === 'string'));
+  });
+  return command;
+}
+
+function asksNodes(command: Command): Command {
+  return command
+    .option('--node <url...>', 'API of a validator, in place of those in home.json')
+    .option('--timeout-ms <ms>', 'longest wait for an outcome', positive);
+}
+
+function signs(command: Command): Command {
+  return asksNodes(command)
+    .option('--user <name>', 'whose key signs')
+    .option('--passphrase-file <file>', 'file with the passphrase of the keys')
+    .option('--yes', 'sign without asking');
+}
+
+function positive(text: string): number {
+  if (!/^[1-9][0-9]{0,8}$/.test(text)) throw new InvalidArgumentError('Write a whole number above zero.');
+  return Number(text);
+}
+
+function collect(text: string, before: readonly string[] | undefined): string[] {
+  return [...(before ?? []), text];
+}
+
+export function buildProgram(): Command {
+  const program = new Command('daybook')
+    .description('A permissioned ledger for banks: payments settled by a quorum, audited by anyone.')
+    .version(version)
+    .showHelpAfterError('(daybook --help shows the commands)')
+    .enablePositionalOptions();
+  addDevnet(program);
+  addOperators(program);
+  addLedger(program);
+  addAudit(program);
+  program.addHelpText('after', `\nExit codes: ${exitList()}. \`daybook explain exit-codes\` says more.`);
+  return program;
+}
+
+function exitList(): string {
+  return Object.entries(exitCodes)
+    .map(([name, code]) => `${code} ${name}`)
+    .join(', ');
+}
+
+function addDevnet(program: Command): void {
+  const demo = leaf(program, 'demo', 'settle a sample bank day on four validators', () => import('./commands/demo.ts'));
+  demo.option('--once', 'end after the verdict');
+  const devnet = program.command('devnet').description('a whole ledger on this machine, to try things');
+  const up = leaf(
+    devnet,
+    'up',
+    'start the validators, on a new chain if there is none',
+    () => import('./commands/devnet-up.ts'),
+  );
+  up.option('--validators <count>', 'how many, on a new chain', positive, 4);
+  up.option('--detach', 'leave them running');
+  up.option('--issue <currency:amount>', 'what may be issued, on a new chain', collect);
+  leaf(devnet, 'status', 'what each validator does', () => import('./commands/devnet-status.ts'));
+  leaf(devnet, 'kill <validator>', 'end one at once, as a power cut would', () => import('./commands/devnet-kill.ts'));
+  leaf(devnet, 'restart <validator>', 'start one again', () => import('./commands/devnet-restart.ts'));
+  leaf(devnet, 'down', 'end all of them; the chain stays', () => import('./commands/devnet-down.ts'));
+}
+
+function addOperators(program: Command): void {
+  const genesis = program.command('genesis').description('the document that founds a ledger');
+  const create = leaf(genesis, 'create', 'check and write genesis.json', () => import('./commands/genesis-create.ts'));
+  create.requiredOption('--plan <file>', 'name, nonce, members, users, issuance (JSON)');
+  create.requiredOption('--validator <file...>', 'public files of the validators');
+  leaf(genesis, 'nonce', 'a random nonce for the plan', () => import('./commands/genesis-nonce.ts'));
+
+  const key = program.command('key').description('keys of users and of validators to be');
+  const make = leaf(key, 'new <name>', 'make a key', () => import('./commands/key-new.ts'));
+  make.requiredOption('--member <id>', 'the member whose key it is');
+  make.option('--passphrase-file <file>', 'file with the passphrase of the keys');
+  make.option('--validator', 'a validator’s key, before there is a genesis');
+  make.option('--nonce <hex>', 'the nonce of the genesis to be, with --validator');
+  leaf(key, 'list', 'the keys of this home', () => import('./commands/key-list.ts'));
+
+  const node = program.command('node').description('one validator');
+  const init = leaf(node, 'init <id>', 'make key and store together', () => import('./commands/node-init.ts'));
+  init.option('--member <id>', 'the member that runs it, for a validator that genesis does not name');
+  init.option('--listen <host:port>', 'where other validators reach it', '127.0.0.1:7001');
+  init.option('--api <host:port>', 'where clients reach it', '127.0.0.1:7002');
+  init.option('--peer <id=host:port...>', 'where the other validators are');
+  const start = leaf(
+    node,
+    'start [id]',
+    'run a validator until it is told to stop',
+    () => import('./commands/node-start.ts'),
+  );
+  start.option('--config <file>', 'its node.toml, in place of the one in home');
+  start.addOption(new Option('--parent-channel', 'end with the process that started this one').hideHelp());
+  start.addOption(new Option('--parent <pid:start>', 'end with that process').hideHelp());
+  asksNodes(leaf(node, 'status', 'what the validators say of themselves', () => import('./commands/node-status.ts')));
+}
+
+function addLedger(program: Command): void {
+  const account = program.command('account').description('accounts');
+  const open = signs(leaf(account, 'open <account>', 'open an account', () => import('./commands/account-open.ts')));
+  open.requiredOption('--currency <code>', 'ISO 4217');
+  open.option('--branch <id>', 'the member it belongs to; default: the signer’s');
+  open.option('--overdraft-limit <amount>', 'how far below zero it may go; none: without limit', '0');
+  open.option('--opening-balance <amount>', 'issued to it, if genesis allows', '0');
+  open.option('--reference <text>', 'name of this operation; default: made from the account');
+  asksNodes(leaf(account, 'show <account>', 'one account', () => import('./commands/account-show.ts')));
+  asksNodes(leaf(account, 'list', 'all accounts', () => import('./commands/account-list.ts')));
+  const load = () => import('./commands/account-import.ts');
+  const importing = signs(leaf(account, 'import <file>', 'open the accounts of a CSV file', load));
+  importing.option('--create-branches', 'propose members for branches that are none yet');
+
+  const transfer = program.command('transfer').description('single payments');
+  const create = signs(leaf(transfer, 'create', 'pay', () => import('./commands/transfer-create.ts')));
+  create.requiredOption('--from <account>', 'account to be debited');
+  create.requiredOption('--to <account>', 'account to be credited');
+  create.requiredOption('--amount <amount>', 'for example 12.50');
+  create.requiredOption('--currency <code>', 'ISO 4217');
+  create.option('--reference <text>', 'names the payment, which is never made twice; default: a new one');
+  create.option('--purpose <text>', 'for the statement', '');
+  create.option('--date <YYYY-MM-DD>', 'as it is to stand in the statement; default: today');
+  asksNodes(
+    leaf(transfer, 'show <id>', 'a payment by id or reference', () => import('./commands/transfer-show.ts')),
+  ).option('--member <id>', 'the member that made it, for a reference');
+
+  const batch = program.command('batch').description('files of payments');
+  const submit = signs(
+    leaf(batch, 'submit <file>', 'pay the lines of a CSV or pain.001 file', () => import('./commands/batch-submit.ts')),
+  );
+  submit.addOption(new Option('--single', 'every line its own signed transaction').conflicts('bulk'));
+  submit.option('--bulk', 'lines packed into batches under one signature (default)');
+  submit.option('--skip-bad', 'leave out bad lines in place of refusing the file');
+  submit.option('--results <file>', 'where the outcome of each line goes; default: FILE.results.csv');
+}
+
+function addAudit(program: Command): void {
+  const audit = program.command('audit').description('check everything without trusting anybody');
+  const out = leaf(
+    audit,
+    'export <folder>',
+    'write the whole log as an archive',
+    () => import('./commands/audit-export.ts'),
+  );
+  asksNodes(out);
+  const verify = leaf(
+    audit,
+    'verify [folder]',
+    'check an archive, or a node’s whole chain',
+    () => import('./commands/audit-verify.ts'),
+  );
+  verify.option('--node <url>', 'read from a node in place of an archive');
+  verify.option('--genesis <file|hash>', 'the genesis that is expected; default: the home’s');
+  leaf(program, 'explain <code>', 'what an outcome or exit code means', () => import('./commands/explain.ts'));
+}
