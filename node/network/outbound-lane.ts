@@ -8,7 +8,7 @@ export interface LaneLimits {
   readonly bytesMax: number;
 }
 
-/** Frames that wait together are sent together, up to this many bytes: each send costs an encryption and a system call. */
+/** Frames that wait are sent together, up to this many bytes: each send costs an encryption and a system call. */
 const batchBytesMax = 65_536;
 /** Below this many unsent bytes in the stream itself another frame is handed to it. */
 const streamBytesMax = 262_144;
@@ -67,8 +67,8 @@ export class OutboundLane {
   }
 
   /**
-   * At the end of this turn: what one turn sends goes out together. Also, 'idle' comes out of the middle of the stream's
-   * own sending, where what it is given would lie for ever.
+   * At the end of this turn: what one turn sends goes out together. Also, 'idle' comes out of the middle of the
+   * stream's own sending, where what it is given would lie for ever.
    */
   #pumpSoon(): void {
     if (this.#isPumping || this.#stream === undefined) return;
