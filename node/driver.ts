@@ -7,6 +7,7 @@ import type { Effect, Event } from './consensus/events.ts';
 import { type Block, blockSchema, type Message } from './consensus/messages.ts';
 import { encodeRecord } from './consensus/record.ts';
 import type { Replica, ReplicaStatus } from './consensus/replica.ts';
+import type { EventLoop } from './event-loop.ts';
 import { type ExecutedBlock, type Executor, isBlockProblem } from './execution/executor.ts';
 import { assert, unreachable } from './ledger/assert.ts';
 import type { CommitCertificate } from './ledger/certificate.ts';
@@ -43,6 +44,7 @@ export interface DriverParts {
   readonly store: Store;
   readonly mempool: Mempool;
   readonly fetcher: Fetcher;
+  readonly soon: EventLoop['soon'];
   send(to: number, message: Message): void;
   broadcast(message: Message): void;
   /** UTC milliseconds: for proposing and judging timestamps only. */
@@ -275,7 +277,8 @@ export class Driver {
       }
       this.#executed.set(result.digest, result);
       this.put({ type: 'fetched', certificate: block.certificate });
-      await nextTurn();
+      // Lets votes and clients in between two blocks.
+      await new Promise<void>((resolve) => this.#parts.soon(resolve));
     }
     if (!this.#isStopped) this.put({ type: 'fetchEnded' });
   }
@@ -288,9 +291,4 @@ export class Driver {
     if (this.#isStopped) return;
     this.put(block === undefined ? { type: 'bodyMissing', height, digest } : { type: 'body', height, digest, block });
   }
-}
-
-/** Lets votes and clients in between two blocks. */
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -2,6 +2,7 @@
 // into the mempool, and told to everyone else; nothing here decides an outcome.
 
 import type { Submission } from './api/ledger-node.ts';
+import type { EventLoop } from './event-loop.ts';
 import { type AdmissionProblem, admissionCodes } from './execution/admission.ts';
 import type { Executor } from './execution/executor.ts';
 import type { TransactionCache } from './execution/transaction-cache.ts';
@@ -24,6 +25,7 @@ export interface IntakeParts {
   announce(frame: Uint8Array): void;
   /** After the mempool has changed; at most once a turn of the event loop. */
   changed(): void;
+  readonly soon: EventLoop['soon'];
   /** UTC milliseconds. */
   now(): number;
   /** Why nothing may be taken now, or undefined. */
@@ -122,7 +124,7 @@ export class Intake {
   #schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
-    setImmediate(() => {
+    this.#parts.soon(() => {
       this.#isScheduled = false;
       const fresh = this.#fresh;
       this.#fresh = [];

@@ -7,6 +7,7 @@ import { chainIdOf, type Genesis, GenesisError, genesisEntry } from '../genesis/
 import { parseGenesis } from '../genesis/genesis-text.ts';
 import { startApi } from './api/server.ts';
 import { ConfigError, type NodeConfig } from './config.ts';
+import { realEventLoop } from './event-loop.ts';
 import { type CommitCertificate, certificateSchema } from './ledger/certificate.ts';
 import { type Digest, digestBytes, equalBytes, toHex } from './ledger/hash.ts';
 import { encodeAs } from './ledger/schema.ts';
@@ -67,6 +68,7 @@ export async function startNode(config: NodeConfig): Promise<RunningNode> {
     sign: (message) => sign(message, voteSeed),
     timers: config.timers,
     mempool: config.mempool,
+    loop: realEventLoop,
     now: Date.now,
     log: (level, text, facts) => log[level](facts ?? {}, text),
     onFailure: failed,

@@ -8,6 +8,7 @@ import { decodeRecord, firstRecord, type VoteRecord } from './consensus/record.t
 import { Replica } from './consensus/replica.ts';
 import type { Timings } from './consensus/timers.ts';
 import { Driver } from './driver.ts';
+import type { EventLoop } from './event-loop.ts';
 import { Executor } from './execution/executor.ts';
 import { treeOf } from './execution/genesis-commit.ts';
 import { TransactionCache } from './execution/transaction-cache.ts';
@@ -38,6 +39,7 @@ export interface ValidatorNodeParts {
   readonly sign: (message: Uint8Array) => Uint8Array;
   readonly timers: TimerConfig;
   readonly mempool: MempoolLimits;
+  readonly loop: EventLoop;
   /** UTC milliseconds. */
   readonly now: () => number;
   readonly log: (level: 'info' | 'warn' | 'error', text: string, facts?: object) => void;
@@ -109,6 +111,7 @@ export class ValidatorNode implements LedgerNode, Receiver {
       store,
       mempool: this.#mempool,
       fetcher: this.#fetcher(chainId),
+      soon: parts.loop.soon,
       send: (to, message) => parts.transport.send(to, channelOf(message), encodeMessage(message)),
       broadcast: (message) => parts.transport.broadcast(channelOf(message), encodeMessage(message)),
       now: parts.now,
@@ -122,11 +125,12 @@ export class ValidatorNode implements LedgerNode, Receiver {
       cache,
       announce: (frame) => parts.transport.broadcast('transactions', frame),
       changed: () => this.#driver.noteWork(),
+      soon: parts.loop.soon,
       now: parts.now,
       refusal: () => this.#refusal(),
     });
     this.#driver.onBlock((_block, transactions) => {
-      for (const [id] of transactions) this.#finality.settled(id, performance.now());
+      for (const [id] of transactions) this.#finality.settled(id, this.#parts.loop.monotonicMs());
     });
   }
 
@@ -161,7 +165,7 @@ export class ValidatorNode implements LedgerNode, Receiver {
   submit(bytes: Uint8Array): Submission {
     const submission = this.#guarded(() => this.#intake.submit(bytes));
     if (submission === undefined) return { status: 'refused', code: 'not-ready', detail: 'this node is stopping' };
-    if (submission.status === 'admitted') this.#finality.submitted(submission.id, performance.now());
+    if (submission.status === 'admitted') this.#finality.submitted(submission.id, this.#parts.loop.monotonicMs());
     return submission;
   }
 
@@ -284,8 +288,9 @@ export class ValidatorNode implements LedgerNode, Receiver {
   }
 
   #fetcher(chainId: Uint8Array) {
-    const timeoutMs = this.#parts.timers.syncTimeoutMs;
-    const client = new SyncClient(this.#parts.transport, { chainId, validators: this.#validators, timeoutMs });
+    const { transport, timers, loop } = this.#parts;
+    const options = { chainId, validators: this.#validators, timeoutMs: timers.syncTimeoutMs, after: loop.after };
+    const client = new SyncClient(transport, options);
     return {
       blocks: client.fetchBlocks.bind(client),
       body: (height: number, digest: Digest, from: readonly number[], holds: (block: Block) => boolean) =>

@@ -48,7 +48,7 @@ const layers: readonly Layer[] = [
   },
   { of: 'node/store', may: store, mayTypes: ['node/execution', 'node/consensus'] },
   { of: 'node/store/lmdb-environment.ts', may: [...store, 'lmdb'], mayTypes: ['node/execution', 'node/consensus'] },
-  { of: 'node/network', may: network, mayTypes: ['node/config.ts', 'node/store/store.ts'] },
+  { of: 'node/network', may: network, mayTypes: ['node/config.ts', 'node/store/store.ts', 'node/event-loop.ts'] },
   {
     of: 'node/network/libp2p-transport.ts',
     may: [...network, ...libp2p, 'node/polyfill.ts'],
@@ -83,12 +83,18 @@ const layers: readonly Layer[] = [
   {
     of: 'node/driver.ts',
     may: ['node/ledger', 'node/consensus', 'node/execution', 'node/mempool.ts'],
-    mayTypes: ['node/store/store.ts', 'node/network/transport.ts', 'node/config.ts', 'node/api/ledger-node.ts'],
+    mayTypes: [
+      'node/store/store.ts',
+      'node/network/transport.ts',
+      'node/config.ts',
+      'node/api/ledger-node.ts',
+      'node/event-loop.ts',
+    ],
   },
   {
     of: 'node/intake.ts',
     may: ['node/ledger', 'node/execution'],
-    mayTypes: ['node/mempool.ts', 'node/api/ledger-node.ts'],
+    mayTypes: ['node/mempool.ts', 'node/api/ledger-node.ts', 'node/event-loop.ts'],
   },
   {
     of: 'node/validator-node.ts',

@@ -1,6 +1,7 @@
 // Asks others for what this validator misses, one at a time, and hands on only what was checked. Who lied or did not
 // answer is asked last from then on; nobody is asked never, for there may be no other.
 import type { Block } from '../consensus/messages.ts';
+import type { EventLoop } from '../event-loop.ts';
 import { assert } from '../ledger/assert.ts';
 import { DecodeError } from '../ledger/codec.ts';
 import { decodeHeader, headerDigest } from '../ledger/entry.ts';
@@ -15,6 +16,7 @@ export interface SyncOptions {
   readonly validators: ValidatorSet;
   /** For one answer, from the request to its last byte. */
   readonly timeoutMs: number;
+  readonly after: EventLoop['after'];
 }
 
 /** Faults of a peer: an answer that is false outweighs any number of answers that did not come. */
@@ -111,13 +113,13 @@ export class SyncClient {
   /** Refusals, resets and timeouts all mean the same here: ask the next. */
   async #answer(peer: number, request: Uint8Array): Promise<Uint8Array | undefined> {
     const deadline = new AbortController();
-    const timer = setTimeout(() => deadline.abort(), this.#options.timeoutMs);
+    const cancel = this.#options.after(this.#options.timeoutMs, () => deadline.abort());
     try {
       return await this.#transport.request(peer, request, deadline.signal);
     } catch {
       return undefined;
     } finally {
-      clearTimeout(timer);
+      cancel();
     }
   }
 

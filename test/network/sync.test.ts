@@ -1,5 +1,6 @@
 import test from 'ava';
 import { type Block, blockSchema } from '../../node/consensus/messages.ts';
+import { realEventLoop } from '../../node/event-loop.ts';
 import { decodeHeader, encodeEntry, encodeHeader, headerDigest } from '../../node/ledger/entry.ts';
 import type { Digest } from '../../node/ledger/hash.ts';
 import { encodeAs } from '../../node/ledger/schema.ts';
@@ -62,7 +63,7 @@ function clientOf(peers: readonly Peer[], timeoutMs = 200): { client: SyncClient
       return answer;
     },
   };
-  return { client: new SyncClient(transport, { chainId, validators, timeoutMs }), asked };
+  return { client: new SyncClient(transport, { chainId, validators, timeoutMs, after: realEventLoop.after }), asked };
 }
 
 const serverOf =

@@ -3,6 +3,7 @@
 import { contracts } from '../../contracts/registry.ts';
 import { formatGenesis } from '../../genesis/genesis-text.ts';
 import { encodeRecord, firstRecord } from '../../node/consensus/record.ts';
+import { realEventLoop } from '../../node/event-loop.ts';
 import { genesisCommit } from '../../node/execution/genesis-commit.ts';
 import type { Value } from '../../node/ledger/codec.ts';
 import { digestBytes } from '../../node/ledger/hash.ts';
@@ -65,6 +66,7 @@ export class MemoryCluster {
         stopTimeoutMs: 1_000,
       },
       mempool: { transactionsMax: 10_000, bytesMax: 100_000_000, memberShare: 0.5 },
+      loop: realEventLoop,
       now: () => this.now,
       log: () => {},
       onFailure: (error) => {
