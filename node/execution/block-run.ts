@@ -1,9 +1,9 @@
 // One block while it is being worked on: transactions are added in order, each admitted and run over those before it.
 // Proposing and checking a block are the same work here, so that what one builds the others accept.
 import { consortiumName, identityOf, type Parameters } from '../../contracts/consortium-state.ts';
-import { InvariantError } from '../ledger/assert.ts';
+import { FatalError } from '../ledger/assert.ts';
 import type { Digest } from '../ledger/hash.ts';
-import { blockBytesMax, blockLinesMax, blockTransactionsMax } from '../ledger/limits.ts';
+import { blockBytesMax, blockEntryBytesMax, blockLinesMax, blockTransactionsMax } from '../ledger/limits.ts';
 import type { Transaction } from '../ledger/transaction.ts';
 import type { ReferenceRow, ReferenceStore, StateStore } from '../store/store.ts';
 import { type AdmissionProblem, type AdmissionView, admit } from './admission.ts';
@@ -11,7 +11,7 @@ import type { Host } from './host.ts';
 import { Overlay, readerOf } from './overlay.ts';
 import type { KnownTransactions } from './transaction-cache.ts';
 
-export type BlockLimit = 'transactions' | 'lines' | 'bytes' | 'member';
+export type BlockLimit = 'transactions' | 'lines' | 'bytes' | 'entry-bytes' | 'member';
 
 export type AddProblem =
   | AdmissionProblem
@@ -60,6 +60,7 @@ export class BlockRun {
   readonly #ofMember = new Map<string, number>();
   #lines = 0;
   #bytes = 0;
+  #entryBytes = 0;
 
   constructor(
     ground: RunGround,
@@ -89,11 +90,13 @@ export class BlockRun {
     try {
       result = this.#ground.host.run(transaction, place, layer);
     } catch (error) {
-      if (error instanceof InvariantError) throw error;
+      if (error instanceof FatalError) throw error;
       return { code: 'unexecutable', detail: String(error) };
     }
     const lines = Math.max(1, result.entries.length - 1);
     if (this.#lines + lines > blockLinesMax) return { code: 'limit', limit: 'lines' };
+    const entryBytes = result.entries.reduce((sum, entry) => sum + entry.length, 0);
+    if (this.#entryBytes + entryBytes > blockEntryBytesMax) return { code: 'limit', limit: 'entry-bytes' };
     layer.merge();
     this.transactions.push(transaction);
     this.entries.push(...result.entries);
@@ -103,6 +106,7 @@ export class BlockRun {
     this.#ofMember.set(body.member, (this.#ofMember.get(body.member) ?? 0) + 1);
     this.#lines += lines;
     this.#bytes += bytes.length;
+    this.#entryBytes += entryBytes;
     return undefined;
   }
 

@@ -11,7 +11,7 @@ import {
 } from '../../contracts/contract.ts';
 import { DecodeError, type Value } from '../ledger/codec.ts';
 import { accepted, type Entry, encodeEntry, type LedgerEvent } from '../ledger/entry.ts';
-import { batchLinesMax, entryEventsMax } from '../ledger/limits.ts';
+import { batchLinesMax, entryBytesMax, entryEventsMax, lineEntryBytesMax } from '../ledger/limits.ts';
 import type { Transaction } from '../ledger/transaction.ts';
 import type { ReferenceRow } from '../store/store.ts';
 import { Overlay, readerOf, writerOf } from './overlay.ts';
@@ -151,8 +151,11 @@ export class Host {
 }
 
 function encodeBounded(entry: Entry): Uint8Array {
+  const bytesMax = entry.kind === 2 ? lineEntryBytesMax : entryBytesMax;
   try {
-    return encodeEntry(entry);
+    const encoded = encodeEntry(entry);
+    if (encoded.length > bytesMax) throw new HostError(`an entry over ${bytesMax} bytes`);
+    return encoded;
   } catch (error) {
     if (error instanceof DecodeError) throw new HostError(error.message);
     throw error;

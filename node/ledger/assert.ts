@@ -1,7 +1,12 @@
 // Invariants of our own code. A broken one means that this process may no longer be trusted, so it stops; bytes from
 // outside never end here (they get typed errors at the edge).
 
-export class InvariantError extends Error {
+/** After one of these the process may not go on, whoever called: a broken invariant, or a store that failed. */
+export class FatalError extends Error {
+  override name = 'FatalError';
+}
+
+export class InvariantError extends FatalError {
   override name = 'InvariantError';
 }
 

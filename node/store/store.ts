@@ -1,5 +1,6 @@
 // Where a node keeps what must survive: the log, the state, index rows, certificates and the vote record. Reads are
 // synchronous and see the last commit. A write that returns is durable; a write that throws ends the process.
+import { FatalError } from '../ledger/assert.ts';
 import type { CommitCertificate } from '../ledger/certificate.ts';
 import type { Digest } from '../ledger/hash.ts';
 
@@ -89,12 +90,12 @@ export interface StoreIdentity {
 }
 
 /** A folder that is not what it must be: another chain's, damaged, of another format. Says what to do next. */
-export class StoreError extends Error {
+export class StoreError extends FatalError {
   override name = 'StoreError';
 }
 
 /** A write that did not become durable. What is on disk is unknown: the process ends and nothing is tried again. */
-export class StoreFailure extends Error {
+export class StoreFailure extends FatalError {
   override name = 'StoreFailure';
 }
 

@@ -17,10 +17,11 @@ import type { CommitCertificate } from '../../node/ledger/certificate.ts';
 import { decodeEntry, encodeEntry, encodeHeader } from '../../node/ledger/entry.ts';
 import { digestOf, leafHash } from '../../node/ledger/hash.ts';
 import type { Header } from '../../node/ledger/header.ts';
-import { blockTransactionsMax } from '../../node/ledger/limits.ts';
+import { blockEntryBytesMax, blockTransactionsMax, entryBytesMax } from '../../node/ledger/limits.ts';
 import { rootOf } from '../../node/ledger/merkle.ts';
 import { decodeAs } from '../../node/ledger/schema.ts';
 import type { Transaction } from '../../node/ledger/transaction.ts';
+import { StoreError } from '../../node/store/store.ts';
 import { prng } from '../_prng.ts';
 import {
   clearing,
@@ -345,6 +346,25 @@ test('a contract without money runs on the same executor', (t) => {
   const { left } = ledger.propose(thrower);
   t.is(left[0]?.problem.code, 'unexecutable', 'the proposer drops it');
   t.is(ruleOf(ledger, block.headerBytes, [thrower]), 'transaction', 'a backup does not vote');
+});
+
+test('propose stops where the entries of a block would outgrow one answer of the sync protocol', (t) => {
+  const contracts = [consortium, notes, payments];
+  const ledger = new TestLedger(testGenesis(), contracts);
+  const big = Array.from({ length: 110 }, () => ledger.transaction(tellers.EAST, 'notes', 'big', [60]));
+  const block = proposed(ledger, ...big);
+  const bytes = block.commit.entries.reduce((sum, entry) => sum + entry.length, 0);
+  t.true(block.transactions.length < big.length && bytes <= blockEntryBytesMax + entryBytesMax);
+  t.is(ruleOf(ledger, block.headerBytes, big.slice(0, block.transactions.length + 1)), 'limits');
+});
+
+test('a damaged store is no verdict on a block: it ends the process', (t) => {
+  const ledger = opened(new TestLedger());
+  const block = proposed(ledger, pay(ledger));
+  ledger.store.get = () => {
+    throw new StoreError('damaged');
+  };
+  t.throws(() => ruleOf(ledger, block.headerBytes, [pay(ledger)]), { instanceOf: StoreError });
 });
 
 test('users of a new member sign from the moment the proposal is enacted, within one block too', (t) => {

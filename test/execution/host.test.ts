@@ -126,6 +126,9 @@ test('limits of the host are a fault and roll back: events, entry size, lines, l
   t.deepEqual(outcomes(run(state, 'misbehave', ['events', 0])), ['fault']);
   t.deepEqual(outcomes(run(state, 'big', [66])), ['fault'], 'an entry over 65,535 bytes');
   t.deepEqual(outcomes(run(state, 'big', [60])), ['OK']);
+  const lineOf = (count: number) => [[line('L1', 'big', [count])]] satisfies Value;
+  t.deepEqual(outcomes(run(emptyState(), 'file', lineOf(17))), ['OK', 'fault'], "a line's entry over 16,384 bytes");
+  t.deepEqual(outcomes(run(emptyState(), 'file', lineOf(15))), ['OK', 'OK']);
   t.deepEqual(outcomes(run(state, 'misbehave', ['limit', 1])), ['fault'], 'what evolve wrote before is gone');
   const many = Array.from({ length: 201 }, (_, i) => line(`L${i}`, 'put', 0));
   t.deepEqual(outcomes(run(state, 'file', [many])), ['fault'], 'the file and all its lines');
