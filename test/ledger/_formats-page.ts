@@ -10,6 +10,10 @@ const fence = /^```(hex|json|text) ([a-z0-9-]+)\n([\s\S]*?)^```$/gm;
 export class FormatsPage {
   #text = readFileSync(file, 'utf8');
 
+  get text(): string {
+    return this.#text;
+  }
+
   /** Name -> text of the block. */
   examples(): Map<string, string> {
     return new Map([...this.#text.matchAll(fence)].map(([, , name = '', body = '']) => [name, body]));

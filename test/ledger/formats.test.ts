@@ -4,12 +4,27 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
+import { verifyReceipt } from '../../cli/receipt.ts';
 import { outcomeOf } from '../../node/api/outcome.ts';
 import { exportArchive } from '../../node/audit/archive.ts';
+import { verifyMembership } from '../../node/audit/ics23.ts';
 import { manifestName } from '../../node/audit/manifest.ts';
 import { StoreSource } from '../../node/audit/source.ts';
+import { minorUnitTableDate } from '../../node/ledger/amount.ts';
+import { digestOf } from '../../node/ledger/hash.ts';
+import {
+  batchLinesMax,
+  entryBytesMax,
+  timestampMax,
+  transactionBytesMax,
+  validatorsMax,
+  validatorsMin,
+} from '../../node/ledger/limits.ts';
+import { inclusionPath } from '../../node/ledger/merkle.ts';
+import { isLedgerText } from '../../node/ledger/text.ts';
+import { filesIn, readSource } from '../_source.ts';
 import { dumpCbor, wrapHex } from './_cbor-dump.ts';
-import { store, transfer } from './_example-chain.ts';
+import { certificateAt, chainId, entryAt, genesis, stateTree, store, transfer } from './_example-chain.ts';
 import { type Example, examples, nested } from './_formats.ts';
 import { FormatsPage } from './_formats-page.ts';
 
@@ -64,3 +79,54 @@ for (const [format, fields] of nested) {
     t.deepEqual(page.namesOf(format), Object.keys(fields));
   });
 }
+
+test('the receipt on the page verifies with nothing but genesis, and so does the state proof', (t) => {
+  const receipt = {
+    entry: entryAt(4),
+    index: 4,
+    path: inclusionPath((level, index) => store.node(level, index), 4, 8),
+    header: entryAt(8),
+    certificate: certificateAt(2),
+  };
+  const { entry } = verifyReceipt(receipt, { chainId: digestOf(chainId), validators: genesis.validators });
+  t.is(entry.kind === 1 ? entry.outcome : undefined, 'OK');
+  const proof = exampleBytes('state-proof');
+  t.true(verifyMembership(stateTree.root, proof, exampleBytes('state-key'), exampleBytes('account-record')));
+});
+
+function exampleBytes(name: string): Uint8Array {
+  return examples.find((example) => example.name === name)?.bytes ?? new Uint8Array(0);
+}
+
+test('the page and the code allow the same characters', (t) => {
+  const table = page.text.slice(page.text.indexOf('| script |'), page.text.indexOf('The set is fixed because'));
+  const ranges = [...table.matchAll(/\b([0-9a-f]{4})-([0-9a-f]{4})\b/g)].map(([, first = '', last = '']) => {
+    return [Number.parseInt(first, 16), Number.parseInt(last, 16)] as const;
+  });
+  for (let code = 0; code < 0x10000; code++) {
+    const character = String.fromCharCode(code);
+    const isShown = ranges.some(([first, last]) => code >= first && code <= last);
+    if (isLedgerText(character) !== (isShown && character.normalize('NFC') === character)) t.fail(code.toString(16));
+  }
+  t.true(ranges.length > 40);
+});
+
+test('every tag that the code hashes or signs under stands on the page', (t) => {
+  const strings = filesIn('node', /\.ts$/).flatMap((path) => readSource(path).strings.split(/\s+/));
+  const tags = new Set(strings.filter((text) => /^daybook\/[a-z/-]+\/v\d$/.test(text)));
+  // The key file is JSON that nobody hashes; it names its own form.
+  tags.delete('daybook/validator-key/v1');
+  t.true(tags.size >= 7);
+  t.deepEqual(
+    [...tags].filter((tag) => !page.text.includes(`\`${tag}\``)),
+    [],
+  );
+});
+
+test('the limits and the table of currencies on the page are those of the code', (t) => {
+  const shown = (value: number) => value.toLocaleString('en');
+  for (const limit of [transactionBytesMax, entryBytesMax, timestampMax]) t.true(page.text.includes(shown(limit)));
+  t.true(page.text.includes(`ISO 4217 table of ${minorUnitTableDate}`));
+  t.true(page.text.includes(`list of 1-${batchLinesMax} of [reference`));
+  t.true(page.text.includes(`list of ${validatorsMin} to ${validatorsMax} validators`));
+});
