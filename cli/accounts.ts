@@ -9,7 +9,7 @@ export async function* listAccounts(client: Client): AsyncGenerator<ApiAccount> 
   let after: string | undefined;
   do {
     const path = `/v1/accounts?limit=${pageSize}${after === undefined ? '' : `&after=${encodeURIComponent(after)}`}`;
-    const page = await client.getAs(path, (value) => {
+    const page = await client.getCurrent(path, (value) => {
       const { accounts, next } = objectOf(value);
       return { accounts: listOf(accounts).map(readAccount), next: next === undefined ? undefined : textOf(next) };
     });
@@ -20,7 +20,7 @@ export async function* listAccounts(client: Client): AsyncGenerator<ApiAccount> 
 
 export async function findAccount(client: Client, name: string): Promise<ApiAccount | undefined> {
   try {
-    return await client.getAs(`/v1/accounts/${encodeURIComponent(name)}`, readAccount);
+    return await client.getCurrent(`/v1/accounts/${encodeURIComponent(name)}`, readAccount);
   } catch (error) {
     if (error instanceof ApiProblem && error.code === 'not-found') return undefined;
     throw error;

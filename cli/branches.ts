@@ -20,7 +20,7 @@ interface Consortium {
 }
 
 export async function readConsortium(session: Session): Promise<Consortium> {
-  return session.client.getAs('/v1/consortium', (value) => {
+  return session.client.getCurrent('/v1/consortium', (value) => {
     const { members, users } = objectOf(value);
     const officers = listOf(users)
       .map(objectOf)

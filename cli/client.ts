@@ -2,8 +2,7 @@
 // nonsense. What a node says about an outcome is believed only with its receipt.
 import type { Digest } from '../node/ledger/hash.ts';
 import { decodeTransaction, type Transaction } from '../node/ledger/transaction.ts';
-import { quorumOf } from '../node/ledger/validators.ts';
-import { BadAnswerError, type Outcome, objectOf, readOutcome } from './api-types.ts';
+import { BadAnswerError, countOf, type Outcome, objectOf, readOutcome } from './api-types.ts';
 import { CliError, type ExitName } from './exit-codes.ts';
 import { isObject, type JsonObject } from './files.ts';
 import { type Trust, VerificationError, type VerifiedEntry, verifyReceipt } from './receipt.ts';
@@ -42,10 +41,22 @@ export class Client {
   readonly nodes: readonly string[];
   readonly trust: Trust;
   #current = 0;
+  #seenHeight: number;
 
-  constructor(nodes: readonly string[], trust: Trust) {
+  /** `seenHeight`: a block that is known to be final, so that no node may show an older state. */
+  constructor(nodes: readonly string[], trust: Trust, seenHeight = 0) {
     this.nodes = nodes.map((node) => node.replace(/\/+$/, ''));
     this.trust = trust;
+    this.#seenHeight = seenHeight;
+  }
+
+  get seenHeight(): number {
+    return this.#seenHeight;
+  }
+
+  /** A verified block of this height exists. */
+  noteHeight(height: number): void {
+    this.#seenHeight = Math.max(this.#seenHeight, height);
   }
 
   get(path: string, options: RequestOptions = {}): Promise<unknown> {
@@ -57,6 +68,24 @@ export class Client {
     return this.#ask('GET', path, options, read);
   }
 
+  /** A read of state, from a node that has every block that we know of: what was just paid shows. */
+  async getCurrent<T>(path: string, read: (value: unknown) => T): Promise<T> {
+    const deadline = Date.now() + requestTimeoutMs;
+    for (;;) {
+      try {
+        return await this.getAs(path, (value) => {
+          const height = countOf(objectOf(value)['height']);
+          if (height < this.#seenHeight) throw new BehindError(height, this.#seenHeight);
+          return read(value);
+        });
+      } catch (error) {
+        if (!(error instanceof BehindError)) throw error;
+        if (Date.now() > deadline) throw new CliError('unreachable', error.message, 'Try again in a moment.');
+        await new Promise((resolve) => setTimeout(resolve, behindPollMs));
+      }
+    }
+  }
+
   postAs<T>(path: string, body: unknown, read: (value: unknown) => T, options: RequestOptions = {}): Promise<T> {
     return this.#ask('POST', path, { ...options, body }, read);
   }
@@ -64,6 +93,7 @@ export class Client {
   async #ask<T>(method: string, path: string, options: RequestOptions, read: (value: unknown) => T): Promise<T> {
     const failures: string[] = [];
     let falsehood: string | undefined;
+    let behind: BehindError | undefined;
     for (let attempt = 0; attempt < this.nodes.length; attempt++) {
       const at = ((options.first ?? this.#current) + attempt) % this.nodes.length;
       const node = this.nodes[at] ?? '';
@@ -75,13 +105,14 @@ export class Client {
         if (error instanceof ApiProblem && !otherNodeMayHelp.has(error.code)) throw error;
         if (error instanceof VerificationError || error instanceof BadAnswerError)
           falsehood = `${node}: ${error.message}`;
+        else if (error instanceof BehindError) behind = error;
         else if (!(error instanceof ApiProblem || error instanceof UnreachableError)) throw error;
         failures.push(`${node}: ${error.message}`);
       }
     }
     if (falsehood !== undefined)
       throw new CliError('verification', `no node gave an answer that verifies (${falsehood})`, verifyAdvice);
-    throw unreachable(failures);
+    throw behind ?? unreachable(failures);
   }
 
   /** The outcome of a transaction once it is final, undefined while it is not; waits as long as the node lets us. */
@@ -94,22 +125,22 @@ export class Client {
   /** What used a reference of a member, or undefined. */
   async referenceOutcome(member: string, reference: string): Promise<VerifiedOutcome | undefined> {
     const path = `/v1/references/${encodeURIComponent(member)}/${encodeURIComponent(reference)}`;
-    return absentIfNotFound(this.getAs(path, (value) => verifyOutcome(readOutcome(value), this.trust)));
+    return absentIfNotFound(this.getAs(path, (value) => this.#verified(value)));
   }
 
-  /** Sends one transaction and waits until it is final. Without an answer, f+1 nodes get it: one of them is honest. */
+  /** Sends one transaction and waits until it is final. Without an answer other nodes get it too: one of f+1 is honest. */
   async submit(transaction: Transaction, timeoutMs: number): Promise<VerifiedOutcome> {
     const deadline = Date.now() + timeoutMs;
     const body = { transaction: Buffer.from(transaction.bytes).toString('base64') };
     const waitMs = Math.min(5_000, timeoutMs);
     const read = (value: unknown) => this.#finalOf(value, transaction.id);
-    const path = `/v1/transactions?wait=final&timeoutMs=${waitMs}`;
-    let found = await this.postAs(path, body, read, { timeoutMs: waitMs + requestTimeoutMs });
-    const enough = Math.min(this.nodes.length, quorumOf(this.trust.validators.length).faulty + 1);
-    for (let first = 0; found === undefined && Date.now() < deadline; first++) {
+    let found: VerifiedOutcome | undefined;
+    // The same bytes again are no second payment: they wait with the first, or get its outcome.
+    for (let attempt = 0; found === undefined && (attempt === 0 || Date.now() < deadline); attempt++) {
       const left = Math.max(1, Math.min(waitMs, deadline - Date.now()));
-      if (first < enough) await this.postAs('/v1/transactions', body, read, { first }).catch(ignoreProblem);
-      found = await this.outcome(transaction.id, left, first % this.nodes.length);
+      const path = `/v1/transactions?wait=final&timeoutMs=${left}`;
+      const first = attempt === 0 ? {} : { first: (this.#current + attempt) % this.nodes.length };
+      found = await this.postAs(path, body, read, { timeoutMs: left + requestTimeoutMs, ...first });
     }
     if (found !== undefined) return found;
     throw new CliError(
@@ -121,14 +152,29 @@ export class Client {
 
   #finalOf(value: unknown, id: Digest): VerifiedOutcome | undefined {
     if (objectOf(value)['status'] === 'pending') return undefined;
-    const outcome = verifyOutcome(readOutcome(value), this.trust);
+    const outcome = this.#verified(value);
     if (outcome.id !== id) throw new BadAnswerError('the outcome of another transaction');
+    return outcome;
+  }
+
+  #verified(value: unknown): VerifiedOutcome {
+    const outcome = verifyOutcome(readOutcome(value), this.trust);
+    this.noteHeight(outcome.height);
     return outcome;
   }
 }
 
 export const verifyAdvice =
   'Do not rely on that node. Compare genesis.json with that of the other members, and run `daybook audit verify`.';
+
+const behindPollMs = 50;
+
+class BehindError extends Error {
+  override name = 'BehindError';
+  constructor(height: number, seen: number) {
+    super(`every validator that answers is at block ${height} or before, and block ${seen} is known to be final`);
+  }
+}
 
 class UnreachableError extends Error {
   override name = 'UnreachableError';
@@ -189,12 +235,6 @@ async function absentIfNotFound<T>(answer: Promise<T>): Promise<T | undefined> {
     if (error instanceof ApiProblem && error.code === 'not-found') return undefined;
     throw error;
   }
-}
-
-/** A second node's refusal of what a first one admitted says nothing: the outcome is asked for next. */
-function ignoreProblem(error: unknown): undefined {
-  if (error instanceof ApiProblem || error instanceof CliError) return undefined;
-  throw error;
 }
 
 /** Checks the receipt, and that what the answer says is what the entry says. Throws VerificationError. */

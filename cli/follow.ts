@@ -94,6 +94,7 @@ export async function* followBlocks(
             const { followed, next } = checkBlock(client, position, block, entries);
             position = next;
             failures = 0;
+            client.noteHeight(next.height);
             yield followed;
           }
         }

@@ -14,6 +14,7 @@ export interface HomePaths {
   readonly validators: string;
   readonly outbox: string;
   readonly devnet: string;
+  readonly seen: string;
 }
 
 export function homePaths(folder: string): HomePaths {
@@ -26,6 +27,7 @@ export function homePaths(folder: string): HomePaths {
     validators: join(root, 'validators'),
     outbox: join(root, 'outbox'),
     devnet: join(root, 'devnet.json'),
+    seen: join(root, 'seen.json'),
   };
 }
 
@@ -50,6 +52,16 @@ export function readSettings(paths: HomePaths): HomeSettings {
 
 export function writeSettings(paths: HomePaths, settings: HomeSettings): void {
   writeJson(paths.settings, settings, ownerOnly);
+}
+
+/** The highest block of a chain that a command of this home has verified; 0 if none, or of another chain. */
+export function readSeenHeight(paths: HomePaths, chainId: string): number {
+  const { chainId: stored, height } = readJson(paths.seen) ?? {};
+  return stored === chainId && typeof height === 'number' ? height : 0;
+}
+
+export function writeSeenHeight(paths: HomePaths, chainId: string, height: number): void {
+  if (height > readSeenHeight(paths, chainId)) writeJson(paths.seen, { chainId, height });
 }
 
 export function genesisText(paths: HomePaths): string {

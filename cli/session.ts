@@ -6,7 +6,16 @@ import type { Digest } from '../node/ledger/hash.ts';
 import type { ValidatorSet } from '../node/ledger/validators.ts';
 import { Client } from './client.ts';
 import { CliError } from './exit-codes.ts';
-import { defaultHome, genesisText, type HomePaths, type HomeSettings, homePaths, readSettings } from './home.ts';
+import {
+  defaultHome,
+  genesisText,
+  type HomePaths,
+  type HomeSettings,
+  homePaths,
+  readSeenHeight,
+  readSettings,
+  writeSeenHeight,
+} from './home.ts';
 import { keyNames, openKey, type SigningKey, type Unlocked, unlock } from './keystore.ts';
 import { type Output, terminalOutput } from './output.ts';
 import { findPassphrase } from './passphrase.ts';
@@ -65,8 +74,12 @@ export class Session {
         `${this.paths.folder} names no validator to ask`,
         'Give --node URL, write "nodes" into home.json, or start a chain with `daybook devnet up`.',
       );
-    this.#client = new Client(nodes, this.ledger);
-    return this.#client;
+    const { chainId } = this.ledger;
+    const client = new Client(nodes, this.ledger, readSeenHeight(this.paths, chainId));
+    // The next command must not be shown an older state than this one saw.
+    process.once('exit', () => writeSeenHeight(this.paths, chainId, client.seenHeight));
+    this.#client = client;
+    return client;
   }
 
   get timeoutMs(): number {

@@ -1,6 +1,6 @@
 // A validator's folder: its key, its node.toml and its store. Key and store come into being together and are refused
 // one without the other, because a key that voted and forgot could be made to vote twice for one height.
-import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Genesis } from '../genesis/genesis.ts';
 import type { NodeSettings } from '../node/config.ts';
@@ -57,10 +57,19 @@ export function validatorOf(key: ValidatorKey, member: string, scope: Uint8Array
   };
 }
 
+/** A mount point that lost its disk is an empty folder: no store. */
+function hasFiles(folder: string): boolean {
+  return existsSync(folder) && readdirSync(folder).length > 0;
+}
+
+export function isWhole(paths: ValidatorPaths): boolean {
+  return existsSync(paths.key) && hasFiles(paths.data);
+}
+
 /** Throws where only one of key and store is there, or both. */
 export function refuseHalf(paths: ValidatorPaths): void {
   const hasKey = existsSync(paths.key);
-  const hasStore = existsSync(paths.data);
+  const hasStore = hasFiles(paths.data);
   if (hasKey && hasStore)
     throw new CliError('usage', `${paths.folder} is a validator already`, 'Start it with `daybook node start`.');
   if (hasKey)
@@ -83,7 +92,7 @@ export async function createValidator(paths: ValidatorPaths, key: ValidatorKey, 
   refuseHalf(paths);
   mkdirSync(paths.folder, { recursive: true, mode: 0o700 });
   if (!existsSync(paths.pendingKey)) writeValidatorKey(paths.pendingKey, key);
-  if (!existsSync(paths.data)) {
+  if (!hasFiles(paths.data)) {
     const { createStore } = await import('../node/create-store.ts');
     await createStore(paths.data, genesis, key.validator);
   }

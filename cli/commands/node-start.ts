@@ -8,7 +8,7 @@ import { CliError } from '../exit-codes.ts';
 import { readInput } from '../files.ts';
 import { isAlive, type ProcessMark } from '../process-alive.ts';
 import { type CommonOptions, Session } from '../session.ts';
-import { refuseHalf, validatorPaths } from '../validator-folder.ts';
+import { isWhole, refuseHalf, validatorPaths } from '../validator-folder.ts';
 
 interface Options extends CommonOptions {
   readonly config?: string;
@@ -57,8 +57,8 @@ function readConfig(file: string): NodeConfig {
     throw error;
   }
   const paths = validatorPaths(dirname(dirname(file)), config.validator);
-  const isWhole = existsSync(config.keyFile) && existsSync(config.dataFolder);
-  if (!isWhole) refuseHalf({ ...paths, key: config.keyFile, data: config.dataFolder });
+  const own = { ...paths, key: config.keyFile, data: config.dataFolder };
+  if (!isWhole(own)) refuseHalf(own);
   return config;
 }
 
