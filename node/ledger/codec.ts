@@ -1,7 +1,7 @@
 // Deterministic CBOR (RFC 8949 section 4.2.1), reduced to integers, byte strings, text and arrays. Every byte that is
 // hashed or signed passes here and nowhere else. It knows no format: schema.ts gives shapes to values.
-import { decode as cborDecode, encode as cborEncode } from 'cborg';
-import { equalBytes } from './hash.ts';
+import { decode as cborDecode } from 'cborg';
+import { isCborOf, writeCbor } from './cbor-writer.ts';
 
 /** What a ledger format is made of: no map, float, boolean, null or tag. */
 export type Value = number | bigint | string | Uint8Array | readonly Value[];
@@ -22,9 +22,9 @@ const strict = {
   rejectDuplicateMapKeys: true,
 } as const;
 
-/** The bytes own their memory: cborg's may be a Buffer in a shared pool, whose slice() is a view and no copy. */
+/** The bytes own their memory. */
 export function encode(value: Value): Uint8Array {
-  return new Uint8Array(cborEncode(value));
+  return writeCbor(value);
 }
 
 /**
@@ -34,7 +34,7 @@ export function encode(value: Value): Uint8Array {
 export function decode(bytes: Uint8Array): Value {
   const value = parse(bytes);
   assertPlain(value, 0);
-  if (!equalBytes(cborEncode(value), bytes)) throw new DecodeError('not the canonical encoding');
+  if (!isCborOf(value, bytes)) throw new DecodeError('not the canonical encoding');
   return value;
 }
 
