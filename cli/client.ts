@@ -128,7 +128,10 @@ export class Client {
     return absentIfNotFound(this.getAs(path, (value) => this.#verified(value)));
   }
 
-  /** Sends one transaction and waits until it is final. Without an answer other nodes get it too: one of f+1 is honest. */
+  /**
+   * Sends one transaction and waits until it is final. Without an answer other nodes get it too: one of f+1 is
+   * honest.
+   */
   async submit(transaction: Transaction, timeoutMs: number): Promise<VerifiedOutcome> {
     const deadline = Date.now() + timeoutMs;
     const body = { transaction: Buffer.from(transaction.bytes).toString('base64') };

@@ -1,5 +1,5 @@
-// A home folder and a real ledger in memory behind the real API, for tests of the command line. Blocks are made a moment
-// after transactions arrive.
+// A home folder and a real ledger in memory behind the real API, for tests of the command line. Blocks are made a
+// moment after transactions arrive.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -82,7 +82,8 @@ test('an accounts file names all its bad lines at once', (t) => {
       ['B', 1000n, 500n],
     ],
   );
-  const bad = `${columns}\nA,BR-1,CZK,none,0.00\na,BR-1,CZK,none,0\nA,BR-1,CZK,none,0\nC,BR-1,CZK,-1,0\nD,BR-1,CZK,0,-1\n`;
+  const wrong = ['a,BR-1,CZK,none,0', 'A,BR-1,CZK,none,0', 'C,BR-1,CZK,-1,0', 'D,BR-1,CZK,0,-1'];
+  const bad = [columns, 'A,BR-1,CZK,none,0.00', ...wrong, ''].join('\n');
   const error = t.throws(() => readAccountsFile(fileIn(folder, 'b.csv', bad)));
   for (const part of [
     '4 bad lines',

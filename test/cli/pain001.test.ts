@@ -14,7 +14,8 @@ interface Parts {
 }
 
 function transfer(reference: string, amount: string, account = '<Othr><Id>B-2</Id></Othr>', rest = ''): string {
-  return `<CdtTrfTxInf><PmtId><EndToEndId>${reference}</EndToEndId></PmtId><Amt><InstdAmt Ccy="EUR">${amount}</InstdAmt></Amt>
+  return `<CdtTrfTxInf><PmtId><EndToEndId>${reference}</EndToEndId></PmtId>
+    <Amt><InstdAmt Ccy="EUR">${amount}</InstdAmt></Amt>
     <CdtrAcct><Id>${account}</Id></CdtrAcct>${rest}</CdtTrfTxInf>`;
 }
 

@@ -1,5 +1,5 @@
-// A submission against a model ledger that orders as it likes, loses what it likes and stops when it likes: in the end each
-// line has run once, and the outcomes are those of line by line.
+// A submission against a model ledger that orders as it likes, loses what it likes and stops when it likes: in the
+// end each line has run once, and the outcomes are those of line by line.
 import test from 'ava';
 import fc from 'fast-check';
 import { CliError } from '../../cli/exit-codes.ts';
@@ -135,53 +135,68 @@ class Crash extends Error {}
 
 let names = 0;
 
-test('whatever is lost, delayed, reordered or cut off, a file ends as line by line, and no line runs twice', async (t) => {
+interface Attempt {
+  readonly folder: string;
+  readonly name: string;
+  readonly lines: readonly Line[];
+  readonly packs: boolean;
+  readonly ledger: ModelLedger;
+  readonly random: Prng;
+  /** The process dies at this signing, with some bytes sent and some not. */
+  readonly signings: number;
+}
+
+/** One run of the command; undefined if it was cut off. */
+async function attempt({ folder, name, lines, packs, ledger, random, signings }: Attempt) {
+  const outbox = Outbox.open(folder, name, 'a file');
+  let left = signings;
+  try {
+    return await runSubmission({
+      what: 'a file',
+      lines: lines.length,
+      link: ledger,
+      outbox,
+      planner: new Planner(lines, (account) => account !== 'BANK'),
+      room: () => {
+        let count = 0;
+        return () => count++ < (packs ? 5 : 1);
+      },
+      sign(unit): SignedUnit {
+        if (left-- <= 0) throw new Crash();
+        const bytes = encodeUnit(unit, random.next());
+        return { id: digestOf(sha256(bytes)), lines: unit, validUntil: Number.MAX_SAFE_INTEGER, bytes };
+      },
+      packs,
+      inFlightMax: 4,
+      stallTimeoutMs: 20_000,
+    });
+  } catch (error) {
+    if (error instanceof Crash || (error instanceof CliError && error.exit === 'unreachable')) return undefined;
+    throw error;
+  } finally {
+    outbox.close();
+  }
+}
+
+test('whatever is lost, late, reordered or cut off, a file ends as line by line, and no line runs twice', async (t) => {
   const folder = folderOf(t);
   const property = fc.asyncProperty(someLines, fc.boolean(), fc.nat(), async (lines, packs, seed) => {
     const random = prng(seed);
     const ledger = new ModelLedger(lines, packs, random);
     const name = `run-${++names}`;
-    let nonce = 0;
-    for (let attempt = 0; ; attempt++) {
-      const outbox = Outbox.open(folder, name, 'a file');
-      // The process may die at any signing, before or after the bytes were sent.
-      let left = attempt < 3 ? 1 + random.int(6) : Number.POSITIVE_INFINITY;
-      const sign = (unit: readonly number[]): SignedUnit => {
-        if (left-- <= 0) throw new Crash();
-        const bytes = encodeUnit(unit, ++nonce);
-        return { id: digestOf(sha256(bytes)), lines: unit, validUntil: Number.MAX_SAFE_INTEGER, bytes };
-      };
-      try {
-        const outcomes = await runSubmission({
-          what: 'a file',
-          lines: lines.length,
-          link: ledger,
-          outbox,
-          planner: new Planner(lines, (account) => account !== 'BANK'),
-          room: () => {
-            let count = 0;
-            return () => count++ < (packs ? 5 : 1);
-          },
-          sign,
-          packs,
-          inFlightMax: 4,
-          stallTimeoutMs: 20_000,
-        });
-        const balances = new Map<string, number>();
-        const expected = lines.map((line) => apply(balances, line));
-        t.deepEqual(
-          lines.map((_, line) => outcomes.get(line)?.outcome),
-          expected,
-        );
-        t.deepEqual([...ledger.balances].sort(), [...balances].sort());
-        t.true(lines.every((_, line) => ledger.runs.get(line) === 1));
-        return;
-      } catch (error) {
-        const isPassing = error instanceof Crash || (error instanceof CliError && error.exit === 'unreachable');
-        if (!isPassing) throw error;
-      } finally {
-        outbox.close();
-      }
+    for (let run = 0; ; run++) {
+      const signings = run < 3 ? 1 + random.int(6) : Number.POSITIVE_INFINITY;
+      const outcomes = await attempt({ folder, name, lines, packs, ledger, random, signings });
+      if (outcomes === undefined) continue;
+      const balances = new Map<string, number>();
+      const expected = lines.map((line) => apply(balances, line));
+      t.deepEqual(
+        lines.map((_, line) => outcomes.get(line)?.outcome),
+        expected,
+      );
+      t.deepEqual([...ledger.balances].sort(), [...balances].sort());
+      t.true(lines.every((_, line) => ledger.runs.get(line) === 1));
+      return;
     }
   });
   await fc.assert(property, { numRuns: 25 });

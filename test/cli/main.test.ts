@@ -1,0 +1,118 @@
+// The command line as a process: help, exit codes, what goes to stdout and what to stderr.
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import test from 'ava';
+import { CliError, exitCodes } from '../../cli/exit-codes.ts';
+import { reportError, table, toJson } from '../../cli/output.ts';
+import { folderOf } from './_home.ts';
+
+const main = fileURLToPath(new URL('../../cli/main.js', import.meta.url));
+
+function daybook(...args: string[]) {
+  const began = performance.now();
+  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], {
+    encoding: 'utf8',
+    env: { ...process.env, DAYBOOK_PASSPHRASE: 'a test', NO_COLOR: '1' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  return { status, stdout, stderr, ms: performance.now() - began };
+}
+
+test('help names every command, on stdout, in a blink', (t) => {
+  const runs = Array.from({ length: 3 }, () => daybook('--help'));
+  t.is(runs[0]?.status, 0);
+  for (const name of ['demo', 'devnet', 'genesis', 'key', 'node', 'account', 'transfer', 'batch', 'audit', 'explain'])
+    t.regex(runs[0]?.stdout ?? '', new RegExp(`^  ${name}`, 'm'));
+  const bareMs = Math.min(...Array.from({ length: 3 }, bare));
+  // On a busy machine a bare Node is slow too: what we add to it is ours.
+  t.true(Math.min(...runs.map(({ ms }) => ms)) < 200 + bareMs);
+});
+
+function bare(): number {
+  const began = performance.now();
+  spawnSync(process.execPath, ['-e', '0']);
+  return performance.now() - began;
+}
+
+test('a wrong command line is exit code 2, with a suggestion', (t) => {
+  for (const args of [
+    ['acount', 'list'],
+    ['account', 'lst'],
+    ['account', 'list', '--jsn'],
+    ['transfer', 'create'],
+  ]) {
+    const { status, stdout, stderr } = daybook(...args);
+    t.is(status, exitCodes.usage, args.join(' '));
+    t.is(stdout, '');
+    t.regex(stderr, /Did you mean|required option/);
+  }
+});
+
+test('a home without a chain is told what to do; with --json the error is JSON on stderr', (t) => {
+  const home = join(folderOf(t), 'home');
+  const { status, stderr } = daybook('account', 'list', '--home', home);
+  t.is(status, exitCodes.usage);
+  t.regex(stderr, /names no validator to ask\nGive --node URL/);
+  const json = daybook('account', 'list', '--home', home, '--json', '--node', 'http://127.0.0.1:9');
+  t.is(json.status, exitCodes.usage);
+  t.like(JSON.parse(json.stderr), { error: { exitCode: 2 } });
+  t.is(json.stdout, '');
+});
+
+test('keys are made and listed; a key is never written over', (t) => {
+  const home = join(folderOf(t), 'home');
+  t.is(daybook('key', 'new', 'anna', '--member', 'BRANCH-1', '--home', home).status, 0);
+  t.is(daybook('key', 'new', 'anna', '--member', 'BRANCH-1', '--home', home).status, exitCodes.usage);
+  t.is(daybook('key', 'new', 'bert', '--member', 'branch', '--home', home).status, exitCodes.usage);
+  const { stdout } = daybook('key', 'list', '--home', home, '--json');
+  t.like(JSON.parse(stdout), [{ name: 'anna', member: 'BRANCH-1' }]);
+});
+
+test('every code is explained, in any case, and so are the exit codes', (t) => {
+  t.is(daybook('explain', 'am04').stdout, 'AM04: The balance and the overdraft limit do not cover the amount.\n');
+  const codes = JSON.parse(daybook('explain', 'exit-codes', '--json').stdout) as { code: number }[];
+  t.deepEqual(
+    codes.map(({ code }) => code),
+    Object.values(exitCodes),
+  );
+  t.is(daybook('explain', 'nonsense').status, exitCodes.usage);
+});
+
+test('an archive that is none, and a command that needs one, end with their codes', (t) => {
+  const folder = folderOf(t);
+  t.is(daybook('audit', 'verify', '--home', folder).status, exitCodes.usage);
+  t.is(daybook('audit', 'verify', join(folder, 'none'), '--home', folder).status, exitCodes.usage);
+  const empty = daybook('audit', 'verify', folder, '--home', folder);
+  t.is(empty.status, exitCodes.verification);
+  t.regex(empty.stdout, /^FAILED at height 0/m);
+  t.is(daybook('audit', 'verify', '--node', 'http://127.0.0.1:9', '--home', folder).status, exitCodes.unreachable);
+  t.is(daybook('devnet', 'status', '--home', folder).status, exitCodes.usage);
+  t.is(daybook('node', 'start', 'v1', '--home', folder).status, exitCodes.usage);
+});
+
+test('an error of ours gives its exit code, any other is 1', (t) => {
+  const write = process.stderr.write;
+  process.stderr.write = () => true;
+  t.teardown(() => {
+    process.stderr.write = write;
+  });
+  for (const [name, code] of Object.entries(exitCodes))
+    t.is(reportError(new CliError(name as keyof typeof exitCodes, 'x'), true), code);
+  t.is(reportError(new Error('x'), false), exitCodes.failed);
+});
+
+test('amounts in JSON are text, and tables line up', (t) => {
+  t.is(toJson({ amount: 12n }), '{"amount":"12"}');
+  t.is(
+    table(
+      ['a', 'sum'],
+      [
+        ['xyz', '1.00'],
+        ['y', '10.00'],
+      ],
+      [1],
+    ),
+    'a      sum\nxyz   1.00\ny    10.00',
+  );
+});
