@@ -232,7 +232,7 @@ class Submission {
         const flight = this.#flights.get(transaction.id);
         if (flight !== undefined) this.#settle(flight, transaction, block.height);
       }
-      // Timestamps grow: what was not ordered before its time is over can never be (DESIGN section 3).
+      // Timestamps grow: what was not ordered before its time is over can never be (docs/formats.md, section 5).
       for (const flight of this.#inFlight) {
         if (flight.unit.validUntil > block.timestamp || flight.isPosting) continue;
         this.#inFlight.delete(flight);

@@ -245,6 +245,10 @@ const [aSigner] = certificateAt(2).signers;
 const posted = decodeAs(postingSchema, payloadOf(4, 0));
 if (founder === undefined || aSigner === undefined) throw new Error('the example has validators');
 
+const asked = decodeMessage(encodeMessage(viewChangeOf(2)));
+const paid = decodeEntry(entryAt(4));
+if (asked.type !== 'view-change' || asked.prepared === undefined || paid.kind !== 1) throw new Error('as built above');
+
 /** Formats that stand only within others, read from the examples. */
 export const nested: readonly (readonly [format: string, fields: object])[] = [
   ['header', decodeHeader(entryAt(8))],
@@ -252,5 +256,8 @@ export const nested: readonly (readonly [format: string, fields: object])[] = [
   ['validator', decodeAs(validatorSchema, encodeAs(validatorSchema, founder))],
   ['parameters', decodeAs(parametersSchema, recordBytes('consortium', 'parameters', 'current'))],
   ['side', posted.debtor],
+  ['event', paid.events[0] ?? {}],
+  ['committed', asked.committed],
+  ['prepared', asked.prepared],
   ['user', decodeAs(userSchema, encodeAs(userSchema, userOf('NORTH', 'anna', ['teller'])))],
 ];
