@@ -1,5 +1,7 @@
-// Writes the ledger's values as deterministic CBOR (RFC 8949 section 4.2.1): shortest heads, definite lengths. It stands on
-// the hottest path of a validator, every entry and every re-encoding guard; cborg, which reads, agrees with it in tests.
+// Writes the ledger's values as deterministic CBOR (RFC 8949 section 4.2.1): shortest heads, definite lengths. It stands
+// on the hottest path of a validator, every entry and every re-encoding guard; cborg, which reads, agrees with it in
+// tests.
+import { assert } from './assert.ts';
 import type { Value } from './codec.ts';
 
 /** Grows by doubling and is kept: only synchronous code touches it, and what leaves is a copy. */
@@ -24,6 +26,7 @@ export function isCborOf(value: Value, bytes: Uint8Array): boolean {
 
 function write(value: Value): void {
   if (typeof value === 'number') {
+    assert(Number.isSafeInteger(value), 'a number is written only if it is an integer');
     if (value >= 0) head(0x00, value);
     else head(0x20, -1 - value);
   } else if (typeof value === 'string') {

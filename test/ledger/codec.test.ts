@@ -59,6 +59,12 @@ test('encoded bytes own their memory, whatever their length', (t) => {
   }
 });
 
+test('no number that is no integer, and no integer over 64 bits, is ever encoded', (t) => {
+  for (const wrong of [0.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53, -(2 ** 53), 2n ** 64n, -(2n ** 64n) - 1n])
+    t.throws(() => encode([wrong]), undefined, String(wrong));
+  t.deepEqual(encode(-0), encode(0));
+});
+
 test('no byte may follow a value, and none of it be missing', (t) => {
   const bytes = encode([1, 'text', Uint8Array.of(1, 2, 3), [[], 2n ** 60n]]);
   for (let length = 0; length < bytes.length; length++) t.throws(() => decode(bytes.subarray(0, length)), refused);
