@@ -35,8 +35,8 @@ interface Identity {
 }
 
 /**
- * Throws ConfigError, GenesisError, ValidatorKeyError, StoreError or TransportError before anything is signed; each says
- * what to do. Afterwards a failure of the store ends the process: a retry after a failed write is unsafe (fsyncgate).
+ * Throws ConfigError, GenesisError, ValidatorKeyError, StoreError or TransportError before anything is signed; each
+ * says what to do. Afterwards a failure of the store ends the process: a retry after a failed write is unsafe (fsyncgate).
  */
 export async function startNode(config: NodeConfig): Promise<RunningNode> {
   const log = pino({ level: config.logLevel, base: { validator: config.validator } }, pino.destination(2));
@@ -150,7 +150,7 @@ function readGenesisText(file: string): string {
   }
 }
 
-/** What shows that more than f validators lied, or that this one's state differs: beside the data, never overwritten. */
+/** What shows that more than f validators lied or that this state differs: beside the data, never overwritten. */
 function writeIncident(config: NodeConfig, reason: string, certificates: readonly CommitCertificate[]): string {
   const file = join(dirname(config.dataFolder), `incident-${Date.now()}.json`);
   const shown = certificates.map((each) => toHex(encodeAs(certificateSchema, each)));

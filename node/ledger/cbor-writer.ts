@@ -1,8 +1,8 @@
-// Writes the ledger's values as deterministic CBOR (RFC 8949 section 4.2.1): shortest heads, definite lengths. It stands
-// on the hottest path of a validator, every entry and every re-encoding guard; cborg, which reads, agrees with it in
-// tests.
+// Writes the ledger's values as deterministic CBOR (RFC 8949 section 4.2.1): shortest heads, definite lengths. It
+// stands on the hottest path of a validator, every entry and every re-encoding guard; cborg, which reads, agrees with
+// it in tests.
 import { assert } from './assert.ts';
-import type { Value } from './codec.ts';
+import type { Value } from './value.ts';
 
 /** Grows by doubling and is kept: only synchronous code touches it, and what leaves is a copy. */
 let buffer: Buffer = Buffer.allocUnsafe(65_536);

@@ -2,9 +2,9 @@
 // hashed or signed passes here and nowhere else. It knows no format: schema.ts gives shapes to values.
 import { decode as cborDecode } from 'cborg';
 import { isCborOf, writeCbor } from './cbor-writer.ts';
+import type { Value } from './value.ts';
 
-/** What a ledger format is made of: no map, float, boolean, null or tag. */
-export type Value = number | bigint | string | Uint8Array | readonly Value[];
+export type { Value };
 
 /** Bytes or text from outside that are not of the one accepted form. Thrown at the edge only, and caught there. */
 export class DecodeError extends Error {

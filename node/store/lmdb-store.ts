@@ -1,5 +1,5 @@
-// The store over one LMDB environment. Writes go through `transactionSync` alone (lmdb's `transaction` keeps the puts of
-// a callback that throws), no iterator lives across an await, and a commit that fails is the end of the process.
+// The store over one LMDB environment. Writes go through `transactionSync` alone (lmdb's `transaction` keeps the puts
+// of a callback that throws), no iterator lives across an await, and a commit that fails is the end of the process.
 import { randomBytes } from 'node:crypto';
 import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
