@@ -36,7 +36,7 @@ interface Identity {
 
 /**
  * Throws ConfigError, GenesisError, ValidatorKeyError, StoreError or TransportError before anything is signed; each
- * says what to do. Afterwards a failure of the store ends the process: a retry after a failed write is unsafe (fsyncgate).
+ * says what to do. Afterwards a failure of the store ends the process: a retry after a failed write is unsafe.
  */
 export async function startNode(config: NodeConfig): Promise<RunningNode> {
   const log = pino({ level: config.logLevel, base: { validator: config.validator } }, pino.destination(2));
