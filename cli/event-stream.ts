@@ -1,9 +1,13 @@
 // Server-sent events (WHATWG HTML 9.2) as a client reads them: only the fields that the API uses.
-import { BadAnswerError } from './api-types.ts';
 
 export interface StreamEvent {
   readonly event: string;
   readonly data: string;
+}
+
+/** This server gives no events now; another one may. */
+export class EventStreamError extends Error {
+  override name = 'EventStreamError';
 }
 
 const eventBytesMax = 4 * 1_048_576;
@@ -11,13 +15,14 @@ const eventBytesMax = 4 * 1_048_576;
 /** The events that arrived together, again and again until the server ends the stream or `signal` aborts it. */
 export async function* eventStream(url: string, signal: AbortSignal): AsyncGenerator<StreamEvent[]> {
   const response = await fetch(url, { headers: { accept: 'text/event-stream' }, signal });
-  if (!response.ok || response.body === null) throw new BadAnswerError(`status ${response.status} in place of events`);
+  if (!response.ok || response.body === null)
+    throw new EventStreamError(`status ${response.status} in place of events`);
   const decoder = new TextDecoder();
   let text = '';
   for await (const chunk of response.body) {
     text += decoder.decode(chunk as Uint8Array, { stream: true }).replaceAll('\r\n', '\n');
     const end = text.lastIndexOf('\n\n');
-    if (end < 0 && text.length > eventBytesMax) throw new BadAnswerError('an event without an end');
+    if (end < 0 && text.length > eventBytesMax) throw new EventStreamError('an event without an end');
     if (end < 0) continue;
     const blocks = text.slice(0, end).split('\n\n');
     text = text.slice(end + 2);

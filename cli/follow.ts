@@ -7,7 +7,7 @@ import { Frontier } from '../node/ledger/merkle.ts';
 import { decodeTransaction } from '../node/ledger/transaction.ts';
 import { type ApiBlock, BadAnswerError, bytesOf, countOf, listOf, objectOf, readBlock } from './api-types.ts';
 import { type Client, verifyAdvice } from './client.ts';
-import { eventStream } from './event-stream.ts';
+import { EventStreamError, eventStream } from './event-stream.ts';
 import { CliError } from './exit-codes.ts';
 import { VerificationError, verifyHeader } from './receipt.ts';
 
@@ -43,6 +43,8 @@ export interface Position {
 /** Blocks whose entries are fetched in one request. */
 const entriesAtOnceMax = 20_000;
 const retryMs = 200;
+/** A stream that says nothing for so long may be one that hangs: another node is listened to. */
+const silenceMs = 5_000;
 
 /** Where the chain stands at a node, or stood at `height`; height 0 needs no node. */
 export async function positionAt(client: Client, height?: number): Promise<Position> {
@@ -113,14 +115,23 @@ export async function* followBlocks(
 
 /** fetch and its streams throw TypeErrors and errors of the socket. */
 function isConnectionError(error: unknown): boolean {
-  return error instanceof TypeError || (error instanceof Error && ('code' in error || error.name === 'AbortError'));
+  if (error instanceof TypeError || error instanceof EventStreamError) return true;
+  return error instanceof Error && ('code' in error || error.name === 'AbortError');
 }
 
 /** Blocks as a node streams them, those that arrived together in one list. */
 async function* blockRuns(node: string, from: number, signal: AbortSignal): AsyncGenerator<readonly ApiBlock[]> {
-  for await (const events of eventStream(`${node}/v1/events?from=${from}`, signal)) {
-    const blocks = events.filter(({ event }) => event === 'block').map(({ data }) => readBlock(parseJson(data)));
-    if (blocks.length > 0) yield blocks;
+  const silence = new AbortController();
+  const timer = setTimeout(() => silence.abort(), silenceMs);
+  try {
+    const either = AbortSignal.any([signal, silence.signal]);
+    for await (const events of eventStream(`${node}/v1/events?from=${from}`, either)) {
+      const blocks = events.filter(({ event }) => event === 'block').map(({ data }) => readBlock(parseJson(data)));
+      if (blocks.length > 0) yield blocks;
+      timer.refresh();
+    }
+  } finally {
+    clearTimeout(timer);
   }
 }
 

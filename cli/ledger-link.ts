@@ -26,7 +26,7 @@ export function ledgerLink(client: Client, member: string, lines: readonly Linke
       const body = { transactions: transactions.map((bytes) => Buffer.from(bytes).toString('base64')) };
       const read = (value: unknown) => listOf(objectOf(value)['results']).map(readBulkResult);
       const first = attempt === 0 ? {} : { first: attempt % client.nodes.length };
-      return client.postAs('/v1/transactions/bulk', body, read, { timeoutMs: 30_000, ...first });
+      return client.postAs('/v1/transactions/bulk', body, read, first);
     },
 
     async final(id) {

@@ -14,7 +14,8 @@ interface Options extends CommonOptions {
 }
 
 export async function run(options: Options): Promise<void> {
-  const { paths, output } = new Session(options);
+  const session = new Session(options);
+  const { paths, output } = session;
   if (options.validators < 4 || options.validators > 100)
     throw new CliError(
       'usage',
@@ -22,10 +23,14 @@ export async function run(options: Options): Promise<void> {
       'Fewer than 4 bear no fault; more than 100 are refused.',
     );
   const issuance = (options.issue ?? []).map(parseIssuance);
-  const told = untilTold();
   const began = Date.now();
   const keeper = options.detach === true ? 'nobody' : 'channel';
-  const { state, isNew, ended } = await startDevnet(paths, { validators: options.validators, issuance, keeper });
+  const starting = startDevnet(paths, { validators: options.validators, issuance, keeper });
+  // Detached, the default stands: Ctrl-C ends this command.
+  const told = options.detach === true ? starting.then(() => undefined) : untilTold();
+  const started = await Promise.race([starting, told]);
+  if (started === undefined) return down(session);
+  const { state, isNew, ended } = started;
   const seconds = ((Date.now() - began) / 1_000).toFixed(1);
   const validators = state.validators.map((each) => ({ id: each.id, api: apiUrl(each), pid: each.process?.pid }));
   output.data({ home: paths.folder, isNew, validators, demoPassphrase }, () =>
@@ -44,6 +49,10 @@ export async function run(options: Options): Promise<void> {
       await new Promise((resolve) => setTimeout(resolve, 500));
   });
   await Promise.race([told, allGone]);
+  await down(session);
+}
+
+async function down({ paths, output }: Session): Promise<never> {
   await stopDevnet(paths);
   output.note('the devnet is down; the chain stays');
   process.exit(0);
