@@ -25,7 +25,7 @@ export interface DevnetValidator {
   readonly process: ProcessMark | undefined;
 }
 
-/** What devnet.json holds. `launcher` is set while a command in the foreground keeps the validators. */
+/** `launcher` is set while a command in the foreground keeps the validators. */
 export interface DevnetState {
   readonly launcher: ProcessMark | undefined;
   readonly validators: readonly DevnetValidator[];
@@ -139,19 +139,28 @@ export function validatorPathsOf(paths: HomePaths, id: string): ValidatorPaths {
   return validatorPaths(paths.validators, id);
 }
 
-export function writeDevnet(paths: HomePaths, state: DevnetState): void {
-  writeJson(paths.devnet, state);
+/** Everything but the processes stands in devnet.json; see writeProcess. */
+export function writeDevnet(paths: HomePaths, { launcher, validators }: DevnetState): void {
+  const addresses = validators.map(({ id, apiPort, peerPort }) => ({ id, apiPort, peerPort }));
+  writeJson(paths.devnet, { launcher, validators: addresses });
+  for (const { id, process } of validators) writeProcess(paths, id, process);
+}
+
+/** In a file of each validator's own, so that commands that restart several at once do not undo each other's record. */
+export function writeProcess(paths: HomePaths, id: string, mark: ProcessMark | undefined): void {
+  const file = validatorPathsOf(paths, id).process;
+  if (mark === undefined) rmSync(file, { force: true });
+  else writeJson(file, mark);
 }
 
 export function readDevnet(paths: HomePaths): DevnetState | undefined {
   const stored = readJson(paths.devnet);
   if (stored === undefined) return undefined;
   const list = Array.isArray(stored['validators']) ? stored['validators'].filter(isObject) : [];
-  const validators = list.flatMap(({ id, apiPort, peerPort, process }) =>
-    typeof id === 'string' && typeof apiPort === 'number' && typeof peerPort === 'number'
-      ? [{ id, apiPort, peerPort, process: readMark(process) }]
-      : [],
-  );
+  const validators = list.flatMap(({ id, apiPort, peerPort }) => {
+    if (typeof id !== 'string' || typeof apiPort !== 'number' || typeof peerPort !== 'number') return [];
+    return [{ id, apiPort, peerPort, process: readMark(readJson(validatorPathsOf(paths, id).process)) }];
+  });
   return { launcher: readMark(stored['launcher']), validators };
 }
 

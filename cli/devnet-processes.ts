@@ -17,6 +17,7 @@ import {
   validatorPathsOf,
   writeAddresses,
   writeDevnet,
+  writeProcess,
 } from './devnet-files.ts';
 import { CliError } from './exit-codes.ts';
 import { areFree, freePorts } from './free-ports.ts';
@@ -122,7 +123,7 @@ export async function startValidator(paths: HomePaths, state: DevnetState, id: s
   const started = { ...validator, process: markOf(child.pid ?? 0) };
   const validators = state.validators.map((each) => (each.id === id ? started : each));
   const next = { ...state, validators };
-  writeDevnet(paths, next);
+  writeProcess(paths, id, started.process);
   await ready(paths, { ...next, validators: [started] });
   return next;
 }

@@ -20,6 +20,8 @@ export interface ValidatorPaths {
   readonly publicFile: string;
   readonly data: string;
   readonly log: string;
+  /** Which process runs it, on a devnet. */
+  readonly process: string;
 }
 
 export function validatorPaths(validators: string, id: string): ValidatorPaths {
@@ -32,6 +34,7 @@ export function validatorPaths(validators: string, id: string): ValidatorPaths {
     publicFile: join(folder, 'validator.json'),
     data: join(folder, 'data'),
     log: join(folder, 'node.log'),
+    process: join(folder, 'process.json'),
   };
 }
 

@@ -2,10 +2,10 @@
 import './polyfill.ts';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { pino } from 'pino';
+import { type Logger, pino } from 'pino';
 import { chainIdOf, type Genesis, GenesisError, genesisEntry } from '../genesis/genesis.ts';
 import { parseGenesis } from '../genesis/genesis-text.ts';
-import { startApi } from './api/server.ts';
+import { type RunningApi, startApi } from './api/server.ts';
 import { ConfigError, type NodeConfig } from './config.ts';
 import { realEventLoop } from './event-loop.ts';
 import { type CommitCertificate, certificateSchema } from './ledger/certificate.ts';
@@ -16,6 +16,7 @@ import { Libp2pTransport, type PeerAddress } from './network/libp2p-transport.ts
 import { freeSpaceBytes } from './store/data-file.ts';
 import { openLmdbStore } from './store/lmdb-store.ts';
 import { preflight } from './store/preflight.ts';
+import type { Store } from './store/store.ts';
 import { readValidatorKey, type ValidatorKey, ValidatorKeyError } from './validator-key.ts';
 import { ValidatorNode } from './validator-node.ts';
 import { version } from './version.ts';
@@ -39,13 +40,56 @@ interface Identity {
  * says what to do. Afterwards a failure of the store ends the process: a retry after a failed write is unsafe.
  */
 export async function startNode(config: NodeConfig): Promise<RunningNode> {
-  const log = pino({ level: config.logLevel, base: { validator: config.validator } }, pino.destination(2));
   const identity = identityOf(config);
   await preflight(config.dataFolder);
   const store = await openLmdbStore(config.dataFolder, { chainId: identity.chainId, validator: config.validator });
-  const { genesis, genesisText, chainId, key } = identity;
-  const voteSeed = deriveSeed(key.seed, 'vote');
-  const transport = new Libp2pTransport({
+  try {
+    return await startOn(store, config, identity);
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+async function startOn(store: Store, config: NodeConfig, identity: Identity): Promise<RunningNode> {
+  const log = pino({ level: config.logLevel, base: { validator: config.validator } }, pino.destination(2));
+  const failed = (error: unknown) => {
+    log.fatal({ error: error instanceof Error ? error.stack : error }, 'this validator ends; start it again');
+    process.exit(1);
+  };
+  const transport = transportOf(config, identity);
+  const node = nodeOf({ config, identity, store, transport, log, failed });
+  const timers: NodeJS.Timeout[] = [];
+  let api: RunningApi | undefined;
+  const stop = async () => {
+    for (const timer of timers) clearInterval(timer);
+    node.stop();
+    await api?.stop();
+    await transport.stop();
+  };
+  try {
+    await transport.start(node);
+    node.start();
+    timers.push(...startTimers(config, node));
+    api = await startApi(node, { ...config.api, openReads: config.openReads, onFailure: failed });
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  log.info({ apiPort: api.port, peerPort: transport.port, height: store.head().height }, 'running');
+  return {
+    apiPort: api.port,
+    peerPort: transport.port,
+    async stop() {
+      await stop();
+      await store.close();
+      log.info('stopped');
+    },
+  };
+}
+
+function transportOf(config: NodeConfig, { genesis, chainId, key }: Identity): Libp2pTransport {
+  return new Libp2pTransport({
     chainId: digestBytes(chainId),
     networkSeed: deriveSeed(key.seed, 'network'),
     self: genesis.validators.findIndex(({ id }) => id === config.validator),
@@ -53,11 +97,21 @@ export async function startNode(config: NodeConfig): Promise<RunningNode> {
     addresses: addressesOf(genesis, config),
     listen: config.listen,
   });
-  const failed = (error: unknown) => {
-    log.fatal({ error: error instanceof Error ? error.stack : error }, 'this validator ends; start it again');
-    process.exit(1);
-  };
-  const node = new ValidatorNode({
+}
+
+interface NodeGround {
+  readonly config: NodeConfig;
+  readonly identity: Identity;
+  readonly store: Store;
+  readonly transport: Libp2pTransport;
+  readonly log: Logger;
+  readonly failed: (error: unknown) => void;
+}
+
+function nodeOf({ config, identity, store, transport, log, failed }: NodeGround): ValidatorNode {
+  const { genesis, genesisText, chainId, key } = identity;
+  const voteSeed = deriveSeed(key.seed, 'vote');
+  return new ValidatorNode({
     store,
     transport,
     genesisText,
@@ -79,23 +133,6 @@ export async function startNode(config: NodeConfig): Promise<RunningNode> {
       process.exit(1);
     },
   });
-  await transport.start(node);
-  node.start();
-  const timers = startTimers(config, node);
-  const api = await startApi(node, { ...config.api, openReads: config.openReads, onFailure: failed });
-  log.info({ apiPort: api.port, peerPort: transport.port, height: store.head().height }, 'running');
-  return {
-    apiPort: api.port,
-    peerPort: transport.port,
-    async stop() {
-      for (const timer of timers) clearInterval(timer);
-      node.stop();
-      await api.stop();
-      await transport.stop();
-      await store.close();
-      log.info('stopped');
-    },
-  };
 }
 
 function addressesOf(genesis: Genesis, config: NodeConfig): Map<number, PeerAddress> {

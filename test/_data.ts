@@ -24,11 +24,20 @@ export function readDataJson<T>(...parts: string[]): T {
   return JSON.parse(readData(...parts)) as T;
 }
 
+type TestWithData = (title: string, implementation: (t: ExecutionContext) => void | Promise<void>) => void;
+
 /** `test`, or where the named data is absent a skipped test whose title says so. */
-export function testWithData(
-  ...parts: string[]
-): (title: string, implementation: (t: ExecutionContext) => void | Promise<void>) => void {
-  if (dataPath(...parts) !== undefined) return test;
+export function testWithData(...parts: string[]): TestWithData {
+  return givenData(test, parts);
+}
+
+/** `test.serial`, likewise. */
+export function serialTestWithData(...parts: string[]): TestWithData {
+  return givenData(test.serial, parts);
+}
+
+function givenData(register: TestWithData, parts: readonly string[]): TestWithData {
+  if (dataPath(...parts) !== undefined) return register;
   const missing = `no ${parts.join('/') || 'data'}: DAYBOOK_DATA names the folder with the conformance data`;
   return (title, implementation) => test.skip(`${title} (${missing})`, implementation);
 }

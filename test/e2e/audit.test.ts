@@ -1,0 +1,75 @@
+// What an auditor does with the command line: export, verify an archive and a node, and find what was changed.
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'ava';
+import { prng } from '../_prng.ts';
+import { makeBank } from './_bank.ts';
+import { Home } from './_daybook.ts';
+
+const home = new Home();
+const archive = join(home.folder, 'archive');
+
+test.before(async () => {
+  await home.up();
+  const bank = makeBank({ seed: 3, customers: 10, payments: 300, prefix: 'P' });
+  await home.json('account', 'import', home.file('accounts.csv', bank.accountsCsv), '--yes');
+  await home.run('batch', 'submit', home.file('payments.csv', bank.paymentsCsv), '--yes');
+});
+test.after.always(() => home.remove());
+
+test.serial('an exported archive and a node verify from the genesis of the home: OK, exit code 0', async (t) => {
+  const exported = await home.run('audit', 'export', archive);
+  t.is(exported.code, 0, exported.stderr);
+  for (const args of [[archive], ['--node', home.urls()[2] ?? '']]) {
+    const { code, stdout, stderr } = await home.run('audit', 'verify', ...args);
+    t.is(code, 0, stderr);
+    t.is(stdout.trim().split('\n').length, 1, 'one line');
+    t.regex(stdout, /^OK: .*CZK balances sum to 0\.00/);
+  }
+  const again = await home.run('audit', 'export', archive);
+  t.not(again.code, 0, 'an archive is not written over');
+});
+
+test.serial('without a genesis to compare the verdict says so and prints the hash', async (t) => {
+  const elsewhere = new Home();
+  try {
+    const { code, stdout } = await elsewhere.run('audit', 'verify', archive);
+    t.is(code, 0);
+    t.regex(stdout, /consistent, genesis not checked/);
+    const [hash = ''] = /[0-9a-f]{64}/.exec(stdout.slice(stdout.indexOf('genesis not checked'))) ?? [];
+    t.regex(hash, /^[0-9a-f]{64}$/);
+    const named = await elsewhere.run('audit', 'verify', archive, '--genesis', hash);
+    t.is(named.code, 0);
+    t.regex(named.stdout, /^OK/);
+    const other = await elsewhere.run('audit', 'verify', archive, '--genesis', `${'0'.repeat(63)}1`);
+    t.is(other.code, 7, other.stdout + other.stderr);
+  } finally {
+    await elsewhere.remove();
+  }
+});
+
+test.serial('a flipped byte in any file is found: exit code 7', async (t) => {
+  const files = readdirSync(archive, { recursive: true, encoding: 'utf8' })
+    .map((name) => join(archive, name))
+    .filter((path) => statSync(path).isFile());
+  const random = prng(17);
+  for (let i = 0; i < 6; i++) {
+    const path = random.pick(files);
+    const bytes = readFileSync(path);
+    const changed = Buffer.from(bytes);
+    const at = random.int(bytes.length);
+    changed[at] = (changed[at] ?? 0) ^ (1 << random.int(8));
+    writeFileSync(path, changed);
+    const { code, stdout, stderr } = await home.run('audit', 'verify', archive);
+    t.is(code, 7, `${path} at ${at}: ${stdout}${stderr}`);
+    writeFileSync(path, bytes);
+  }
+  t.is((await home.run('audit', 'verify', archive)).code, 0);
+});
+
+test.serial('a node that does not answer ends with 69, a folder that is no archive is refused', async (t) => {
+  t.is((await home.run('audit', 'verify', '--node', 'http://127.0.0.1:9')).code, 69);
+  const { code, stderr } = await home.run('audit', 'verify', home.folder);
+  t.true(code === 2 || code === 7, `${code}: ${stderr}`);
+  t.is((await home.run('audit', 'verify')).code, 2);
+});
