@@ -21,3 +21,7 @@ export function printRows(title: string, rows: readonly StageRow[]): void {
   for (const { name, microsecondsEach } of rows)
     console.log(`  ${microsecondsEach.toFixed(1).padStart(8)} us  ${name}`);
 }
+
+export function median(samples: readonly number[]): number {
+  return [...samples].sort((a, b) => a - b)[samples.length >> 1] ?? Number.NaN;
+}

@@ -1,5 +1,5 @@
-// Made-up accounts and payments, and what the balances must be after them: line by line in file order, and a line that the
-// money does not suffice for is refused.
+// Made-up accounts and payments, and what the balances must be after them: line by line in file order, and a line that
+// the money does not suffice for is refused.
 import { prng } from '../_prng.ts';
 
 export interface Bank {

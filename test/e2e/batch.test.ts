@@ -1,4 +1,4 @@
-// Files of accounts and payments through the command line: single and bulk, again, after a kill, and what is wrong in them.
+// Files of accounts and payments through the command line: single and bulk, again, after a kill, and with wrong lines.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
