@@ -1,0 +1,197 @@
+// A whole network of validators on one thread, from one plan: their stations, disks and clocks, the network between them,
+// the clients before them and the witness over them.
+import type { TimerConfig } from '../../node/config.ts';
+import type { Digest } from '../../node/ledger/hash.ts';
+import { digestBytes } from '../../node/ledger/hash.ts';
+import type { Channel } from '../../node/network/transport.ts';
+import { type BlockCommit, StoreError } from '../../node/store/store.ts';
+import { Chance } from './chance.ts';
+import { WallClock } from './clock.ts';
+import { type Consortium, consortiumOf, newDisk, voteSignerOf } from './consortium.ts';
+import { Network } from './network.ts';
+import type { Plan } from './plan.ts';
+import { type StationWatch, ValidatorStation } from './station.ts';
+import { millisecond, second, Timeline } from './timeline.ts';
+import { check, Violation, Witness } from './witness.ts';
+import { Workload } from './workload.ts';
+
+export class Cluster implements StationWatch {
+  readonly plan: Plan;
+  readonly timeline: Timeline;
+  readonly network: Network;
+  readonly consortium: Consortium;
+  readonly witness: Witness;
+  readonly workload: Workload;
+  readonly stations: ValidatorStation[] = [];
+  readonly faultyMax: number;
+  /** The first thing that went wrong; nothing runs after it. */
+  violation: string | undefined;
+  /** Stations that clients may ask. */
+  served: readonly ValidatorStation[] = [];
+  readonly #chance: Chance;
+
+  constructor(plan: Plan, print?: (line: string) => void) {
+    this.plan = plan;
+    this.timeline = new Timeline(print);
+    this.#chance = new Chance(plan.seed, 'cluster');
+    this.network = new Network(this.timeline, new Chance(plan.seed, 'network'));
+    this.network.quality = plan.links;
+    this.consortium = consortiumOf(plan.validators, plan.realSignatures);
+    this.faultyMax = plan.validators - plan.quorum;
+    const { commit, genesis } = this.consortium;
+    this.witness = new Witness(digestBytes(commit.head.digest), commit.head.digest, genesis.validators);
+    const clientClock = new WallClock(this.timeline);
+    this.workload = new Workload({
+      consortium: this.consortium,
+      chance: new Chance(plan.seed, 'workload'),
+      timeline: this.timeline,
+      stations: () => this.served.filter((each) => each.isUp()),
+      nowMs: () => clientClock.now(),
+      broke: (error) => this.#failed(error),
+    });
+    for (let index = 0; index < plan.validators; index++) this.addStation(index);
+    this.served = this.honest();
+  }
+
+  addStation(index: number): ValidatorStation {
+    const { plan, timeline, network, consortium } = this;
+    const station = new ValidatorStation({
+      station: this.stations.length,
+      index,
+      validator: `node-${index}`,
+      validators: plan.validators,
+      chainId: consortium.commit.head.digest,
+      disk: newDisk(consortium, index),
+      clock: new WallClock(timeline),
+      timeline,
+      network,
+      chance: new Chance(plan.seed, `station ${this.stations.length}`),
+      timers: timersOf(plan),
+      watch: this,
+      sign: voteSignerOf(index),
+    });
+    this.stations.push(station);
+    network.stations.push(station);
+    station.parts.clock.repair(this.#chance.between(-100, 100));
+    // An operator starts it again in the end, whatever killed it.
+    station.onDeath = () => {
+      const { lives } = station;
+      timeline.after(this.#chance.between(100, 5_000) * millisecond, () => {
+        if (lives === station.lives && !this.isRetired(station)) this.start(station);
+      });
+    };
+    return station;
+  }
+
+  /** Stations that stay down whatever happens. */
+  readonly retired = new Set<ValidatorStation>();
+
+  isRetired(station: ValidatorStation): boolean {
+    return this.retired.has(station);
+  }
+
+  start(station: ValidatorStation): void {
+    if (this.isHonest(station)) this.#guarded(() => this.witness.restarts(station.index, heightOf(station)));
+    try {
+      station.start();
+    } catch (error) {
+      if (!(error instanceof StoreError)) return this.#failed(error);
+      // It says so and does not start; the operator moves the folder away and makes a new one beside the key.
+      this.broke(station, `the disk of a validator that lost nothing is refused: ${error.message}`);
+      this.wipe(station);
+      station.start();
+    }
+  }
+
+  /** An empty folder beside an existing key: what was signed is not known any more. */
+  wipe(station: ValidatorStation): void {
+    const { disk } = station.parts;
+    disk.restore({ ...newDisk(this.consortium, station.index).snapshot(), voteRecord: undefined });
+  }
+
+  /** It neither lies nor has lost what it wrote: whatever it does must be right. */
+  isHonest({ index }: ValidatorStation): boolean {
+    return !this.plan.byzantine.includes(index) && !this.plan.amnesiacs.includes(index);
+  }
+
+  honest(): ValidatorStation[] {
+    return this.stations.filter((station) => this.isHonest(station));
+  }
+
+  primaries(): number[] {
+    const views = this.honest().map((each) => each.node?.status().primary);
+    return this.stations
+      .filter(({ index }) => views.includes(index))
+      .map(({ station }) => station)
+      .slice(0, 1);
+  }
+
+  leaves(station: ValidatorStation, channel: Channel, bytes: Uint8Array): void {
+    if (this.isHonest(station))
+      this.#guarded(() => this.witness.leaves(station.index, channel, bytes, station.parts.disk));
+  }
+
+  committed(station: ValidatorStation, commit: BlockCommit): void {
+    this.timeline.note(`${station.station} commits ${commit.head.height} ${commit.head.digest}`);
+    // A validator that lies may follow the chain all the same, but is not held to it.
+    if (!this.plan.byzantine.includes(station.index))
+      this.#guarded(() => this.witness.committed(station.index, commit));
+  }
+
+  acknowledged(station: ValidatorStation, id: Digest, index: number, height: number): void {
+    if (!this.isHonest(station)) return;
+    this.#guarded(() => this.witness.acknowledged(station.index, id, index, height));
+    this.workload.settled(id, index);
+  }
+
+  broke(station: ValidatorStation, what: string): void {
+    if (this.isHonest(station)) this.#failed(new Violation(`validator ${station.index}: ${what}`));
+  }
+
+  /** Limits that hold all the time, asked once a simulated second. */
+  inspect(): void {
+    this.#guarded(() => {
+      for (const station of this.honest()) {
+        const { node, index } = station;
+        if (node === undefined) continue;
+        check(node.silence === undefined, `validator ${index} forgot nothing and is silenced: ${node.silence}`);
+        const { mempool } = node.status();
+        check(mempool.transactions <= 2_000, `validator ${index} holds ${mempool.transactions} transactions`);
+      }
+    });
+  }
+
+  async run(seconds: number, isDone: () => boolean = () => false): Promise<void> {
+    await this.timeline.run(this.timeline.now + seconds * second, () => this.violation !== undefined || isDone());
+    if (this.violation !== undefined) throw new Violation(this.violation);
+  }
+
+  #guarded(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  #failed(error: unknown): void {
+    this.violation ??=
+      error instanceof Violation ? error.message : String(error instanceof Error ? error.stack : error);
+  }
+}
+
+export function heightOf(station: ValidatorStation): number {
+  return station.parts.disk.head().height;
+}
+
+function timersOf(plan: Plan): TimerConfig {
+  return {
+    tickMs: 50,
+    proposalTimeoutMs: plan.proposalTimeoutMs,
+    oldestTimeoutMs: 2 * plan.proposalTimeoutMs,
+    statusIntervalMs: plan.statusIntervalMs,
+    expiryIntervalMs: 1_000,
+    syncTimeoutMs: 5_000,
+    stopTimeoutMs: 5_000,
+  };
+}

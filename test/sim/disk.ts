@@ -1,0 +1,72 @@
+// One validator's disk with the semantics that were measured of the real store: a write that returned is durable, a
+// crash inside it leaves all of it or nothing, and a write that fails leaves either behind a process that must end. Old
+// copies, an empty disk and damage are put in its place while the validator is down.
+
+import { type MemoryImage, MemoryStore } from '../../node/store/memory-store.ts';
+import type { BlockCommit, VoteChange } from '../../node/store/store.ts';
+import { StoreFailure } from '../../node/store/store.ts';
+
+/** Ends whatever a validator is doing, as a signal that cannot be caught does. */
+export class Crash extends Error {
+  override name = 'Crash';
+}
+
+export type DiskFault = 'none' | 'lost' | 'kept';
+
+export interface DiskWatch {
+  /** An effect boundary: may throw Crash. */
+  boundary(): void;
+  /** Whether the next write fails, and what of it is on the disk then. */
+  fault(): DiskFault;
+  /** A write took effect. */
+  written(): void;
+  committed(commit: BlockCommit): void;
+}
+
+export class SimulatedDisk extends MemoryStore {
+  watch: DiskWatch | undefined;
+  /** MemoryStore commits, and begins, through persistVote: one write, not two. Undefined while it begins. */
+  private isInside: boolean | undefined = false;
+
+  override commit(commit: BlockCommit, vote: VoteChange): void {
+    this.#write(() => {
+      super.commit(commit, vote);
+      this.watch?.committed(commit);
+    });
+  }
+
+  override persistVote(vote: VoteChange): void {
+    if (this.isInside !== false) super.persistVote(vote);
+    else this.#write(() => super.persistVote(vote));
+  }
+
+  #write(apply: () => void): void {
+    const { watch } = this;
+    watch?.boundary();
+    const fault = watch?.fault() ?? 'none';
+    if (fault !== 'lost') {
+      this.isInside = true;
+      try {
+        apply();
+      } finally {
+        this.isInside = false;
+      }
+    }
+    if (fault !== 'none') throw new StoreFailure('the simulated disk failed');
+    watch?.written();
+    watch?.boundary();
+  }
+}
+
+/** One byte of the state differs from what was written. */
+export function damaged(image: MemoryImage, at: number): MemoryImage {
+  const state = new Map(image.state);
+  const paths = [...state.keys()].sort();
+  const path = paths[at % paths.length];
+  const value = path === undefined ? undefined : state.get(path);
+  if (path === undefined || value === undefined) return image;
+  const copy = Uint8Array.from(value);
+  copy[at % copy.length] = (copy[at % copy.length] ?? 0) ^ 1;
+  state.set(path, copy);
+  return { ...image, state };
+}

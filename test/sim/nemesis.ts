@@ -1,0 +1,215 @@
+// Brings the faults of a plan upon a cluster, one after another and over one another, and takes each away again.
+import type { MemoryImage } from '../../node/store/memory-store.ts';
+import type { Chance } from './chance.ts';
+import type { Cluster } from './cluster.ts';
+import { damaged } from './disk.ts';
+import type { FaultClass } from './plan.ts';
+import type { ValidatorStation } from './station.ts';
+import { millisecond, second } from './timeline.ts';
+
+const hourMs = 3_600_000;
+
+export class Nemesis {
+  readonly #cluster: Cluster;
+  readonly #chance: Chance;
+  readonly #images = new Map<number, MemoryImage[]>();
+  #isOver = false;
+
+  constructor(cluster: Cluster, chance: Chance) {
+    this.#cluster = cluster;
+    this.#chance = chance;
+  }
+
+  begin(): void {
+    const { faults, faultEverySeconds } = this.#cluster.plan;
+    const acts: { readonly [F in FaultClass]?: () => void } = {
+      partition: () => this.#partition(),
+      crash: () => this.#crash(this.#victim()),
+      'effect-crash': () => this.#armCrash(),
+      'crash-all': () => this.#crashAll(),
+      pause: () => this.#pause(),
+      'slow-disk': () => this.#slowDisk(),
+      'disk-error': () => this.#diskError(),
+      clock: () => this.#bendClock(),
+      amnesia: () => this.#forget(),
+    };
+    for (const [fault, act] of Object.entries(acts)) {
+      if (!faults.has(fault as FaultClass)) continue;
+      this.#repeat(fault === 'crash-all' || fault === 'amnesia' ? 5 * faultEverySeconds : faultEverySeconds, act);
+    }
+  }
+
+  /** Nothing begins any more; what goes on is ended by the cluster. */
+  end(): void {
+    this.#isOver = true;
+  }
+
+  #repeat(meanSeconds: number, act: () => void): void {
+    this.#later(this.#chance.waiting(meanSeconds * second), () => {
+      act();
+      this.#repeat(meanSeconds, act);
+    });
+  }
+
+  #later(delay: number, work: () => void): void {
+    this.#cluster.timeline.after(delay, () => {
+      if (!this.#isOver) work();
+    });
+  }
+
+  #victim(): ValidatorStation {
+    return this.#chance.pick(this.#cluster.stations);
+  }
+
+  #note(text: string): void {
+    this.#cluster.timeline.note(`fault: ${text}`);
+  }
+
+  #crash(station: ValidatorStation): void {
+    station.crash('killed');
+    this.#restartLater(station);
+  }
+
+  #restartLater(station: ValidatorStation): void {
+    const downMs = this.#chance.pick([1, 50, 500, 2_000, 8_000]);
+    this.#later(downMs * millisecond, () => {
+      if (!station.isUp()) this.#cluster.start(station);
+    });
+  }
+
+  /** Wherever it is then: between two sends, before or after a write. */
+  #armCrash(): void {
+    const station = this.#victim();
+    if (!station.isUp()) return;
+    station.boundariesLeft = this.#chance.between(1, 60);
+    this.#note(`${station.station} dies after ${station.boundariesLeft} effects`);
+  }
+
+  #crashAll(): void {
+    for (const station of this.#cluster.stations) this.#crash(station);
+  }
+
+  #pause(): void {
+    const station = this.#victim();
+    const pauseMs = this.#chance.pick([100, 500, 2_000, 10_000]);
+    this.#note(`${station.station} stands still for ${pauseMs} ms`);
+    station.pause(pauseMs * millisecond);
+  }
+
+  #slowDisk(): void {
+    const station = this.#victim();
+    station.writeMsMax = this.#chance.pick([1, 20, 100, 400, 2_000]);
+    this.#note(`${station.station} writes within ${station.writeMsMax} ms`);
+    this.#later(this.#chance.waiting(4 * second), () => {
+      station.writeMsMax = 1;
+    });
+  }
+
+  #diskError(): void {
+    const station = this.#victim();
+    station.writeFails = this.#chance.pick(['lost', 'kept']);
+    this.#note(`${station.station} fails its next write: ${station.writeFails}`);
+  }
+
+  #bendClock(): void {
+    const chance = this.#chance;
+    const { clock, index } = this.#victim().parts;
+    const [kind, byMs] = [chance.int(4), chance.pick([50, 500, 5_000, 9_900, 20_000, hourMs])];
+    this.#note(`the clock of ${index} bends: ${kind} ${byMs}`);
+    if (kind === 0) clock.jump(byMs);
+    else if (kind === 1) clock.jump(-byMs);
+    else if (kind === 2) clock.drift(chance.pick([-500, -10, 10, 500, 9_000]));
+    else clock.freeze();
+    if (chance.hits(0.5)) this.#later(chance.waiting(8 * second), () => clock.repair(chance.between(-50, 50)));
+  }
+
+  /** An older copy of the disk, an empty one, or one that is damaged and then replaced by an empty one. */
+  #forget(): void {
+    const chance = this.#chance;
+    const { amnesiacs } = this.#cluster.plan;
+    const station = this.#cluster.stations.find((each) => amnesiacs.includes(each.index));
+    if (station === undefined) return;
+    const { disk } = station.parts;
+    const images = this.#images.get(station.station) ?? [];
+    this.#images.set(station.station, images);
+    if (images.length === 0 || chance.hits(0.5)) {
+      images.push(disk.snapshot());
+      return;
+    }
+    station.crash('its disk is exchanged');
+    const kind = chance.pick(['older', 'older', 'empty', 'damaged'] as const);
+    this.#note(`${station.station} gets a disk that is ${kind}`);
+    if (kind === 'older') disk.restore(chance.pick(images));
+    else if (kind === 'empty') this.#cluster.wipe(station);
+    else disk.restore(damaged(disk.snapshot(), chance.int(10_000)));
+    this.#restartLater(station);
+  }
+
+  #partition(): void {
+    const { network, stations } = this.#cluster;
+    const chance = this.#chance;
+    const numbers = stations.map(({ station }) => station);
+    const kind = chance.pick([
+      'half',
+      'minority',
+      'single',
+      'one-way',
+      'ring',
+      'flapping',
+      'swizzle',
+      'primary',
+    ] as const);
+    const lasts = chance.pick([300, 1_000, 3_000, 10_000]) * millisecond;
+    this.#note(`partition: ${kind} for ${lasts}`);
+    switch (kind) {
+      case 'half':
+        return this.#split(chance.some(numbers, numbers.length >> 1), lasts);
+      case 'minority':
+        return this.#split(chance.some(numbers, this.#cluster.faultyMax), lasts);
+      case 'single':
+        return this.#split(chance.some(numbers, 1), lasts);
+      case 'primary':
+        return this.#split(this.#cluster.primaries(), lasts);
+      case 'flapping': {
+        const side = chance.some(numbers, chance.between(1, numbers.length - 1));
+        for (let i = 0; i < 8; i++) this.#later((i * lasts) / 8, () => this.#split(side, lasts / 16));
+        return;
+      }
+      case 'one-way': {
+        const [from, to] = [chance.some(numbers, chance.between(1, numbers.length - 1)), chance.some(numbers, 2)];
+        return this.#sever(
+          from.flatMap((a) => to.map((b) => [a, b] as const)),
+          lasts,
+        );
+      }
+      case 'ring': {
+        const isNear = (a: number, b: number) => [1, numbers.length - 1].includes(Math.abs(a - b));
+        return this.#sever(
+          numbers.flatMap((a) => numbers.filter((b) => !isNear(a, b)).map((b) => [a, b] as const)),
+          lasts,
+        );
+      }
+      case 'swizzle':
+        // Clogged one by one in one order, and freed one by one in another.
+        for (const [i, one] of chance.some(numbers, numbers.length).entries())
+          this.#later((i * lasts) / 20, () => this.#split([one], lasts / 2 + chance.int(lasts)));
+        network.heal();
+    }
+  }
+
+  #split(side: readonly number[], lasts: number): void {
+    const others = this.#cluster.stations.map(({ station }) => station).filter((each) => !side.includes(each));
+    this.#sever(
+      side.flatMap((a) => others.flatMap((b) => [[a, b] as const, [b, a] as const])),
+      lasts,
+    );
+  }
+
+  #sever(links: readonly (readonly [number, number])[], lasts: number): void {
+    const { network } = this.#cluster;
+    for (const [a, b] of links) if (a !== b) network.cut(a, b);
+    this.#later(lasts, () => {
+      for (const [a, b] of links) network.mend(a, b);
+    });
+  }
+}

@@ -1,0 +1,153 @@
+// Links between stations, each way on its own: latency, loss, doubles, other order, old frames again, and cuts. A station
+// is one running copy of a validator: a twin has a station of its own under the same index. Senders are never forged.
+import type { Channel } from '../../node/network/transport.ts';
+import type { Chance } from './chance.ts';
+import { millisecond, type Timeline } from './timeline.ts';
+
+export interface LinkQuality {
+  readonly latencyMs: number;
+  /** Most of a further delay of chance. */
+  readonly jitterMs: number;
+  /** Probabilities. */
+  readonly loss: number;
+  readonly duplicate: number;
+  readonly replay: number;
+  readonly reorder: boolean;
+}
+
+export const goodLinks: LinkQuality = {
+  latencyMs: 1,
+  jitterMs: 4,
+  loss: 0,
+  duplicate: 0,
+  replay: 0,
+  reorder: false,
+};
+
+export interface Station {
+  readonly station: number;
+  /** Index of the validator in whose name it speaks. */
+  readonly index: number;
+  isUp(): boolean;
+  receive(from: number, channel: Channel, bytes: Uint8Array): void;
+  serve(from: number, request: Uint8Array, answered: (answer: Uint8Array | undefined) => void): void;
+}
+
+interface Frame {
+  readonly from: Station;
+  readonly to: Station;
+  readonly channel: Channel;
+  readonly bytes: Uint8Array;
+}
+
+const framesKept = 400;
+
+export class Network {
+  quality: LinkQuality = goodLinks;
+  readonly stations: Station[] = [];
+  readonly #timeline: Timeline;
+  readonly #chance: Chance;
+  readonly #cut = new Set<string>();
+  readonly #lastArrival = new Map<string, number>();
+  readonly #kept: Frame[] = [];
+  sent = 0;
+
+  constructor(timeline: Timeline, chance: Chance) {
+    this.#timeline = timeline;
+    this.#chance = chance;
+  }
+
+  cut(from: number, to: number): void {
+    this.#cut.add(`${from}>${to}`);
+  }
+
+  mend(from: number, to: number): void {
+    this.#cut.delete(`${from}>${to}`);
+  }
+
+  heal(): void {
+    this.#cut.clear();
+  }
+
+  isLinked(from: number, to: number): boolean {
+    return !this.#cut.has(`${from}>${to}`);
+  }
+
+  /** From a station to every copy of a validator; leaves at `time`. */
+  send(from: Station, to: number, channel: Channel, bytes: Uint8Array, time: number): void {
+    for (const station of this.stations) {
+      if (station.index !== to || station.index === from.index) continue;
+      this.#carry({ from, to: station, channel, bytes }, time);
+    }
+  }
+
+  #carry(frame: Frame, time: number): void {
+    const { quality } = this;
+    const chance = this.#chance;
+    this.sent += 1;
+    if (quality.loss > 0 && chance.hits(quality.loss)) return;
+    this.#arrive(frame, time, frame.channel);
+    if (quality.duplicate > 0 && chance.hits(quality.duplicate)) this.#arrive(frame, time, 'again');
+    if (quality.replay === 0) return;
+    if (this.#kept.length < framesKept) this.#kept.push(frame);
+    else this.#kept[chance.int(framesKept)] = frame;
+    if (chance.hits(quality.replay)) this.#arrive(chance.pick(this.#kept), time, 'again');
+  }
+
+  #arrive(frame: Frame, time: number, lane: string): void {
+    const { from, to, channel, bytes } = frame;
+    let at = time + this.#latency();
+    if (!this.quality.reorder && lane !== 'again') {
+      const name = `${from.station}>${to.station} ${lane}`;
+      at = Math.max(at, this.#lastArrival.get(name) ?? 0);
+      this.#lastArrival.set(name, at);
+    }
+    this.#timeline.at(at, () => {
+      if (!this.isLinked(from.station, to.station) || !to.isUp()) return;
+      this.#timeline.note(`${from.station}>${to.station} ${channel} ${bytes.length} ${tail(bytes)}`);
+      to.receive(from.index, channel, bytes);
+    });
+  }
+
+  #latency(): number {
+    const { latencyMs, jitterMs } = this.quality;
+    return latencyMs * millisecond + this.#chance.int(jitterMs * millisecond + 1);
+  }
+
+  /** One question and its answer; no answer is an error, at once or never. */
+  request(from: Station, to: number, bytes: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
+    const timeline = this.#timeline;
+    const copies = this.stations.filter((each) => each.index === to);
+    const station = copies.length === 0 ? undefined : this.#chance.pick(copies);
+    timeline.unsettle();
+    return new Promise((resolve, reject) => {
+      const fail = () => {
+        timeline.unsettle();
+        reject(new Error('no answer'));
+      };
+      signal.addEventListener('abort', fail);
+      if (station === undefined || this.#chance.hits(this.quality.loss)) return;
+      timeline.after(this.#latency(), () => {
+        if (!this.isLinked(from.station, station.station)) return;
+        if (!station.isUp()) return fail();
+        station.serve(from.index, bytes, (answer) => {
+          timeline.after(this.#latency(), () => {
+            if (!this.isLinked(station.station, from.station)) return;
+            timeline.note(`${station.station}>${from.station} answer ${answer?.length}`);
+            if (answer === undefined) return fail();
+            timeline.unsettle();
+            resolve(answer);
+          });
+        });
+      });
+    });
+  }
+}
+
+function tail(bytes: Uint8Array): string {
+  return Buffer.from(
+    bytes.buffer,
+    bytes.byteOffset + Math.max(0, bytes.length - 8),
+    Math.min(8, bytes.length),
+  ).toString('hex');
+}

@@ -1,0 +1,96 @@
+// What a run draws from its seed before it begins: how large the cluster is, which classes of faults there are and how
+// strong (swarm testing: most runs leave most faults out, so that the others come through), and who may be faulty.
+import { quorumOf } from '../../node/ledger/validators.ts';
+import { Chance } from './chance.ts';
+import { goodLinks, type LinkQuality } from './network.ts';
+
+export const faultClasses = [
+  'loss',
+  'delay',
+  'reorder',
+  'duplicate',
+  'replay',
+  'partition',
+  'crash',
+  'effect-crash',
+  'crash-all',
+  'pause',
+  'slow-disk',
+  'disk-error',
+  'clock',
+  'amnesia',
+  'byzantine',
+] as const;
+export type FaultClass = (typeof faultClasses)[number];
+
+export interface Plan {
+  readonly seed: number;
+  readonly validators: number;
+  readonly quorum: number;
+  readonly faults: ReadonlySet<FaultClass>;
+  readonly links: LinkQuality;
+  readonly realSignatures: boolean;
+  /** Indexes that lie. With the next at most f. */
+  readonly byzantine: readonly number[];
+  /** Indexes that lose what they wrote. */
+  readonly amnesiacs: readonly number[];
+  /** Seconds between two faults of the classes that come and go. */
+  readonly faultEverySeconds: number;
+  readonly proposalTimeoutMs: number;
+  readonly statusIntervalMs: number;
+  /** Seconds between two bursts of transactions. */
+  readonly burstEverySeconds: number;
+  readonly burstMax: number;
+  readonly safetySeconds: number;
+  readonly blocksMin: number;
+}
+
+export interface PlanLimits {
+  readonly validators?: number | undefined;
+  readonly faults?: readonly FaultClass[] | undefined;
+  readonly safetySeconds?: number | undefined;
+}
+
+/** The draws are the same whatever the limits leave out, so that a seed stays itself while it is made smaller. */
+export function drawPlan(seed: number, limits: PlanLimits = {}): Plan {
+  const chance = new Chance(seed, 'plan');
+  const size = chance.pick([4, 4, 4, 4, 5, 6, 7, 7]);
+  const validators = limits.validators ?? size;
+  const drawn = faultClasses.filter(() => chance.hits(0.4));
+  const faults = new Set(limits.faults ?? drawn);
+  const has = (fault: FaultClass) => faults.has(fault);
+  const loss = chance.pick([0.01, 0.03, 0.1, 0.2, 0.3]);
+  const delay = { latencyMs: chance.pick([2, 10, 50, 150]), jitterMs: chance.pick([10, 50, 200, 1_000]) };
+  const [duplicate, replay] = [chance.pick([0.01, 0.05, 0.2]), chance.pick([0.005, 0.02, 0.1])];
+  const links = {
+    ...(has('delay') ? delay : goodLinks),
+    loss: has('loss') ? loss : 0,
+    duplicate: has('duplicate') ? duplicate : 0,
+    replay: has('replay') ? replay : 0,
+    reorder: has('reorder'),
+  };
+  const { faulty, size: quorum } = quorumOf(validators);
+  const bad = chance.some(
+    Array.from({ length: validators }, (_, index) => index),
+    chance.between(1, faulty),
+  );
+  const liars = bad.filter(() => chance.hits(0.7));
+  const byzantine = has('byzantine') ? (has('amnesia') ? liars : bad) : [];
+  return {
+    seed,
+    validators,
+    quorum,
+    faults,
+    links,
+    realSignatures: chance.hits(0.03),
+    byzantine,
+    amnesiacs: has('amnesia') ? bad.filter((index) => !byzantine.includes(index)) : [],
+    faultEverySeconds: chance.pick([1, 2, 4, 8]),
+    proposalTimeoutMs: chance.pick([500, 1_500, 1_500]),
+    statusIntervalMs: chance.pick([200, 500, 500]),
+    burstEverySeconds: chance.pick([0.2, 0.5, 1, 2]),
+    burstMax: chance.pick([1, 4, 12]),
+    safetySeconds: limits.safetySeconds ?? chance.pick([40, 60, 90]),
+    blocksMin: 30,
+  };
+}

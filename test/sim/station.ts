@@ -1,0 +1,296 @@
+// One running copy of a validator: the whole node of node/validator-node.ts over a simulated disk, network, clock and
+// event loop. It takes one thing at a time, is busy while its disk writes, may stand still, and dies wherever it is told
+// to: at any effect boundary, or inside a write.
+import type { TimerConfig } from '../../node/config.ts';
+import type { Digest } from '../../node/ledger/hash.ts';
+import type { Channel, Transport } from '../../node/network/transport.ts';
+import { type BlockCommit, StoreFailure } from '../../node/store/store.ts';
+import { ValidatorNode } from '../../node/validator-node.ts';
+import type { Chance } from './chance.ts';
+import type { WallClock } from './clock.ts';
+import { Crash, type DiskFault, type SimulatedDisk } from './disk.ts';
+import type { Network, Station } from './network.ts';
+import { millisecond, type Timeline } from './timeline.ts';
+
+/** What a lying validator does to what passes between its node and the network. */
+export interface Tamper {
+  outgoing(to: number, channel: Channel, bytes: Uint8Array): readonly Outgoing[];
+  /** Undefined: its node does not see it. */
+  incoming(from: number, channel: Channel, bytes: Uint8Array): Uint8Array | undefined;
+  answer(from: number, request: Uint8Array, answer: Uint8Array | undefined): Uint8Array | undefined;
+}
+
+export interface Outgoing {
+  readonly to: number;
+  readonly channel: Channel;
+  readonly bytes: Uint8Array;
+  readonly delayMs?: number;
+}
+
+export interface StationWatch {
+  /** A frame is about to leave; what would survive a crash now is on the station's disk. */
+  leaves(station: ValidatorStation, channel: Channel, bytes: Uint8Array): void;
+  committed(station: ValidatorStation, commit: BlockCommit): void;
+  /** Told to clients: in a block that is durable here. */
+  acknowledged(station: ValidatorStation, id: Digest, index: number, height: number): void;
+  /** Something that must not happen to an honest validator. */
+  broke(station: ValidatorStation, what: string): void;
+}
+
+export interface StationParts {
+  readonly station: number;
+  readonly index: number;
+  readonly validator: string;
+  readonly validators: number;
+  readonly chainId: Digest;
+  readonly disk: SimulatedDisk;
+  readonly clock: WallClock;
+  readonly timeline: Timeline;
+  readonly network: Network;
+  readonly chance: Chance;
+  readonly timers: TimerConfig;
+  readonly watch: StationWatch;
+  sign(message: Uint8Array): Uint8Array;
+}
+
+const inboxMax = 20_000;
+const eventCost = 20;
+
+export class ValidatorStation implements Station {
+  readonly parts: StationParts;
+  readonly station: number;
+  readonly index: number;
+  node: ValidatorNode | undefined;
+  tamper: Tamper | undefined;
+  /** Most of the time that one write takes. */
+  writeMsMax = 1;
+  writeFails: DiskFault = 'none';
+  /** Effect boundaries that are left to live. */
+  boundariesLeft = Number.POSITIVE_INFINITY;
+  /** Called once when it has died. */
+  onDeath: (() => void) | undefined;
+  lives = 0;
+  #busyUntil = 0;
+  #pausedUntil = 0;
+  #inbox: (() => void)[] = [];
+  #isWoken = false;
+  #waitingTimers = new Set<string>();
+
+  constructor(parts: StationParts) {
+    this.parts = parts;
+    this.station = parts.station;
+    this.index = parts.index;
+    parts.disk.watch = {
+      boundary: () => this.#boundary(),
+      fault: () => {
+        const fault = this.writeFails;
+        this.writeFails = 'none';
+        return fault;
+      },
+      written: () => this.#occupy(parts.chance.int(this.writeMsMax * millisecond) + 1),
+      committed: (commit) => parts.watch.committed(this, commit),
+    };
+  }
+
+  isUp(): boolean {
+    return this.node !== undefined;
+  }
+
+  /** Throws StoreError when what is on the disk is not what was written. */
+  start(): void {
+    const { timeline, timers, chance, disk, watch } = this.parts;
+    const life = ++this.lives;
+    timeline.note(`${this.station} starts at height ${disk.head().height}`);
+    this.#busyUntil = timeline.now;
+    this.node = undefined;
+    const node = this.#newNode(life);
+    this.node = node;
+    node.onBlock((block, transactions) => {
+      if (life === this.lives) for (const [id, at] of transactions) watch.acknowledged(this, id, at, block.height);
+    });
+    this.#put(life, () => node.start());
+    this.#every(life, 'tick', timers.tickMs, chance.int(timers.tickMs * millisecond), () => node.tick());
+    this.#every(life, 'tidy', timers.expiryIntervalMs, 0, () => node.tidyMempool());
+  }
+
+  crash(why: string): void {
+    if (this.node === undefined) return;
+    this.parts.timeline.note(`${this.station} dies: ${why}`);
+    this.node.stop();
+    this.node = undefined;
+    this.lives += 1;
+    this.#inbox = [];
+    this.#waitingTimers.clear();
+    this.#pausedUntil = 0;
+    this.boundariesLeft = Number.POSITIVE_INFINITY;
+    this.writeFails = 'none';
+    this.onDeath?.();
+  }
+
+  pause(microseconds: number): void {
+    this.#pausedUntil = this.parts.timeline.now + microseconds;
+  }
+
+  resume(): void {
+    this.#pausedUntil = 0;
+    this.#wake();
+  }
+
+  receive(from: number, channel: Channel, bytes: Uint8Array): void {
+    const seen = this.tamper === undefined ? bytes : this.tamper.incoming(from, channel, bytes);
+    if (seen !== undefined) this.#put(this.lives, () => this.node?.receive(from, channel, seen));
+  }
+
+  serve(from: number, request: Uint8Array, answered: (answer: Uint8Array | undefined) => void): void {
+    this.#put(this.lives, () => {
+      const answer = this.node?.serve(from, request);
+      answered(this.tamper === undefined ? answer : this.tamper.answer(from, request, answer));
+    });
+  }
+
+  /** Runs something of the outside, a client's request for one, when the node comes to it. */
+  ask(work: (node: ValidatorNode) => void): void {
+    this.#put(this.lives, () => {
+      if (this.node !== undefined) work(this.node);
+    });
+  }
+
+  #newNode(life: number): ValidatorNode {
+    const { parts } = this;
+    const { timeline, clock } = parts;
+    const isThis = () => life === this.lives;
+    return new ValidatorNode({
+      store: parts.disk,
+      transport: this.#transport(life),
+      genesisText: '',
+      name: 'simulated',
+      chainId: parts.chainId,
+      version: 'simulated',
+      validator: parts.validator,
+      sign: parts.sign,
+      timers: parts.timers,
+      mempool: { transactionsMax: 2_000, bytesMax: 8_000_000, memberShare: 0.5 },
+      loop: {
+        soon: (work) => {
+          timeline.unsettle();
+          this.#put(life, () => {
+            timeline.unsettle();
+            work();
+          });
+        },
+        after: (delayMs, work) =>
+          timeline.after(delayMs * millisecond, () => {
+            timeline.unsettle();
+            if (isThis()) work();
+          }),
+        monotonicMs: () => timeline.now / millisecond,
+      },
+      now: () => clock.now(),
+      log: () => {},
+      onFailure: (error) => {
+        if (isThis()) this.#failed(error);
+      },
+      onIncident: (reason) => {
+        if (isThis()) parts.watch.broke(this, `an incident: ${reason}`);
+        this.crash('an incident');
+      },
+    });
+  }
+
+  #failed(error: unknown): void {
+    const isMeant = error instanceof Crash || error instanceof StoreFailure;
+    if (!isMeant) this.parts.watch.broke(this, error instanceof Error ? (error.stack ?? error.message) : String(error));
+    this.crash(isMeant ? error.message : 'a failure');
+  }
+
+  #transport(life: number): Transport {
+    const { network, timeline, validators } = this.parts;
+    const others = Array.from({ length: validators }, (_, index) => index).filter((index) => index !== this.index);
+    const carry = (to: number, channel: Channel, bytes: Uint8Array) => {
+      const time = Math.max(timeline.now, this.#busyUntil);
+      if (this.tamper === undefined) return network.send(this, to, channel, bytes, time);
+      for (const out of this.tamper.outgoing(to, channel, bytes))
+        network.send(this, out.to, out.channel, out.bytes, time + (out.delayMs ?? 0) * millisecond);
+    };
+    const leave = (to: readonly number[], channel: Channel, bytes: Uint8Array) => {
+      if (life !== this.lives) return;
+      this.parts.watch.leaves(this, channel, bytes);
+      for (const each of to) {
+        this.#boundary();
+        carry(each, channel, bytes);
+      }
+    };
+    return {
+      start: async () => {},
+      send: (to, channel, bytes) => leave([to], channel, bytes),
+      broadcast: (channel, bytes) => leave(others, channel, bytes),
+      request: (to, bytes, signal) => network.request(this, to, bytes, signal),
+      peers: () =>
+        network.stations
+          .filter((each) => each.isUp() && network.isLinked(this.station, each.station))
+          .map(({ index }) => index)
+          .filter((index) => index !== this.index),
+      stop: async () => {},
+    };
+  }
+
+  /** Once in a while, and never twice in a row for what was missed meanwhile. */
+  #every(life: number, name: string, intervalMs: number, phase: number, work: () => void): void {
+    const { timeline } = this.parts;
+    timeline.after(phase + intervalMs * millisecond, () => {
+      if (life !== this.lives) return;
+      if (!this.#waitingTimers.has(name)) {
+        this.#waitingTimers.add(name);
+        this.#put(life, () => {
+          this.#waitingTimers.delete(name);
+          work();
+        });
+      }
+      this.#every(life, name, intervalMs, 0, work);
+    });
+  }
+
+  #put(life: number, work: () => void): void {
+    if (life !== this.lives || this.#inbox.length >= inboxMax) return;
+    this.#inbox.push(work);
+    this.#wake();
+  }
+
+  #freeAt(): number {
+    return Math.max(this.#busyUntil, this.#pausedUntil, this.parts.timeline.now);
+  }
+
+  #wake(): void {
+    if (this.#isWoken || this.#inbox.length === 0) return;
+    this.#isWoken = true;
+    this.parts.timeline.at(this.#freeAt(), () => {
+      this.#isWoken = false;
+      if (this.#freeAt() <= this.parts.timeline.now) this.#turn();
+      this.#wake();
+    });
+  }
+
+  #turn(): void {
+    const work = this.#inbox.shift();
+    if (work === undefined) return;
+    this.#occupy(eventCost);
+    try {
+      work();
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  #occupy(microseconds: number): void {
+    this.#busyUntil = Math.max(this.#busyUntil, this.parts.timeline.now) + microseconds;
+  }
+
+  #boundary(): void {
+    this.boundariesLeft -= 1;
+    if (this.boundariesLeft <= 0) {
+      const left = new Crash('at an effect boundary');
+      this.crash(left.message);
+      throw left;
+    }
+  }
+}

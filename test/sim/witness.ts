@@ -1,0 +1,207 @@
+// Sees every block that becomes durable anywhere and every frame that an honest validator sends, over all its lives, and
+// keeps the first thing that must never happen. It counts quorums by itself: it does not believe the node that it judges.
+import { decodeMessage, type Message, positionOf } from '../../node/consensus/messages.ts';
+import { decodeRecord, type VoteRecord } from '../../node/consensus/record.ts';
+import type { CommitCertificate } from '../../node/ledger/certificate.ts';
+import { decodeEntry, decodeHeader } from '../../node/ledger/entry.ts';
+import { type Digest, digestOf, equalBytes, toHex } from '../../node/ledger/hash.ts';
+import { verify } from '../../node/ledger/signature.ts';
+import { decodeTransaction } from '../../node/ledger/transaction.ts';
+import type { ValidatorSet } from '../../node/ledger/validators.ts';
+import { type VoteKind, type VotePosition, voteMessage } from '../../node/ledger/vote.ts';
+import type { Channel } from '../../node/network/transport.ts';
+import type { BlockCommit } from '../../node/store/store.ts';
+import type { SimulatedDisk } from './disk.ts';
+
+/** Something that must never happen did. */
+export class Violation extends Error {
+  override name = 'Violation';
+}
+
+export interface WitnessedBlock {
+  readonly digest: Digest;
+  readonly stateRoot: Digest;
+  readonly logSize: number;
+  readonly entries: readonly Uint8Array[];
+  readonly certificate: CommitCertificate;
+}
+
+interface Voted {
+  readonly digest: string;
+  readonly signature: string;
+}
+
+export class Witness {
+  readonly #chainId: Uint8Array;
+  readonly #set: ValidatorSet;
+  readonly #quorum: number;
+  readonly blocks: WitnessedBlock[] = [];
+  readonly #genesis: Digest;
+  /** Transaction id -> log index. */
+  readonly indexes = new Map<Digest, number>();
+  readonly #references = new Map<string, number>();
+  readonly #voted = new Map<string, Voted>();
+  readonly #viewLeft = new Map<number, number>();
+  readonly #records = new WeakMap<Uint8Array, VoteRecord>();
+  readonly #proven = new Set<string>();
+  /** Highest block that clients were told of by a validator. */
+  readonly #acknowledged = new Map<number, number>();
+
+  constructor(chainId: Uint8Array, genesis: Digest, set: ValidatorSet) {
+    this.#chainId = chainId;
+    this.#genesis = genesis;
+    this.#set = set;
+    const faulty = Math.floor((set.length - 1) / 3);
+    this.#quorum = Math.floor((set.length + faulty) / 2) + 1;
+  }
+
+  get height(): number {
+    return this.blocks.length;
+  }
+
+  /** An honest validator made this block durable. */
+  committed(who: number, commit: BlockCommit): void {
+    const { head, certificate, entries } = commit;
+    const what = `validator ${who} at height ${head.height}`;
+    check(certificate !== undefined && certificate.digest === head.digest, `${what}: a certificate for its block`);
+    this.#provesCommit(certificate, what);
+    const known = this.blocks[head.height - 1];
+    if (known === undefined) {
+      check(head.height === this.blocks.length + 1, `${what}: heights follow one another`);
+      this.blocks.push({ ...head, entries, certificate });
+      this.#takeBlock(commit, what);
+      return;
+    }
+    check(known.digest === head.digest, `${what}: ${short(head.digest)}, but others have ${short(known.digest)}`);
+    check(known.stateRoot === head.stateRoot && known.logSize === head.logSize, `${what}: the same state and log`);
+    check(
+      known.entries.length === entries.length &&
+        entries.every((entry, i) => equalBytes(entry, known.entries[i] ?? entry)),
+      `${what}: the same entries`,
+    );
+  }
+
+  /** Exactly once: an id and a reference stand in the log one time. */
+  #takeBlock({ head, block, entries }: BlockCommit, what: string): void {
+    const header = decodeHeader(entries.at(-1) ?? new Uint8Array());
+    const parent = this.blocks[head.height - 2]?.digest ?? this.#genesis;
+    check(digestOf(header.parent) === parent, `${what}: its parent is the block before`);
+    check(
+      header.height === head.height && digestOf(header.stateRoot) === head.stateRoot,
+      `${what}: as its header says`,
+    );
+    entries.forEach((bytes, at) => {
+      const entry = decodeEntry(bytes);
+      if (entry.kind !== 1) return;
+      const { id, body } = decodeTransaction(entry.transaction);
+      const reference = `${body.member}/${body.reference}`;
+      check(!this.indexes.has(id), `${what}: transaction ${short(id)} a second time`);
+      check(!this.#references.has(reference), `${what}: reference ${reference} a second time`);
+      this.indexes.set(id, block.firstIndex + at);
+      this.#references.set(reference, block.firstIndex + at);
+    });
+  }
+
+  #provesCommit(certificate: CommitCertificate, what: string): void {
+    const { signers } = certificate;
+    const name = signers.map(({ signature }) => toHex(signature)).join() + certificate.digest + certificate.view;
+    if (this.#proven.has(name)) return;
+    const message = voteMessage('commit', this.#chainId, certificate);
+    const good = signers.filter(({ validator, signature }) => {
+      const key = this.#set[validator]?.voteKey;
+      return key !== undefined && verify(message, signature, key);
+    });
+    const distinct = new Set(good.map(({ validator }) => validator)).size;
+    check(distinct === this.#quorum && good.length === signers.length, `${what}: a quorum of distinct Commits`);
+    this.#proven.add(name);
+  }
+
+  /** A frame of an honest validator is about to leave. */
+  leaves(who: number, channel: Channel, bytes: Uint8Array, disk: SimulatedDisk): void {
+    // Statuses and notices sign nothing; the second byte is the kind.
+    if (channel === 'transactions' || bytes[1] === 4 || bytes[1] === 5) return;
+    const message = decodeMessage(bytes);
+    if (message.type === 'status' || message.type === 'committed') return;
+    const what = `validator ${who}'s ${message.type} of view ${message.view}`;
+    check(message.type === 'new-view' || message.validator === who, `${what} is its own`);
+    const record = this.#recordOf(disk);
+    check(record !== undefined && isDurable(message, record, disk), `${what} is durable before it is sent`);
+    if (message.validator === who) this.#signs(who, message.type, positionOf(message), toHex(message.signature), what);
+  }
+
+  /** No contradiction under one key, and nothing of a view that was left. */
+  #signs(who: number, kind: VoteKind, position: VotePosition, signature: string, what: string): void {
+    const { view, height, digest } = position;
+    const once = kind === 'view-change' || kind === 'new-view';
+    const place = `${who} ${kind} ${view} ${once ? '' : height}`;
+    const known = this.#voted.get(place);
+    check(known === undefined || known.digest === digest, `${what}: one digest at ${place}`);
+    check(known === undefined || known.signature === signature, `${what}: the same bytes at ${place}`);
+    if (known === undefined) this.#voted.set(place, { digest, signature });
+    check(view >= (this.#viewLeft.get(who) ?? 0), `${what}: it has left that view`);
+    if (kind === 'view-change') this.#viewLeft.set(who, view);
+    if (kind === 'prepare' || kind === 'pre-prepare') return;
+    if (kind === 'commit') this.#followsOwnPrepare(who, position, what);
+  }
+
+  /** Who commits to a block has vouched for it in that view, as primary or as backup. */
+  #followsOwnPrepare(who: number, { view, height, digest }: VotePosition, what: string): void {
+    const kind = view % this.#set.length === who ? 'pre-prepare' : 'prepare';
+    const vouched = this.#voted.get(`${who} ${kind} ${view} ${height}`);
+    check(vouched?.digest === digest, `${what}: a Commit for what it vouched for`);
+  }
+
+  #recordOf(disk: SimulatedDisk): VoteRecord | undefined {
+    const bytes = disk.voteRecord();
+    if (bytes === undefined) return undefined;
+    let record = this.#records.get(bytes);
+    if (record === undefined) {
+      record = decodeRecord(bytes);
+      this.#records.set(bytes, record);
+    }
+    return record;
+  }
+
+  acknowledged(who: number, id: Digest, index: number, height: number): void {
+    check(this.indexes.get(id) === index, `validator ${who} acknowledged ${short(id)} at ${index}, which is not there`);
+    this.#acknowledged.set(who, Math.max(height, this.#acknowledged.get(who) ?? 0));
+  }
+
+  /** What a validator comes back with covers what it told clients. */
+  restarts(who: number, height: number): void {
+    const told = this.#acknowledged.get(who) ?? 0;
+    check(height >= told, `validator ${who} comes back at height ${height} and had acknowledged ${told}`);
+  }
+}
+
+type SignedMessage = Exclude<Message, { type: 'status' | 'committed' }>;
+
+/** [D1-D3] by the words of the rules. */
+function isDurable(message: SignedMessage, record: VoteRecord, disk: SimulatedDisk): boolean {
+  if (record.view !== message.view) return false;
+  const isSame = (stored: { readonly signature: Uint8Array } | undefined) =>
+    stored !== undefined && equalBytes(stored.signature, message.signature);
+  switch (message.type) {
+    case 'pre-prepare':
+      return isSame(record.accepted) && disk.body(message.digest) !== undefined;
+    case 'prepare':
+      return isSame(record.prepare) && disk.body(message.digest) !== undefined;
+    case 'commit': {
+      const { prepared } = record;
+      const isPrepared = prepared?.view === message.view && prepared.digest === message.digest;
+      return isSame(record.commit) && isPrepared && disk.body(message.digest) !== undefined;
+    }
+    case 'view-change':
+      return isSame(record.viewChange) && record.mode === 'changing';
+    case 'new-view':
+      return isSame(record.newView) && record.mode === 'normal';
+  }
+}
+
+export function check(holds: boolean, what: string): asserts holds {
+  if (!holds) throw new Violation(what);
+}
+
+function short(digest: string): string {
+  return digest.slice(0, 8);
+}

@@ -1,0 +1,172 @@
+// Clients: accounts are opened, money is moved in bursts, and every transaction is sent again, to this validator or
+// another, until its outcome is known. Some send to several at once, some use a reference twice, and some ask once more
+// about what is settled.
+import { openArguments, transferArguments } from '../../contracts/payments.ts';
+import type { Submission } from '../../node/api/ledger-node.ts';
+import type { Value } from '../../node/ledger/codec.ts';
+import { type Digest, digestBytes } from '../../node/ledger/hash.ts';
+import { bodyOf, signTransaction } from '../../node/ledger/transaction.ts';
+import type { Signer } from '../execution/_ledger.ts';
+import type { Chance } from './chance.ts';
+import type { Consortium } from './consortium.ts';
+import type { ValidatorStation } from './station.ts';
+import { second, type Timeline } from './timeline.ts';
+import { check } from './witness.ts';
+
+interface Request {
+  readonly id: Digest;
+  readonly bytes: Uint8Array;
+  readonly reference: string;
+  sent: number;
+}
+
+const accounts = ['A0', 'A1', 'A2', 'A3', 'A4', 'A5', 'A6', 'A7'];
+const validityMs = 20 * 3_600_000;
+const retrySeconds = 2;
+
+export interface WorkloadParts {
+  readonly consortium: Consortium;
+  readonly chance: Chance;
+  readonly timeline: Timeline;
+  /** Validators that clients may ask now. */
+  stations(): readonly ValidatorStation[];
+  nowMs(): number;
+  broke(error: unknown): void;
+}
+
+export class Workload {
+  readonly #parts: WorkloadParts;
+  readonly #pending = new Map<Digest, Request>();
+  readonly #settled: { readonly request: Request; readonly index: number }[] = [];
+  /** A reference that was used for two bodies: one of them is never settled. */
+  readonly #contested = new Set<string>();
+  #references = 0;
+  submitted = 0;
+
+  constructor(parts: WorkloadParts) {
+    this.#parts = parts;
+  }
+
+  /** What has no outcome yet. */
+  get pending(): number {
+    return this.#pending.size;
+  }
+
+  pendingIds(): readonly Digest[] {
+    return [...this.#pending.keys()];
+  }
+
+  open(): void {
+    const { clearing } = this.#parts.consortium;
+    accounts.forEach((account, i) => {
+      const branch = this.#tellerOf(i).member;
+      const terms = { account, branch, currency: 'CZK', overdraftLimit: i % 2 === 0 ? 500n : undefined };
+      this.#submit(clearing, 'open', openArguments({ ...terms, openingBalance: 100_000n }));
+    });
+  }
+
+  burst(size: number): void {
+    for (let i = 0; i < size; i++) this.#transfer();
+    const { chance } = this.#parts;
+    if (this.#settled.length > 0 && chance.hits(0.2)) this.#askAgain(chance.pick(this.#settled));
+  }
+
+  #transfer(): void {
+    const { chance } = this.#parts;
+    const from = chance.int(accounts.length);
+    const to = (from + chance.between(1, accounts.length - 1)) % accounts.length;
+    const move = { from: accounts[from] ?? '', to: accounts[to] ?? '', currency: 'CZK', purpose: '', date: '' };
+    const by = this.#tellerOf(from);
+    const amount = BigInt(chance.between(1, 900));
+    const reference = this.#submit(by, 'transfer', transferArguments({ ...move, amount }));
+    if (!chance.hits(0.03)) return;
+    this.#contested.add(reference);
+    this.#submit(by, 'transfer', transferArguments({ ...move, amount: amount + 1n }), reference);
+  }
+
+  #tellerOf(account: number): Signer {
+    const { tellers, clearing } = this.#parts.consortium;
+    return tellers[account % tellers.length] ?? clearing;
+  }
+
+  #submit(by: Signer, method: string, args: Value, reference = `R${++this.#references}`): string {
+    const { consortium, chance, nowMs } = this.#parts;
+    const chainId = digestBytes(consortium.commit.head.digest);
+    const body = bodyOf({
+      chainId,
+      member: by.member,
+      reference,
+      validUntil: nowMs() + validityMs,
+      contract: 'payments',
+      method,
+      args,
+    });
+    const { id, bytes } = signTransaction(body, by.seed, by.publicKey);
+    const request = { id, bytes, reference, sent: 0 };
+    this.#pending.set(id, request);
+    this.submitted += 1;
+    this.#send(request, chance.hits(0.1) ? 2 : 1);
+    return reference;
+  }
+
+  #send(request: Request, copies: number): void {
+    const { stations, chance, timeline } = this.#parts;
+    request.sent = timeline.now;
+    for (const station of chance.some([...stations()], copies))
+      station.ask((node) => this.#guarded(() => this.#answered(request, node.submit(request.bytes))));
+  }
+
+  #answered(request: Request, submission: Submission): void {
+    switch (submission.status) {
+      case 'final':
+        return this.settled(request.id, submission.index);
+      case 'refused':
+        // Another body has the reference: this one is never ordered.
+        if (submission.code === 'DU04' && this.#contested.has(request.reference)) return;
+        check(submission.code !== 'malformed' && submission.code !== 'too-large', `refused: ${submission.detail}`);
+        if (submission.code === 'TM01') this.#pending.delete(request.id);
+        return;
+      default:
+        return;
+    }
+  }
+
+  /** An outcome, from a block or an answer: it never changes. */
+  settled(id: Digest, index: number): void {
+    const request = this.#pending.get(id);
+    if (request === undefined) return;
+    this.#pending.delete(id);
+    this.#settled.push({ request, index });
+    if (!this.#contested.has(request.reference)) return;
+    for (const other of this.#pending.values())
+      if (other.reference === request.reference) this.#pending.delete(other.id);
+  }
+
+  #askAgain({ request, index }: { readonly request: Request; readonly index: number }): void {
+    const station = this.#parts.chance.pick(this.#parts.stations());
+    station?.ask((node) =>
+      this.#guarded(() => {
+        const submission = node.submit(request.bytes);
+        check(
+          submission.status !== 'final' || submission.index === index,
+          `the outcome of ${request.reference} stood at ${index} and is told to stand elsewhere`,
+        );
+      }),
+    );
+  }
+
+  /** Called once in a while. */
+  retry(): void {
+    const { timeline } = this.#parts;
+    for (const request of this.#pending.values())
+      if (timeline.now - request.sent > retrySeconds * second) this.#send(request, 1);
+  }
+
+  #guarded(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#parts.broke(error);
+    }
+  }
+}
