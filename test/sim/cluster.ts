@@ -1,5 +1,5 @@
-// A whole network of validators on one thread, from one plan: their stations, disks and clocks, the network between them,
-// the clients before them and the witness over them.
+// A whole network of validators on one thread, from one plan: their stations, disks and clocks, the network between
+// them, the clients before them and the witness over them.
 import type { TimerConfig } from '../../node/config.ts';
 import type { Digest } from '../../node/ledger/hash.ts';
 import { digestBytes } from '../../node/ledger/hash.ts';

@@ -1,5 +1,5 @@
-// The chain that a simulated cluster runs: its genesis, the keys of its validators and users. Made once a process for each
-// number of validators and kind of signatures.
+// The chain that a simulated cluster runs: its genesis, the keys of its validators and users. Made once a process for
+// each number of validators and kind of signatures.
 import { contracts } from '../../contracts/registry.ts';
 import type { Genesis } from '../../genesis/genesis.ts';
 import { encodeRecord, firstRecord } from '../../node/consensus/record.ts';

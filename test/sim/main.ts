@@ -1,66 +1,48 @@
-// `npm run sim`: seeds one after another, each a whole cluster with faults, until a number of runs or minutes is over. A
-// seed that fails is printed with one line that runs it again.
+// `npm run sim`: seeds one after another, each a whole cluster with faults, until a number of runs or minutes is over.
+// A seed that fails is made smaller and printed with one line that runs it again.
 import './signer.ts';
-import { parseArgs } from 'node:util';
-import { type FaultClass, faultClasses } from './plan.ts';
+import { minimise, optionsOf } from './minimise.ts';
+import { parseOptions } from './options.ts';
 import { liveWithinSeconds, type RunResult, runSeed } from './run.ts';
 
-const { values } = parseArgs({
-  options: {
-    seed: { type: 'string' },
-    runs: { type: 'string' },
-    minutes: { type: 'string' },
-    validators: { type: 'string' },
-    faults: { type: 'string' },
-    seconds: { type: 'string' },
-    trace: { type: 'boolean', default: false },
-  },
-});
-
 const print = (line: string) => process.stdout.write(`${line}\n`);
-const number = (text: string | undefined) => (text === undefined ? undefined : Number(text));
-const faults = values.faults
-  ?.split(',')
-  .filter((each): each is FaultClass => faultClasses.includes(each as FaultClass));
-const limits = { validators: number(values.validators), faults, safetySeconds: number(values.seconds) };
-const first = number(values.seed) ?? Math.floor(Math.random() * 2 ** 32);
-const runsMax = number(values.runs) ?? (values.minutes === undefined ? 1 : Number.POSITIVE_INFINITY);
-const endsAt = performance.now() + (number(values.minutes) ?? Number.POSITIVE_INFINITY) * 60_000;
+const { seed: asked, runs, minutes, trace, limits } = parseOptions(process.argv.slice(2));
+const first = asked ?? Math.floor(Math.random() * 2 ** 32);
+const runsMax = runs ?? (minutes === undefined ? 1 : Number.POSITIVE_INFINITY);
+const endsAt = performance.now() + (minutes ?? Number.POSITIVE_INFINITY) * 60_000;
+const totals = { runs: 0, blocks: 0, virtual: 0, cpu: 0, failed: 0, healing: 0 };
 
 print(`first seed ${first}`);
-const totals = { runs: 0, blocks: 0, virtual: 0, real: 0, failed: 0, healed: 0 };
 for (let seed = first; totals.runs < runsMax && performance.now() < endsAt; seed++) {
-  const result = await runSeed(seed, limits, values.trace ? (line) => process.stdout.write(line) : undefined);
-  totals.runs += 1;
-  totals.blocks += result.blocks;
-  totals.virtual += result.virtualSeconds;
-  totals.real += result.cpuSeconds;
-  totals.healed = Math.max(totals.healed, result.healedSeconds / liveWithinSeconds(result.plan));
-  if (result.violation !== undefined) totals.failed += 1;
+  const result = await runSeed(seed, limits, trace ? (line) => process.stdout.write(line) : undefined);
+  count(result);
   print(lineOf(result));
+  if (result.violation === undefined) continue;
+  print(`FAILED: ${result.violation}\n  npm run sim -- ${optionsOf(seed, limits)}`);
+  const smaller = await minimise(result, limits);
+  print(`smaller: ${smaller.result.violation}\n  npm run sim -- ${optionsOf(seed, smaller.limits)}`);
 }
 print(
-  `${totals.runs} runs, ${totals.failed} failed, ${totals.blocks} blocks, ${totals.virtual.toFixed(0)} s simulated in ` +
-    `${totals.real.toFixed(1)} s: ${(totals.virtual / totals.real).toFixed(0)} times real time; ` +
-    `slowest healing ${(100 * totals.healed).toFixed(0)} % of the bound`,
+  `${totals.runs} runs, ${totals.failed} failed, ${totals.blocks} blocks, ` +
+    `${totals.virtual.toFixed(0)} s simulated in ${totals.cpu.toFixed(1)} s of one core: ` +
+    `${(totals.virtual / totals.cpu).toFixed(0)} times real time; ` +
+    `slowest healing ${(100 * totals.healing).toFixed(0)} % of the bound`,
 );
 process.exitCode = totals.failed === 0 ? 0 : 1;
 
-function lineOf({
-  plan,
-  violation,
-  trace,
-  blocks,
-  transactions,
-  virtualSeconds,
-  cpuSeconds,
-  healedSeconds,
-}: RunResult) {
-  const facts =
-    `seed ${plan.seed} n=${plan.validators} trace ${trace} ${blocks} blocks ${transactions} transactions ` +
-    `${virtualSeconds.toFixed(0)} s in ${cpuSeconds.toFixed(2)} s, healed in ${healedSeconds.toFixed(1)} s, ` +
-    `${[...plan.faults].join(',')}`;
-  return violation === undefined
-    ? facts
-    : `${facts}\nFAILED: ${violation}\n  npm run sim -- --seed ${plan.seed} --runs 1`;
+function count({ plan, violation, blocks, virtualSeconds, cpuSeconds, healedSeconds }: RunResult): void {
+  totals.runs += 1;
+  totals.blocks += blocks;
+  totals.virtual += virtualSeconds;
+  totals.cpu += cpuSeconds;
+  totals.healing = Math.max(totals.healing, healedSeconds / liveWithinSeconds(plan));
+  if (violation !== undefined) totals.failed += 1;
+}
+
+function lineOf({ plan, trace: hash, blocks, transactions, virtualSeconds, cpuSeconds, healedSeconds }: RunResult) {
+  return (
+    `seed ${plan.seed} n=${plan.validators} trace ${hash} ${blocks} blocks ${transactions} transactions ` +
+    `${virtualSeconds.toFixed(0)} s in ${cpuSeconds.toFixed(2)} s, healed in ${healedSeconds.toFixed(1)} s` +
+    `${plan.realSignatures ? ', real signatures' : ''}, faults ${[...plan.faults].join(',') || 'none'}`
+  );
 }

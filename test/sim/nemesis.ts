@@ -1,4 +1,4 @@
-// Brings the faults of a plan upon a cluster, one after another and over one another, and takes each away again.
+// Brings one class of faults upon a cluster, one fault after another, and takes each away again.
 import type { MemoryImage } from '../../node/store/memory-store.ts';
 import type { Chance } from './chance.ts';
 import type { Cluster } from './cluster.ts';
@@ -20,8 +20,9 @@ export class Nemesis {
     this.#chance = chance;
   }
 
-  begin(): void {
-    const { faults, faultEverySeconds } = this.#cluster.plan;
+  /** Each class has chances of its own, so that leaving one out moves no other. */
+  begin(fault: FaultClass): void {
+    const { faultEverySeconds } = this.#cluster.plan;
     const acts: { readonly [F in FaultClass]?: () => void } = {
       partition: () => this.#partition(),
       crash: () => this.#crash(this.#victim()),
@@ -33,10 +34,9 @@ export class Nemesis {
       clock: () => this.#bendClock(),
       amnesia: () => this.#forget(),
     };
-    for (const [fault, act] of Object.entries(acts)) {
-      if (!faults.has(fault as FaultClass)) continue;
-      this.#repeat(fault === 'crash-all' || fault === 'amnesia' ? 5 * faultEverySeconds : faultEverySeconds, act);
-    }
+    const act = acts[fault];
+    const isRare = fault === 'crash-all' || fault === 'amnesia';
+    if (act !== undefined) this.#repeat(isRare ? 5 * faultEverySeconds : faultEverySeconds, act);
   }
 
   /** Nothing begins any more; what goes on is ended by the cluster. */

@@ -1,5 +1,6 @@
-// Links between stations, each way on its own: latency, loss, doubles, other order, old frames again, and cuts. A station
-// is one running copy of a validator: a twin has a station of its own under the same index. Senders are never forged.
+// Links between stations, each way on its own: latency, loss, doubles, other order, old frames again, and cuts. A
+// station is one running copy of a validator: a twin has a station of its own under the same index. Senders are never
+// forged.
 import type { Channel } from '../../node/network/transport.ts';
 import type { Chance } from './chance.ts';
 import { millisecond, type Timeline } from './timeline.ts';

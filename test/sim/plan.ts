@@ -49,6 +49,7 @@ export interface PlanLimits {
   readonly validators?: number | undefined;
   readonly faults?: readonly FaultClass[] | undefined;
   readonly safetySeconds?: number | undefined;
+  readonly blocksMin?: number | undefined;
 }
 
 /** The draws are the same whatever the limits leave out, so that a seed stays itself while it is made smaller. */
@@ -56,7 +57,7 @@ export function drawPlan(seed: number, limits: PlanLimits = {}): Plan {
   const chance = new Chance(seed, 'plan');
   const size = chance.pick([4, 4, 4, 4, 5, 6, 7, 7]);
   const validators = limits.validators ?? size;
-  const drawn = faultClasses.filter(() => chance.hits(0.4));
+  const drawn = faultClasses.filter(() => chance.hits(0.33));
   const faults = new Set(limits.faults ?? drawn);
   const has = (fault: FaultClass) => faults.has(fault);
   const loss = chance.pick([0.01, 0.03, 0.1, 0.2, 0.3]);
@@ -85,12 +86,12 @@ export function drawPlan(seed: number, limits: PlanLimits = {}): Plan {
     realSignatures: chance.hits(0.03),
     byzantine,
     amnesiacs: has('amnesia') ? bad.filter((index) => !byzantine.includes(index)) : [],
-    faultEverySeconds: chance.pick([1, 2, 4, 8]),
+    faultEverySeconds: chance.pick([1, 3, 6, 12]),
     proposalTimeoutMs: chance.pick([500, 1_500, 1_500]),
     statusIntervalMs: chance.pick([200, 500, 500]),
-    burstEverySeconds: chance.pick([0.2, 0.5, 1, 2]),
+    burstEverySeconds: chance.pick([0.3, 1, 3, 6]),
     burstMax: chance.pick([1, 4, 12]),
-    safetySeconds: limits.safetySeconds ?? chance.pick([40, 60, 90]),
-    blocksMin: 30,
+    safetySeconds: limits.safetySeconds ?? chance.pick([60, 120, 180]),
+    blocksMin: limits.blocksMin ?? 30,
   };
 }

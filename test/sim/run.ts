@@ -76,20 +76,23 @@ async function safetyPhase(cluster: Cluster): Promise<void> {
   for (const station of stations) cluster.start(station);
   await cluster.run(2);
   workload.open();
-  const nemesis = new Nemesis(cluster, new Chance(plan.seed, 'nemesis'));
-  nemesis.begin();
+  const nemeses = [...plan.faults].map((fault) => {
+    const nemesis = new Nemesis(cluster, new Chance(plan.seed, `nemesis ${fault}`));
+    nemesis.begin(fault);
+    return nemesis;
+  });
   const end = timeline.now + plan.safetySeconds * second;
   const isEnough = () => timeline.now >= end && (witness.height >= plan.blocksMin || timeline.now >= 3 * end);
   let nextInspection = 0;
   while (!isEnough()) {
     await cluster.run(chance.waiting(plan.burstEverySeconds * 10) / 10);
-    if (workload.pending < 300) workload.burst(chance.between(1, plan.burstMax));
+    if (workload.pending < 100) workload.burst(chance.between(1, plan.burstMax));
     workload.retry();
     if (timeline.now < nextInspection) continue;
     nextInspection = timeline.now + second;
     cluster.inspect();
   }
-  nemesis.end();
+  for (const nemesis of nemeses) nemesis.end();
 }
 
 async function livenessPhase(cluster: Cluster): Promise<number> {

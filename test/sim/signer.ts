@@ -1,7 +1,7 @@
-// Signatures for simulated clusters. A stand-in takes the place of the native Ed25519 module before anything of the node
-// is loaded, so that the node itself has no switch: it signs with a keyed hash, which nobody can forge who does not hold
-// the seed. It can pass every call on to the real module, and does so for a few per cent of the seeds.
-// Must be the first import of whoever simulates.
+// Signatures for simulated clusters. A stand-in takes the place of the native Ed25519 module before anything of the
+// node is loaded, so that the node itself has no switch: it signs with a keyed hash, which nobody can forge who does
+// not hold the seed. It can pass every call on to the real module, and does so for a few per cent of the seeds. Must
+// be the first import of whoever simulates.
 import { createHash } from 'node:crypto';
 import { createRequire } from 'node:module';
 

@@ -1,6 +1,6 @@
 // One running copy of a validator: the whole node of node/validator-node.ts over a simulated disk, network, clock and
-// event loop. It takes one thing at a time, is busy while its disk writes, may stand still, and dies wherever it is told
-// to: at any effect boundary, or inside a write.
+// event loop. It takes one thing at a time, is busy while its disk writes, may stand still, and dies wherever it is
+// told to: at any effect boundary, or inside a write.
 import type { TimerConfig } from '../../node/config.ts';
 import type { Digest } from '../../node/ledger/hash.ts';
 import type { Channel, Transport } from '../../node/network/transport.ts';

@@ -1,5 +1,6 @@
-// Sees every block that becomes durable anywhere and every frame that an honest validator sends, over all its lives, and
-// keeps the first thing that must never happen. It counts quorums by itself: it does not believe the node that it judges.
+// Sees every block that becomes durable anywhere and every frame that an honest validator sends, over all its lives,
+// and keeps the first thing that must never happen. It counts quorums by itself: it does not believe the node that it
+// judges.
 import { decodeMessage, type Message, positionOf } from '../../node/consensus/messages.ts';
 import { decodeRecord, type VoteRecord } from '../../node/consensus/record.ts';
 import type { CommitCertificate } from '../../node/ledger/certificate.ts';

@@ -143,7 +143,7 @@ export class Workload {
   }
 
   #askAgain({ request, index }: { readonly request: Request; readonly index: number }): void {
-    const station = this.#parts.chance.pick(this.#parts.stations());
+    const [station] = this.#parts.chance.some([...this.#parts.stations()], 1);
     station?.ask((node) =>
       this.#guarded(() => {
         const submission = node.submit(request.bytes);

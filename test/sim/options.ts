@@ -1,0 +1,61 @@
+// The words with which a run is asked for: on the command line and in seeds.txt alike.
+import { parseArgs } from 'node:util';
+import { type FaultClass, faultClasses, type PlanLimits } from './plan.ts';
+
+export interface SimulationOptions {
+  readonly seed: number | undefined;
+  readonly runs: number | undefined;
+  readonly minutes: number | undefined;
+  readonly trace: boolean;
+  readonly limits: PlanLimits;
+}
+
+/** Throws an Error that says which word is wrong. */
+export function parseOptions(args: readonly string[]): SimulationOptions {
+  const text = { type: 'string' } as const;
+  const options = { seed: text, runs: text, minutes: text, validators: text, faults: text, seconds: text };
+  const { values } = parseArgs({
+    args: [...args],
+    options: { ...options, trace: { type: 'boolean', default: false } },
+  });
+  const safetySeconds = numberOf('seconds', values.seconds);
+  return {
+    seed: numberOf('seed', values.seed),
+    runs: numberOf('runs', values.runs),
+    minutes: numberOf('minutes', values.minutes),
+    trace: values.trace,
+    limits: {
+      validators: numberOf('validators', values.validators),
+      faults: values.faults === undefined ? undefined : faultsOf(values.faults),
+      safetySeconds,
+      blocksMin: safetySeconds === undefined ? undefined : 0,
+    },
+  };
+}
+
+function numberOf(name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (!Number.isFinite(value) || value < 0) throw new Error(`--${name} ${text} is no number`);
+  return value;
+}
+
+function faultsOf(text: string): FaultClass[] {
+  if (text === 'none') return [];
+  return text.split(',').map((name) => {
+    const fault = faultClasses.find((each) => each === name);
+    if (fault === undefined) throw new Error(`--faults ${name}: one of ${faultClasses.join(', ')}, or none`);
+    return fault;
+  });
+}
+
+/** Everything again that ever failed: options, a bar, and the story. Lines that begin with # are remarks. */
+export function parseSeeds(text: string): { readonly options: SimulationOptions; readonly story: string }[] {
+  return text
+    .split('\n')
+    .filter((line) => line.trim() !== '' && !line.startsWith('#'))
+    .map((line) => {
+      const [options = '', ...story] = line.split('|');
+      return { options: parseOptions(options.trim().split(/\s+/)), story: story.join('|').trim() };
+    });
+}

@@ -1,0 +1,33 @@
+// A fixed set of seeds of the simulator, every seed that ever failed, and the promise that a seed is the same run
+// again.
+import './signer.ts';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'ava';
+import { root } from '../_source.ts';
+import { parseSeeds } from './options.ts';
+import { runSeed } from './run.ts';
+
+const fixedSeeds = Array.from({ length: 12 }, (_, i) => 1_000 + i);
+
+// One after another: each is one thread's work.
+test.serial('the same seed is the same run, event by event', async (t) => {
+  const limits = { safetySeconds: 20, blocksMin: 0 };
+  const [once, again, other] = [await runSeed(7, limits), await runSeed(7, limits), await runSeed(8, limits)];
+  t.is(once.trace, again.trace);
+  t.not(once.trace, other.trace);
+  t.true(once.blocks > 0);
+});
+
+for (const seed of fixedSeeds) {
+  test.serial(`a cluster under the faults of seed ${seed} stays right and comes back to life`, async (t) => {
+    t.is((await runSeed(seed)).violation, undefined);
+  });
+}
+
+for (const { options, story } of parseSeeds(readFileSync(join(root, 'test/sim/seeds.txt'), 'utf8'))) {
+  const { seed, limits } = options;
+  test.serial(`once failed, seed ${seed}: ${story}`, async (t) => {
+    t.is((await runSeed(seed ?? 0, limits)).violation, undefined);
+  });
+}
