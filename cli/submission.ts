@@ -46,6 +46,8 @@ interface Flight {
 }
 
 const postItemsMax = 256; // the API's own limit, as is the size below with its base64
+/** A batch takes a millisecond or two to sign: the first are on their way while the next are signed. */
+const batchesAtOnceMax = 8;
 const postBytesMax = 1_200_000;
 const postsAtOnceMax = 3;
 const resendMs = 4_000;
@@ -89,10 +91,10 @@ class Submission {
       while (outbox.outcomes.size < lines) {
         if (this.#failure !== undefined) throw this.#failure;
         if (Date.now() - this.#progressAt > this.#parts.stallTimeoutMs) throw this.#stalled();
-        this.#fill();
+        const isMore = this.#fill();
         this.#post();
         this.#askFirstUses();
-        await this.#turn();
+        await (isMore ? new Promise((resolve) => setImmediate(resolve)) : this.#turn());
       }
       return outbox.outcomes;
     } finally {
@@ -121,11 +123,12 @@ class Submission {
     if (open.size > 0) this.#inFlight.add(flight);
   }
 
-  /** Signs as much as may go. Nothing of it is sent before all of it is durable. */
-  #fill(): void {
+  /** Signs some of what may go, and says whether it did; nothing of it is sent before it is durable. */
+  #fill(): boolean {
     const { planner, room, sign, packs, inFlightMax, outbox } = this.#parts;
     const signed: SignedUnit[] = [];
-    while (this.#inFlight.size + signed.length < inFlightMax && signed.length < postItemsMax) {
+    const atOnce = packs ? batchesAtOnceMax : postItemsMax;
+    while (this.#inFlight.size + signed.length < inFlightMax && signed.length < atOnce) {
       if (Date.now() < this.#pausedUntil) break;
       const unit = planner.take(room());
       if (unit === undefined) break;
@@ -136,9 +139,10 @@ class Submission {
       }
       signed.push(sign(unit.lines));
     }
-    if (signed.length === 0) return;
+    if (signed.length === 0) return false;
     outbox.addSigned(signed);
     for (const unit of signed) this.#launch(unit, new Set(unit.lines));
+    return true;
   }
 
   #post(): void {
@@ -248,8 +252,8 @@ class Submission {
     const isWhole = !this.#parts.packs || transaction.outcome !== 'OK';
     for (const [place, line] of flight.unit.lines.entries()) {
       if (!flight.open.has(line)) continue;
-      const own = transaction.lines.find((each) => each.line === place + 1);
-      const { outcome, index } = isWhole || own === undefined ? transaction : own;
+      const own = transaction.lines[place]; // a line entry for each line, in order
+      const { outcome, index } = isWhole || own?.line !== place + 1 ? transaction : own;
       if (outcome === 'DU04') this.#askFirst(line);
       else this.#finish({ line, outcome, height, index, already: false });
     }
