@@ -45,6 +45,7 @@ export class Chance {
   }
 
   bytes(length: number): Uint8Array {
-    return this.#prng.bytes(length);
+    if (length <= 64) return this.#prng.bytes(length);
+    return Uint8Array.from(Buffer.alloc(length, this.#prng.bytes(61)));
   }
 }

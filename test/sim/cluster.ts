@@ -5,9 +5,11 @@ import type { Digest } from '../../node/ledger/hash.ts';
 import { digestBytes } from '../../node/ledger/hash.ts';
 import type { Channel } from '../../node/network/transport.ts';
 import { type BlockCommit, StoreError } from '../../node/store/store.ts';
+import { Liar } from './byzantine.ts';
 import { Chance } from './chance.ts';
 import { WallClock } from './clock.ts';
 import { type Consortium, consortiumOf, newDisk, voteSignerOf } from './consortium.ts';
+import { Forger } from './forger.ts';
 import { Network } from './network.ts';
 import type { Plan } from './plan.ts';
 import { type StationWatch, ValidatorStation } from './station.ts';
@@ -50,6 +52,8 @@ export class Cluster implements StationWatch {
       broke: (error) => this.#failed(error),
     });
     for (let index = 0; index < plan.validators; index++) this.addStation(index);
+    if (plan.habits.has('twins')) for (const index of plan.byzantine) this.addStation(index);
+    for (const station of this.stations) if (plan.byzantine.includes(station.index)) this.#corrupt(station);
     this.served = this.honest();
   }
 
@@ -83,8 +87,21 @@ export class Cluster implements StationWatch {
     return station;
   }
 
+  #corrupt(station: ValidatorStation): void {
+    const { plan, consortium } = this;
+    const { index, station: number } = station;
+    const chance = new Chance(plan.seed, `liar ${number}`);
+    const chainId = digestBytes(consortium.commit.head.digest);
+    const forger = new Forger(index, chainId, plan.quorum, voteSignerOf(index), chance);
+    const { habits, validators, proposalTimeoutMs } = plan;
+    station.tamper = new Liar({ forger, chance, habits, validators, proposalTimeoutMs });
+  }
+
   /** Stations that stay down whatever happens. */
   readonly retired = new Set<ValidatorStation>();
+
+  /** Stations that once had an empty folder beside their key. */
+  readonly wiped = new Set<ValidatorStation>();
 
   isRetired(station: ValidatorStation): boolean {
     return this.retired.has(station);
@@ -106,6 +123,7 @@ export class Cluster implements StationWatch {
   /** An empty folder beside an existing key: what was signed is not known any more. */
   wipe(station: ValidatorStation): void {
     const { disk } = station.parts;
+    this.wiped.add(station);
     disk.restore({ ...newDisk(this.consortium, station.index).snapshot(), voteRecord: undefined });
   }
 
@@ -127,6 +145,7 @@ export class Cluster implements StationWatch {
   }
 
   leaves(station: ValidatorStation, channel: Channel, bytes: Uint8Array): void {
+    if (this.wiped.has(station)) this.#guarded(() => this.witness.silent(station.index, channel, bytes));
     if (this.isHonest(station))
       this.#guarded(() => this.witness.leaves(station.index, channel, bytes, station.parts.disk));
   }

@@ -6,7 +6,7 @@ import { parseOptions } from './options.ts';
 import { liveWithinSeconds, type RunResult, runSeed } from './run.ts';
 
 const print = (line: string) => process.stdout.write(`${line}\n`);
-const { seed: asked, runs, minutes, trace, limits } = parseOptions(process.argv.slice(2));
+const { seed: asked, runs, minutes, trace, first: isFirstEnough, limits } = parseOptions(process.argv.slice(2));
 const first = asked ?? Math.floor(Math.random() * 2 ** 32);
 const runsMax = runs ?? (minutes === undefined ? 1 : Number.POSITIVE_INFINITY);
 const endsAt = performance.now() + (minutes ?? Number.POSITIVE_INFINITY) * 60_000;
@@ -19,6 +19,7 @@ for (let seed = first; totals.runs < runsMax && performance.now() < endsAt; seed
   print(lineOf(result));
   if (result.violation === undefined) continue;
   print(`FAILED: ${result.violation}\n  npm run sim -- ${optionsOf(seed, limits)}`);
+  if (isFirstEnough) break;
   const smaller = await minimise(result, limits);
   print(`smaller: ${smaller.result.violation}\n  npm run sim -- ${optionsOf(seed, smaller.limits)}`);
 }
@@ -43,6 +44,7 @@ function lineOf({ plan, trace: hash, blocks, transactions, virtualSeconds, cpuSe
   return (
     `seed ${plan.seed} n=${plan.validators} trace ${hash} ${blocks} blocks ${transactions} transactions ` +
     `${virtualSeconds.toFixed(0)} s in ${cpuSeconds.toFixed(2)} s, healed in ${healedSeconds.toFixed(1)} s` +
-    `${plan.realSignatures ? ', real signatures' : ''}, faults ${[...plan.faults].join(',') || 'none'}`
+    `${plan.realSignatures ? ', real signatures' : ''}, faults ${[...plan.faults].join(',') || 'none'}` +
+    (plan.byzantine.length > 0 ? `, validators ${plan.byzantine.join(',')} lie: ${[...plan.habits].join(',')}` : '')
   );
 }

@@ -21,6 +21,10 @@ export async function minimise(failed: RunResult, limits: PlanLimits): Promise<M
   for (const fault of failed.plan.faults) {
     await tryWith({ faults: (best.limits.faults ?? []).filter((each: FaultClass) => each !== fault) });
   }
+  for (const habit of failed.plan.habits) {
+    const habits = [...best.result.plan.habits].filter((each) => each !== habit);
+    if (best.result.plan.byzantine.length > 0 && habits.length > 0) await tryWith({ habits });
+  }
   for (const seconds of [5, 10, 20, 40, 60, 90]) {
     if (seconds >= best.result.plan.safetySeconds || (await tryWith({ safetySeconds: seconds, blocksMin: 0 }))) break;
   }
@@ -28,10 +32,11 @@ export async function minimise(failed: RunResult, limits: PlanLimits): Promise<M
 }
 
 /** The options that make `npm run sim` run exactly this. */
-export function optionsOf(seed: number, { validators, faults, safetySeconds }: PlanLimits): string {
+export function optionsOf(seed: number, { validators, faults, habits, safetySeconds }: PlanLimits): string {
   const options = [`--seed ${seed}`];
   if (validators !== undefined) options.push(`--validators ${validators}`);
   if (faults !== undefined) options.push(`--faults ${faults.length === 0 ? 'none' : faults.join(',')}`);
+  if (habits !== undefined) options.push(`--habits ${habits.join(',')}`);
   if (safetySeconds !== undefined) options.push(`--seconds ${safetySeconds}`);
   return options.join(' ');
 }

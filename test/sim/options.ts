@@ -1,5 +1,6 @@
 // The words with which a run is asked for: on the command line and in seeds.txt alike.
 import { parseArgs } from 'node:util';
+import { habits } from './byzantine.ts';
 import { type FaultClass, faultClasses, type PlanLimits } from './plan.ts';
 
 export interface SimulationOptions {
@@ -7,16 +8,27 @@ export interface SimulationOptions {
   readonly runs: number | undefined;
   readonly minutes: number | undefined;
   readonly trace: boolean;
+  /** Ends with the first seed that fails, which is not made smaller. */
+  readonly first: boolean;
   readonly limits: PlanLimits;
 }
 
 /** Throws an Error that says which word is wrong. */
 export function parseOptions(args: readonly string[]): SimulationOptions {
   const text = { type: 'string' } as const;
-  const options = { seed: text, runs: text, minutes: text, validators: text, faults: text, seconds: text };
+  const flag = { type: 'boolean', default: false } as const;
+  const options = {
+    seed: text,
+    runs: text,
+    minutes: text,
+    validators: text,
+    faults: text,
+    habits: text,
+    seconds: text,
+  };
   const { values } = parseArgs({
     args: [...args],
-    options: { ...options, trace: { type: 'boolean', default: false } },
+    options: { ...options, trace: flag, first: flag },
   });
   const safetySeconds = numberOf('seconds', values.seconds);
   return {
@@ -24,9 +36,11 @@ export function parseOptions(args: readonly string[]): SimulationOptions {
     runs: numberOf('runs', values.runs),
     minutes: numberOf('minutes', values.minutes),
     trace: values.trace,
+    first: values.first,
     limits: {
       validators: numberOf('validators', values.validators),
       faults: values.faults === undefined ? undefined : faultsOf(values.faults),
+      habits: values.habits?.split(',').map((name) => oneOf('habits', name, habits)),
       safetySeconds,
       blocksMin: safetySeconds === undefined ? undefined : 0,
     },
@@ -42,11 +56,13 @@ function numberOf(name: string, text: string | undefined): number | undefined {
 
 function faultsOf(text: string): FaultClass[] {
   if (text === 'none') return [];
-  return text.split(',').map((name) => {
-    const fault = faultClasses.find((each) => each === name);
-    if (fault === undefined) throw new Error(`--faults ${name}: one of ${faultClasses.join(', ')}, or none`);
-    return fault;
-  });
+  return text.split(',').map((name) => oneOf('faults', name, faultClasses));
+}
+
+function oneOf<T extends string>(option: string, name: string, names: readonly T[]): T {
+  const found = names.find((each) => each === name);
+  if (found === undefined) throw new Error(`--${option} ${name}: one of ${names.join(', ')}`);
+  return found;
 }
 
 /** Everything again that ever failed: options, a bar, and the story. Lines that begin with # are remarks. */

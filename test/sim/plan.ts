@@ -1,6 +1,7 @@
 // What a run draws from its seed before it begins: how large the cluster is, which classes of faults there are and how
 // strong (swarm testing: most runs leave most faults out, so that the others come through), and who may be faulty.
 import { quorumOf } from '../../node/ledger/validators.ts';
+import { type Habit, habits } from './byzantine.ts';
 import { Chance } from './chance.ts';
 import { goodLinks, type LinkQuality } from './network.ts';
 
@@ -32,6 +33,7 @@ export interface Plan {
   readonly realSignatures: boolean;
   /** Indexes that lie. With the next at most f. */
   readonly byzantine: readonly number[];
+  readonly habits: ReadonlySet<Habit>;
   /** Indexes that lose what they wrote. */
   readonly amnesiacs: readonly number[];
   /** Seconds between two faults of the classes that come and go. */
@@ -48,6 +50,7 @@ export interface Plan {
 export interface PlanLimits {
   readonly validators?: number | undefined;
   readonly faults?: readonly FaultClass[] | undefined;
+  readonly habits?: readonly Habit[] | undefined;
   readonly safetySeconds?: number | undefined;
   readonly blocksMin?: number | undefined;
 }
@@ -58,6 +61,8 @@ export function drawPlan(seed: number, limits: PlanLimits = {}): Plan {
   const size = chance.pick([4, 4, 4, 4, 5, 6, 7, 7]);
   const validators = limits.validators ?? size;
   const drawn = faultClasses.filter(() => chance.hits(0.33));
+  // Lies matter most where views change.
+  if (drawn.includes('byzantine') && !drawn.includes('partition') && chance.hits(0.7)) drawn.push('partition');
   const faults = new Set(limits.faults ?? drawn);
   const has = (fault: FaultClass) => faults.has(fault);
   const loss = chance.pick([0.01, 0.03, 0.1, 0.2, 0.3]);
@@ -76,6 +81,7 @@ export function drawPlan(seed: number, limits: PlanLimits = {}): Plan {
     chance.between(1, faulty),
   );
   const liars = bad.filter(() => chance.hits(0.7));
+  const drawnHabits = new Set(limits.habits ?? chance.some(habits, chance.between(1, 4)));
   const byzantine = has('byzantine') ? (has('amnesia') ? liars : bad) : [];
   return {
     seed,
@@ -85,6 +91,7 @@ export function drawPlan(seed: number, limits: PlanLimits = {}): Plan {
     links,
     realSignatures: chance.hits(0.03),
     byzantine,
+    habits: drawnHabits,
     amnesiacs: has('amnesia') ? bad.filter((index) => !byzantine.includes(index)) : [],
     faultEverySeconds: chance.pick([1, 3, 6, 12]),
     proposalTimeoutMs: chance.pick([500, 1_500, 1_500]),

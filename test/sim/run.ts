@@ -54,8 +54,7 @@ export async function runSeed(
     healedSeconds = await livenessPhase(cluster);
     executeAgain(cluster);
   } catch (error) {
-    if (!(error instanceof Violation)) throw error;
-    violation = error.message;
+    violation = error instanceof Error && !(error instanceof Violation) ? `threw ${error.stack}` : String(error);
   }
   return {
     plan,
@@ -108,6 +107,7 @@ async function livenessPhase(cluster: Cluster): Promise<number> {
   }
   const began = timeline.now;
   workload.burst(3);
+  await settledUnderLoad(cluster, core, chance);
   await settled(cluster, core);
   const healedSeconds = (timeline.now - began) / second;
   // Who comes back later catches up.
@@ -131,6 +131,20 @@ function heal(cluster: Cluster, core: readonly ValidatorStation[], chance: Chanc
     station.parts.clock.repair(chance.between(-50, 50));
     station.resume();
     if (!station.isUp()) cluster.start(station);
+  }
+}
+
+/** What waits at healing comes to its end while others' work goes on: nobody is passed over for ever [T4]. */
+async function settledUnderLoad(cluster: Cluster, core: readonly ValidatorStation[], chance: Chance): Promise<void> {
+  const { workload, timeline, plan } = cluster;
+  const waiting = workload.pendingIds();
+  const end = timeline.now + liveWithinSeconds(plan) * second;
+  const isSettled = () => ![...waiting].some((id) => workload.isPending(id));
+  for (let i = 0; !isSettled(); i++) {
+    if (timeline.now >= end) throw new Violation(`passed over: ${pictureOf(cluster, core)}`);
+    await cluster.run(0.25);
+    if (workload.pending < 100 && i % 2 === 0) workload.burst(chance.between(1, 3));
+    workload.retry();
   }
 }
 

@@ -91,6 +91,11 @@ export class Witness {
       header.height === head.height && digestOf(header.stateRoot) === head.stateRoot,
       `${what}: as its header says`,
     );
+    if (head.height > 1) {
+      const { lastCommit } = header;
+      check(lastCommit?.digest === parent && lastCommit.height === head.height - 1, `${what}: it certifies its parent`);
+      this.#provesCommit(lastCommit, `${what}, of its parent`);
+    }
     entries.forEach((bytes, at) => {
       const entry = decodeEntry(bytes);
       if (entry.kind !== 1) return;
@@ -128,6 +133,14 @@ export class Witness {
     const record = this.#recordOf(disk);
     check(record !== undefined && isDurable(message, record, disk), `${what} is durable before it is sent`);
     if (message.validator === who) this.#signs(who, message.type, positionOf(message), toHex(message.signature), what);
+  }
+
+  /** Whoever lost the record of what it signed signs nothing. */
+  silent(who: number, channel: Channel, bytes: Uint8Array): void {
+    if (channel === 'transactions' || bytes[1] === 4 || bytes[1] === 5) return;
+    const message = decodeMessage(bytes);
+    const isOwn = message.type !== 'status' && message.type !== 'committed' && message.validator === who;
+    check(!isOwn, `validator ${who} has lost its record and sends a ${message.type}`);
   }
 
   /** No contradiction under one key, and nothing of a view that was left. */

@@ -52,8 +52,12 @@ export class Workload {
     return this.#pending.size;
   }
 
-  pendingIds(): readonly Digest[] {
-    return [...this.#pending.keys()];
+  pendingIds(): ReadonlySet<Digest> {
+    return new Set(this.#pending.keys());
+  }
+
+  isPending(id: Digest): boolean {
+    return this.#pending.has(id);
   }
 
   open(): void {

@@ -1,0 +1,250 @@
+// A validator that lies. Its node is the real one; what passes between it and the network is changed by a few habits,
+// drawn from the seed. It shows its own node nothing that would silence it, and never forges another's key.
+import { decodeMessage, encodeMessage, type Message, type PrePrepare } from '../../node/consensus/messages.ts';
+import { DecodeError } from '../../node/ledger/codec.ts';
+import { digestOf } from '../../node/ledger/hash.ts';
+import { bytes as bytesOf, decodeAs, encodeAs, list } from '../../node/ledger/schema.ts';
+import { decodeTransaction } from '../../node/ledger/transaction.ts';
+import { channelOf } from '../../node/network/inbound.ts';
+import type { Channel } from '../../node/network/transport.ts';
+import { members } from '../execution/_ledger.ts';
+import type { Chance } from './chance.ts';
+import type { Forger } from './forger.ts';
+import { flipped, withOneWrong } from './mutate.ts';
+import type { Outgoing, Tamper } from './station.ts';
+
+export const habits = [
+  'equivocate',
+  'double-vote',
+  'two-new-views',
+  'wrong-blocks',
+  'withhold',
+  'mute',
+  'selective-votes',
+  'forge-certificates',
+  'wrong-fields',
+  'omit-prepared',
+  'censor',
+  'throttle',
+  'lie-status',
+  'lie-sync',
+  'junk',
+  'far-future',
+  'usurp',
+  'impersonate',
+  'twins',
+] as const;
+export type Habit = (typeof habits)[number];
+
+const transactionsFrame = list(bytesOf(1, 20_000), 1, 2_000);
+
+export interface LiarParts {
+  readonly forger: Forger;
+  readonly chance: Chance;
+  readonly habits: ReadonlySet<Habit>;
+  readonly validators: number;
+  readonly proposalTimeoutMs: number;
+}
+
+export class Liar implements Tamper {
+  readonly #parts: LiarParts;
+  /** Who is shown the other side of every contradiction. */
+  readonly #otherSide: ReadonlySet<number>;
+  readonly #shunned: ReadonlySet<number>;
+  readonly #censored: string;
+  readonly #doubled = new Set<string>();
+  readonly #extra: Outgoing[] = [];
+  #bytes: Uint8Array | undefined;
+  #message: Message | undefined;
+  #other: Message | undefined;
+
+  constructor(parts: LiarParts) {
+    this.#parts = parts;
+    const { chance, validators, forger } = parts;
+    const others = Array.from({ length: validators }, (_, index) => index).filter((index) => index !== forger.self);
+    this.#otherSide = new Set(chance.some(others, chance.between(1, others.length - 1)));
+    this.#shunned = new Set(chance.some(others, chance.between(1, others.length - 1)));
+    this.#censored = chance.pick(members);
+  }
+
+  outgoing(to: number, channel: Channel, bytes: Uint8Array): readonly Outgoing[] {
+    const extra = this.#extra.splice(0);
+    if (channel === 'transactions') return [{ to, channel, bytes }, ...extra];
+    const message = this.#decoded(bytes);
+    return [...this.#changed(to, message, { to, channel, bytes }), ...extra, ...this.#nuisance(to, message)];
+  }
+
+  /** Each broadcast is decoded once, and has one other side. */
+  #decoded(bytes: Uint8Array): Message {
+    if (bytes !== this.#bytes || this.#message === undefined) {
+      this.#bytes = bytes;
+      this.#message = decodeMessage(bytes);
+      this.#other = undefined;
+      this.#parts.forger.see(this.#message);
+    }
+    return this.#message;
+  }
+
+  #changed(to: number, message: Message, plain: Outgoing): readonly Outgoing[] {
+    const { chance, forger } = this.#parts;
+    const has = (habit: Habit) => this.#parts.habits.has(habit);
+    const isOwn = message.type !== 'committed' && message.validator === forger.self;
+    if (has('mute') && this.#shunned.has(to)) return [];
+    if (has('selective-votes') && (message.type === 'prepare' || message.type === 'commit') && chance.hits(0.5))
+      return [];
+    if (has('lie-status') && message.type === 'status')
+      return sent(to, chance.hits(0.5) ? withOneWrong(message, chance) : { ...message, height: message.height + 9 });
+    if (!isOwn) return [plain];
+    const isOther = this.#otherSide.has(to);
+    if (message.type === 'pre-prepare') return this.#proposal(to, message, plain);
+    if (message.type === 'new-view' && has('two-new-views') && isOther)
+      return sent(
+        to,
+        this.#once(() => forger.otherNewView(message)),
+      );
+    if (message.type === 'view-change' && has('omit-prepared'))
+      return sent(
+        to,
+        this.#once(() => forger.viewChange(message, { prepared: undefined })),
+      );
+    if (message.type === 'view-change' && has('forge-certificates') && forger.last !== undefined) {
+      const { last } = forger;
+      const prepared = forger.forgedPrepared(last, last.view % this.#parts.validators);
+      return sent(
+        to,
+        this.#once(() => forger.viewChange(message, { prepared })),
+      );
+    }
+    if (has('wrong-fields') && chance.hits(0.5)) return this.#wrongFields(to, message);
+    return [plain];
+  }
+
+  /** The other side of the message in hand, the same for all who are shown it. */
+  #once(make: () => Message): Message {
+    this.#other ??= make();
+    return this.#other;
+  }
+
+  #proposal(to: number, message: PrePrepare, plain: Outgoing): readonly Outgoing[] {
+    const { chance, forger, proposalTimeoutMs, validators } = this.#parts;
+    const has = (habit: Habit) => this.#parts.habits.has(habit);
+    if (has('withhold') && (to + message.height) % validators === forger.self) return [];
+    if (has('equivocate') && this.#otherSide.has(to))
+      return sent(
+        to,
+        this.#once(() => forger.otherBlock(message)),
+      );
+    if (has('wrong-blocks') && chance.hits(0.5))
+      return sent(
+        to,
+        this.#once(() => forger.wrongBlock(message)),
+      );
+    if (has('throttle')) return [{ ...plain, delayMs: Math.floor(proposalTimeoutMs * 0.7) }];
+    return [plain];
+  }
+
+  /** Signed again where the wrong field is under the signature, so that it is not that which gives it away. */
+  #wrongFields(to: number, message: Message): readonly Outgoing[] {
+    const { chance, forger } = this.#parts;
+    const wrong = withOneWrong(message, chance);
+    try {
+      if (wrong.type === 'view-change') return sent(to, forger.viewChange(wrong, {}));
+      if (wrong.type === 'new-view') return sent(to, forger.newView(wrong, wrong.viewChanges));
+      if (wrong.type === 'prepare' || wrong.type === 'commit') return sent(to, forger.vote(wrong.type, wrong));
+      return sent(to, wrong);
+    } catch {
+      return []; // no bytes say such a thing
+    }
+  }
+
+  #nuisance(to: number, message: Message): readonly Outgoing[] {
+    const { chance, forger, validators } = this.#parts;
+    const has = (habit: Habit) => this.#parts.habits.has(habit);
+    const frames: Outgoing[] = [];
+    const place = forger.last;
+    if (has('junk') && chance.hits(0.05)) {
+      const length = chance.pick([0, 1, 50, 1_000, 3_000_000]);
+      frames.push({ to, channel: chance.pick(['votes', 'proposals', 'transactions']), bytes: chance.bytes(length) });
+      frames.push({ to, channel: channelOf(message), bytes: flipped(encodeMessage(message), chance) });
+    }
+    if (place === undefined) return frames;
+    if (has('forge-certificates') && chance.hits(0.2)) {
+      const digest = chance.hits(0.5) ? place.digest : forger.anyDigest();
+      const height = place.height + chance.int(2);
+      frames.push(
+        ...sent(to, { type: 'committed', certificate: forger.forgedCertificate({ ...place, digest, height }) }),
+      );
+    }
+    if (has('usurp') && chance.hits(0.1)) frames.push(...sent(to, forger.otherBlock(place)));
+    if (has('impersonate') && chance.hits(0.2)) {
+      const other = (forger.self + chance.between(1, validators - 1)) % validators;
+      frames.push(...sent(to, { ...forger.vote(chance.pick(['prepare', 'commit']), place), validator: other }));
+    }
+    if (has('far-future') && chance.hits(0.1)) {
+      const far = chance.pick([1, 2, 100, 2 ** 40]);
+      const position = { ...place, height: place.height + far, view: place.view + chance.pick([0, far]) };
+      frames.push(...sent(to, forger.vote(chance.pick(['prepare', 'commit']), position)));
+      const committed = { height: 0, digest: digestOf(forger.chainId), certificate: undefined };
+      frames.push(...sent(to, forger.freshViewChange(place.view + far * validators, committed)));
+    }
+    return frames;
+  }
+
+  incoming(_from: number, channel: Channel, bytes: Uint8Array): Uint8Array | undefined {
+    const has = (habit: Habit) => this.#parts.habits.has(habit);
+    if (channel === 'transactions') return has('censor') ? this.#withoutCensored(bytes) : bytes;
+    let message: Message;
+    try {
+      message = decodeMessage(bytes);
+    } catch (error) {
+      if (error instanceof DecodeError) return bytes;
+      throw error;
+    }
+    this.#parts.forger.see(message);
+    if (has('double-vote')) this.#voteFor(message);
+    // What it is shown of its own key would make it silent.
+    return message.type === 'status' ? encodeMessage({ ...message, heard: undefined }) : bytes;
+  }
+
+  /** A Prepare and a Commit for every digest that it hears of. */
+  #voteFor(message: Message): void {
+    if (message.type !== 'pre-prepare' && message.type !== 'prepare' && message.type !== 'commit') return;
+    const { forger, validators } = this.#parts;
+    const name = `${message.view} ${message.height} ${message.digest}`;
+    if (this.#doubled.has(name)) return;
+    if (this.#doubled.size > 1_000) this.#doubled.clear();
+    this.#doubled.add(name);
+    for (let to = 0; to < validators; to++) {
+      if (to === forger.self) continue;
+      this.#extra.push(...sent(to, forger.vote('prepare', message)), ...sent(to, forger.vote('commit', message)));
+    }
+  }
+
+  #withoutCensored(bytes: Uint8Array): Uint8Array | undefined {
+    try {
+      const left = decodeAs(transactionsFrame, bytes).filter(
+        (each) => decodeTransaction(each).body.member !== this.#censored,
+      );
+      return left.length === 0 ? undefined : encodeAs(transactionsFrame, left);
+    } catch (error) {
+      if (error instanceof DecodeError) return bytes;
+      throw error;
+    }
+  }
+
+  answer(_from: number, _request: Uint8Array, answer: Uint8Array | undefined): Uint8Array | undefined {
+    const { chance, habits: has } = this.#parts;
+    if (has.has('withhold')) return undefined;
+    if (!has.has('lie-sync') || chance.hits(0.3)) return answer;
+    if (answer === undefined || chance.hits(0.2)) return chance.bytes(chance.pick([0, 10, 10_000]));
+    return chance.hits(0.5) ? flipped(answer, chance) : answer.subarray(0, chance.int(answer.length));
+  }
+}
+
+function sent(to: number, message: Message): readonly Outgoing[] {
+  try {
+    return [{ to, channel: channelOf(message), bytes: encodeMessage(message) }];
+  } catch {
+    return []; // it broke a limit of the form itself: no such bytes exist
+  }
+}

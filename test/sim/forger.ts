@@ -1,0 +1,174 @@
+// What a liar can make with its own key and with everything that it has seen: contradicting votes, other blocks, padded
+// certificates, view changes that leave out what is prepared. It holds no key but its own.
+import {
+  type Block,
+  type Message,
+  type NewView,
+  newViewPosition,
+  type PrePrepare,
+  type PreparedCertificate,
+  type ViewChange,
+  type Vote,
+  viewChangePosition,
+} from '../../node/consensus/messages.ts';
+import type { CommitCertificate, Signer } from '../../node/ledger/certificate.ts';
+import { DecodeError } from '../../node/ledger/codec.ts';
+import { decodeHeader, encodeHeader, headerDigest } from '../../node/ledger/entry.ts';
+import type { Digest } from '../../node/ledger/hash.ts';
+import type { Header } from '../../node/ledger/header.ts';
+import { type VoteKind, type VotePosition, voteMessage } from '../../node/ledger/vote.ts';
+import type { Chance } from './chance.ts';
+import { withOneWrong } from './mutate.ts';
+
+const votesKept = 200;
+
+export class Forger {
+  readonly self: number;
+  readonly chainId: Uint8Array;
+  readonly #quorum: number;
+  readonly #sign: (message: Uint8Array) => Uint8Array;
+  readonly #chance: Chance;
+  /** Votes of everyone, the latest. */
+  readonly #votes: Vote[] = [];
+  readonly #viewChanges = new Map<string, ViewChange>();
+  last: PrePrepare | undefined;
+
+  constructor(
+    self: number,
+    chainId: Uint8Array,
+    quorum: number,
+    sign: (message: Uint8Array) => Uint8Array,
+    chance: Chance,
+  ) {
+    this.self = self;
+    this.chainId = chainId;
+    this.#quorum = quorum;
+    this.#sign = sign;
+    this.#chance = chance;
+  }
+
+  see(message: Message): void {
+    if (message.type === 'prepare' || message.type === 'commit') {
+      this.#votes.push(message);
+      if (this.#votes.length > votesKept) this.#votes.shift();
+    }
+    if (message.type === 'pre-prepare') this.last = message;
+    if (message.type === 'view-change') this.#viewChanges.set(`${message.view} ${message.validator}`, message);
+    if (this.#viewChanges.size > votesKept) this.#viewChanges.clear();
+  }
+
+  signed(kind: VoteKind, position: VotePosition): Uint8Array {
+    return this.#sign(voteMessage(kind, this.chainId, position));
+  }
+
+  vote(type: Vote['type'], { epoch, view, height, digest }: VotePosition): Vote {
+    const position = { epoch, view, height, digest };
+    return { type, ...position, validator: this.self, signature: this.signed(type, position) };
+  }
+
+  proposal(place: VotePosition, block: Block): PrePrepare {
+    const { epoch, view, height } = place;
+    const position = { epoch, view, height, digest: headerDigest(block.header) };
+    return {
+      type: 'pre-prepare',
+      ...position,
+      validator: this.self,
+      signature: this.signed('pre-prepare', position),
+      block,
+    };
+  }
+
+  /** As good a block as the first, if nothing in it depends on the millisecond. */
+  otherBlock(message: PrePrepare): PrePrepare {
+    const { header, transactions } = message.block;
+    const later = { ...decodeHeader(header), timestamp: decodeHeader(header).timestamp + 1 + this.#chance.int(3) };
+    return this.proposal(message, { header: encodeHeader(later), transactions });
+  }
+
+  /** A block that no honest validator may prepare. */
+  wrongBlock(message: PrePrepare): PrePrepare {
+    const { header, transactions } = message.block;
+    const chance = this.#chance;
+    if (chance.hits(0.2)) return this.proposal(message, { header, transactions: [...transactions, ...transactions] });
+    if (chance.hits(0.2)) return this.proposal(message, { header, transactions: transactions.slice(1) });
+    try {
+      const wrong: Header = withOneWrong(decodeHeader(header), chance);
+      return this.proposal(message, { header: encodeHeader(wrong), transactions });
+    } catch (error) {
+      if (!(error instanceof DecodeError) && !(error instanceof TypeError)) throw error;
+      return message;
+    }
+  }
+
+  viewChange(message: ViewChange, change: Partial<ViewChange>): ViewChange {
+    const unsigned = { ...message, ...change };
+    return { ...unsigned, signature: this.signed('view-change', viewChangePosition(unsigned)) };
+  }
+
+  freshViewChange(view: number, committed: ViewChange['committed']): ViewChange {
+    const unsigned = {
+      type: 'view-change',
+      epoch: 0,
+      view,
+      validator: this.self,
+      committed,
+      prepared: undefined,
+    } as const;
+    return { ...unsigned, signature: this.signed('view-change', viewChangePosition(unsigned)) };
+  }
+
+  newView(message: NewView, viewChanges: readonly ViewChange[]): NewView {
+    const unsigned = { ...message, viewChanges };
+    return { ...unsigned, signature: this.signed('new-view', newViewPosition(unsigned)) };
+  }
+
+  /** Another quorum's ViewChanges, or this validator's own without what is prepared. */
+  otherNewView(message: NewView): NewView {
+    const known = [...this.#viewChanges.values()].filter(({ view, validator }) => {
+      return view === message.view && validator !== this.self;
+    });
+    const own = message.viewChanges.find(({ validator }) => validator === this.self);
+    const mine = own === undefined ? [] : [this.viewChange(own, { prepared: undefined })];
+    const others = this.#chance.some(known, this.#quorum - mine.length);
+    if (others.length + mine.length < this.#quorum) return message;
+    return this.newView(
+      message,
+      [...mine, ...others].sort((a, b) => a.validator - b.validator),
+    );
+  }
+
+  /** Commits for a digest as far as they exist, and then whatever looks like one. */
+  forgedCertificate(place: VotePosition): CommitCertificate {
+    const { epoch, view, height, digest } = place;
+    const position = { epoch, view, height, digest };
+    const kinds = this.#chance.pick([['commit'], ['prepare'], ['commit', 'prepare']]);
+    const seen = this.#votes.filter((vote) => kinds.includes(vote.type) && vote.digest === digest);
+    const signers = new Map<number, Signer>();
+    for (const { validator, signature } of seen) signers.set(validator, { validator, signature });
+    signers.set(this.self, { validator: this.self, signature: this.signed('commit', position) });
+    return { ...position, signers: this.#padded([...signers.values()]) };
+  }
+
+  /** Commit votes where Prepares belong, and its own signature in others' names. */
+  forgedPrepared(place: VotePosition, primary: number): PreparedCertificate {
+    const { signers, ...position } = this.forgedCertificate(place);
+    const prepares = signers.filter(({ validator }) => validator !== primary).slice(0, this.#quorum - 1);
+    return { ...position, prePrepare: { validator: primary, signature: this.signed('pre-prepare', place) }, prepares };
+  }
+
+  #padded(signers: readonly Signer[]): Signer[] {
+    const own = signers.find(({ validator }) => validator === this.self);
+    const list = [...signers];
+    const way = this.#chance.int(3);
+    for (let i = 0; list.length < this.#quorum && own !== undefined; i++) {
+      const validator = way === 0 ? own.validator : i;
+      if (way === 0 || !list.some((each) => each.validator === i)) list.push({ ...own, validator });
+      if (way === 2) break; // one short
+    }
+    return list.sort((a, b) => a.validator - b.validator).slice(0, this.#quorum);
+  }
+
+  anyDigest(): Digest {
+    return Buffer.from(this.#chance.bytes(32)).toString('hex') as Digest;
+  }
+}
