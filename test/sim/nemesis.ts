@@ -139,6 +139,7 @@ export class Nemesis {
     station.crash('its disk is exchanged');
     const kind = chance.pick(['older', 'older', 'empty', 'damaged'] as const);
     this.#note(`${station.station} gets a disk that is ${kind}`);
+    this.#cluster.wiped.delete(station);
     if (kind === 'older') disk.restore(chance.pick(images));
     else if (kind === 'empty') this.#cluster.wipe(station);
     else disk.restore(damaged(disk.snapshot(), chance.int(10_000)));

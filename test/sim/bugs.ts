@@ -1,0 +1,89 @@
+// `npm run sim:bugs`: plants each bug of test/sim/bugs in a copy of the sources, compiles it and lets the simulator
+// look for it. A simulator that catches nothing proves nothing. Names of bugs as arguments choose among them.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { root } from '../_source.ts';
+import { applied, type Patch, readPatches } from './patch.ts';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { seed: { type: 'string', default: '1' }, seconds: { type: 'string', default: '60' } },
+});
+const folders = ['node', 'contracts', 'genesis', 'test'];
+const print = (line: string) => process.stdout.write(`${line}\n`);
+let running: ChildProcess | undefined;
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  process.on(signal, () => {
+    running?.kill('SIGKILL');
+    process.exit(1);
+  });
+
+interface Catch {
+  readonly seconds: number;
+  readonly runs: number;
+  readonly what: string;
+}
+
+/** A copy of the sources with the bug in it, compiled. */
+async function plant(patch: Patch): Promise<string> {
+  const copy = mkdtempSync(join(tmpdir(), 'daybook-bug-'));
+  for (const each of folders) cpSync(join(root, each), join(copy, each), { recursive: true });
+  for (const file of ['package.json', 'tsconfig.json']) cpSync(join(root, file), join(copy, file));
+  symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
+  for (const [file, text] of applied(patch, (name) => readFileSync(join(root, name), 'utf8')))
+    writeFileSync(join(copy, file), text);
+  // What is left unused by a bug is no reason not to run it.
+  await run([join(root, 'node_modules/typescript/bin/tsc'), '-p', copy], copy);
+  return copy;
+}
+
+async function run(args: readonly string[], cwd: string): Promise<{ readonly code: number; readonly output: string }> {
+  const child = spawn(process.execPath, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+  running = child;
+  let output = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+    });
+  const [code] = (await once(child, 'close')) as [number | null];
+  return { code: code ?? 1, output };
+}
+
+async function hunt(copy: string, seconds: number, options: readonly string[]): Promise<Catch | undefined> {
+  const began = performance.now();
+  const minutes = String(seconds / 60);
+  const words = ['--seed', values.seed, '--minutes', minutes, '--first', ...options];
+  const { code, output } = await run([join(copy, 'dist/test/sim/main.js'), ...words], copy);
+  if (code === 0) return undefined;
+  const runs = [...output.matchAll(/^seed /gm)].length;
+  const what =
+    /FAILED: (.*)/.exec(output)?.[1] ?? output.split('\n').find((line) => /Error/.test(line)) ?? 'it crashed';
+  return { seconds: (performance.now() - began) / 1_000, runs, what: what.slice(0, 110) };
+}
+
+const patches = readPatches(join(root, 'test/sim/bugs')).filter(({ name }) => {
+  return positionals.length === 0 || positionals.includes(name);
+});
+const caught: number[] = [];
+for (const patch of patches) {
+  const copy = await plant(patch);
+  try {
+    // First whatever comes; then where the bug is known to be.
+    const seconds = Number(values.seconds);
+    const anywhere = await hunt(copy, patch.options.length === 0 ? seconds : seconds / 2, []);
+    const found = anywhere ?? (patch.options.length > 0 ? await hunt(copy, seconds / 2, patch.options) : undefined);
+    if (found !== undefined) caught.push(found.seconds);
+    const way = found === undefined || found === anywhere ? '' : ` with ${patch.options.join(' ')}`;
+    const verdict = found ? `${found.seconds.toFixed(1)} s, run ${found.runs}${way}: ${found.what}` : 'NOT CAUGHT';
+    print(`${patch.name.padEnd(32)} ${verdict}`);
+  } finally {
+    rmSync(copy, { recursive: true, force: true });
+  }
+}
+const median = [...caught].sort((a, b) => a - b)[caught.length >> 1];
+print(`${caught.length} of ${patches.length} planted bugs caught, half of them within ${median?.toFixed(1)} s`);
+process.exitCode = caught.length === patches.length ? 0 : 1;
