@@ -97,7 +97,7 @@ testWithYear('the same year with the primary killed in the middle and started ag
   t.is(view, 0, 'validator 1 is the primary');
   const running = submit(home, path('payments.csv'), 'year');
   await until('payments are settled', async () => Number((await statusOf(first))['height']) >= Number(height) + 3);
-  home.kill(1);
+  await home.kill(1);
   await until('another primary', async () => Number((await statusOf(second))['view']) > 0);
   t.is(running.child.exitCode, null, 'killed in the middle');
   t.is((await home.run('devnet', 'restart', '1')).code, 0);

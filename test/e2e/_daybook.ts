@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { readDevnet } from '../../cli/devnet-files.ts';
-import { startDevnet, stopDevnet } from '../../cli/devnet-processes.ts';
+import { gone, startDevnet, stopDevnet } from '../../cli/devnet-processes.ts';
 import { type HomePaths, homePaths } from '../../cli/home.ts';
 import { signalProcess } from '../../cli/process-alive.ts';
 
@@ -95,13 +95,15 @@ export class Home {
     return (readDevnet(this.paths)?.validators ?? []).map(({ apiPort }) => `http://127.0.0.1:${apiPort}`);
   }
 
-  /** SIGKILL, as a power cut would; by number, from 1. */
-  kill(...validators: readonly number[]): void {
+  /** SIGKILL, as a power cut would; by number, from 1. Resolves when they have ended: one in a write takes a moment. */
+  async kill(...validators: readonly number[]): Promise<void> {
     const state = readDevnet(this.paths);
-    for (const number of validators) {
+    const marks = validators.map((number) => {
       const mark = state?.validators[number - 1]?.process;
       if (mark === undefined || !signalProcess(mark, 'SIGKILL')) throw new Error(`validator ${number} does not run`);
-    }
+      return mark;
+    });
+    for (const mark of marks) if (!(await gone(mark, 10_000))) throw new Error(`${mark.pid} does not end`);
   }
 
   pids(): number[] {

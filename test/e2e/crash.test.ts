@@ -37,7 +37,7 @@ test.serial('the primary is killed under load and comes back', async (t) => {
   const running = home.spawn('batch', 'submit', file, '--single', '--yes', '--json');
   await until('blocks are made', async () => Number((await statusOf(first))['height']) > Number(height));
   const number = Number(primary) + 1;
-  home.kill(number);
+  await home.kill(number);
   const killedAt = Date.now();
   const other = home.urls().at(number % 4) ?? '';
   const { height: then } = await statusOf(other);
@@ -75,7 +75,7 @@ test.serial('all four are killed at once: every acknowledged payment is there af
   const { height } = await statusOf(first);
   const running = home.spawn('batch', 'submit', file, '--single', '--yes');
   await until('blocks are made', async () => Number((await statusOf(first))['height']) > Number(height) + 2);
-  home.kill(1, 2, 3, 4);
+  await home.kill(1, 2, 3, 4);
   running.child.kill('SIGKILL');
   t.is((await running.ended).code, undefined, 'killed before its end');
   const outcomes = acknowledged(file);

@@ -91,7 +91,7 @@ test.serial('a devnet in the foreground ends with its launcher, however that end
 test.serial('validators that restart at the same time are all recorded', async (t) => {
   const home = newHome();
   t.is((await home.run('devnet', 'up', '--detach')).code, 0);
-  home.kill(1, 2, 3, 4);
+  await home.kill(1, 2, 3, 4);
   const ends = await Promise.all(['1', '2', '3', '4'].map((each) => home.run('devnet', 'restart', each)));
   for (const { code, stderr } of ends) t.is(code, 0, stderr);
   const recorded = home.pids();

@@ -140,7 +140,7 @@ test.serial(
   async (t) => {
     const nowhere = await home.run('account', 'list', '--node', 'http://127.0.0.1:9');
     t.is(nowhere.code, 69, nowhere.stderr);
-    home.kill(3, 4);
+    await home.kill(3, 4);
     const [first = ''] = home.urls();
     await until(
       'the first has seen that it lacks a quorum',
