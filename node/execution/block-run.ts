@@ -8,7 +8,7 @@ import type { Transaction } from '../ledger/transaction.ts';
 import type { ReferenceRow, ReferenceStore, StateStore } from '../store/store.ts';
 import { type AdmissionProblem, type AdmissionView, admit } from './admission.ts';
 import type { Host } from './host.ts';
-import { Overlay, readerOf } from './overlay.ts';
+import { type DecodedRecords, Overlay, readerOf } from './overlay.ts';
 import type { KnownTransactions } from './transaction-cache.ts';
 
 export type BlockLimit = 'transactions' | 'lines' | 'bytes' | 'entry-bytes' | 'member';
@@ -25,6 +25,7 @@ export interface RunGround {
   readonly store: StateStore & ReferenceStore;
   readonly host: Host;
   readonly cache: KnownTransactions;
+  readonly records: DecodedRecords;
   readonly chainId: Uint8Array;
   readonly parameters: Parameters;
 }
@@ -67,7 +68,7 @@ export class BlockRun {
     place: { readonly height: number; readonly time: number; readonly firstIndex: number },
   ) {
     this.#ground = ground;
-    this.state = new Overlay(ground.store);
+    this.state = new Overlay(ground.store, ground.records);
     this.#view = admissionView(ground, this.state, place.time);
     this.#height = place.height;
     this.#firstIndex = place.firstIndex;

@@ -17,7 +17,7 @@ import { type AdmissionProblem, admit } from './admission.ts';
 import { type AddProblem, admissionView, BlockRun, type RunGround } from './block-run.ts';
 import { type BlockProblem, type BlockRule, headerProblem } from './header-rules.ts';
 import { Host } from './host.ts';
-import { Overlay, readerOf } from './overlay.ts';
+import { DecodedRecords, Overlay, readerOf } from './overlay.ts';
 import { stateKey, stateValueHash } from './state-path.ts';
 import type { StateChange, StateTree } from './state-tree.ts';
 import type { KnownTransactions } from './transaction-cache.ts';
@@ -32,6 +32,8 @@ export interface ExecutedBlock {
   readonly commit: Omit<BlockCommit, 'certificate'>;
   /** The state tree after this block. */
   readonly tree: StateTree;
+  /** What it writes, over the state before it. */
+  readonly state: Overlay;
 }
 
 /** A candidate that may not be ordered now, and why. */
@@ -67,6 +69,8 @@ export function isBlockProblem(result: ExecutedBlock | BlockProblem): result is 
 export class Executor {
   readonly #parts: ExecutorParts;
   readonly #host: Host;
+  /** Of the head's state. */
+  readonly #records = new DecodedRecords();
   #head: Head;
   #tree: StateTree;
   #ground: RunGround;
@@ -102,7 +106,7 @@ export class Executor {
 
   /** What would keep a transaction from being ordered in a block of this timestamp on this head. */
   admissionProblem(transaction: Transaction, timestamp: number): AdmissionProblem | undefined {
-    const admitted = admit(transaction, admissionView(this.#ground, new Overlay(this.#parts.store), timestamp));
+    const admitted = admit(transaction, admissionView(this.#ground, this.#overlay(), timestamp));
     return 'code' in admitted ? admitted : undefined;
   }
 
@@ -210,6 +214,7 @@ export class Executor {
     assert(this.#parts.store.head().digest === head.digest, 'the store has committed the block');
     this.#head = head;
     this.#tree = executed.tree;
+    executed.state.handOver(this.#records);
     if (executed.commit.writes.some(([path]) => isConsortiumSetting(path))) {
       ({ ground: this.#ground, validators: this.#validators } = this.#consortiumNow());
       this.#validatorSetHash = validatorSetHash(this.#validators);
@@ -218,10 +223,14 @@ export class Executor {
 
   #consortiumNow(): { ground: RunGround; validators: ValidatorSet } {
     const { store, cache, chainId } = this.#parts;
-    const reader = readerOf(new Overlay(store), consortiumName);
+    const reader = readerOf(this.#overlay(), consortiumName);
     const [parameters, validators] = [parametersOf(reader), validatorsOf(reader)];
     assert(parameters !== undefined && validators !== undefined, 'genesis wrote the parameters and the validators');
-    return { ground: { store, host: this.#host, cache, chainId, parameters }, validators };
+    return { ground: { store, host: this.#host, cache, records: this.#records, chainId, parameters }, validators };
+  }
+
+  #overlay(): Overlay {
+    return new Overlay(this.#parts.store, this.#records);
   }
 
   #run(time: number): BlockRun {
@@ -259,7 +268,7 @@ export class Executor {
     const entries = [...run.entries, headerBytes];
     const { transactions, references, indexes } = run;
     const commit = { head, block, entries, nodes, writes, references, transactions: indexes };
-    return { digest, header, headerBytes, transactions, commit, tree };
+    return { digest, header, headerBytes, transactions, commit, tree, state: run.state };
   }
 }
 

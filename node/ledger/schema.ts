@@ -108,29 +108,42 @@ export type RecordOf<F> = { readonly [K in keyof F]: F[K] extends Schema<infer T
 
 /** A fixed-position array; the order of the fields here is their order there. */
 export function record<F extends { readonly [name: string]: Schema<unknown> }>(fields: F): Schema<RecordOf<F>> {
-  const entries = Object.entries(fields);
+  const names = Object.keys(fields);
+  const schemas = Object.values(fields);
+  const count = names.length;
+  // Every entry passes here, field by field: plain loops, without a function for each field.
   return {
-    write: (value) => entries.map(([name, schema]) => at(name, () => schema.write(value[name]))),
+    write(value) {
+      const items: Value[] = [];
+      let i = 0;
+      try {
+        for (; i < count; i++) items.push((schemas[i] as Schema<unknown>).write(value[names[i] as string]));
+      } catch (error) {
+        throw inField(names[i], error);
+      }
+      return items;
+    },
     read(value) {
-      if (!Array.isArray(value) || value.length !== entries.length) return fail(`not an array of ${entries.length}`);
+      if (!Array.isArray(value) || value.length !== count) return fail(`not an array of ${count}`);
       const items: readonly Value[] = value;
       const result: Record<string, unknown> = {};
-      entries.forEach(([name, schema], i) => {
-        const item = items[i];
-        result[name] = item === undefined ? fail('missing') : at(name, () => schema.read(item));
-      });
+      let i = 0;
+      try {
+        for (; i < count; i++) {
+          const item = items[i];
+          if (item === undefined) return fail('missing');
+          result[names[i] as string] = (schemas[i] as Schema<unknown>).read(item);
+        }
+      } catch (error) {
+        throw inField(names[i], error);
+      }
       return result as RecordOf<F>;
     },
   };
 }
 
-function at<T>(name: string, work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    if (error instanceof DecodeError) throw new DecodeError(`${name}: ${error.message}`);
-    throw error;
-  }
+function inField(name: string | undefined, error: unknown): unknown {
+  return error instanceof DecodeError ? new DecodeError(`${name}: ${error.message}`) : error;
 }
 
 /** Any value the codec allows; whoever holds it gives it a shape later (contract arguments and event payloads). */

@@ -361,7 +361,7 @@ test('propose stops where the entries of a block would outgrow one answer of the
 test('a damaged store is no verdict on a block: it ends the process', (t) => {
   const ledger = opened(new TestLedger());
   const block = proposed(ledger, pay(ledger));
-  ledger.store.get = () => {
+  ledger.store.reference = () => {
     throw new StoreError('damaged');
   };
   t.throws(() => ruleOf(ledger, block.headerBytes, [pay(ledger)]), { instanceOf: StoreError });

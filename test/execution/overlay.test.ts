@@ -1,10 +1,10 @@
 import test from 'ava';
-import { Overlay, readerOf, writerOf } from '../../node/execution/overlay.ts';
+import { DecodedRecords, Overlay, readerOf, writerOf } from '../../node/execution/overlay.ts';
 import { stateKey, statePartsOf, statePath } from '../../node/execution/state-path.ts';
 import { InvariantError } from '../../node/ledger/assert.ts';
 import { DecodeError } from '../../node/ledger/codec.ts';
 import { sha256, toHex } from '../../node/ledger/hash.ts';
-import { encodeAs, text } from '../../node/ledger/schema.ts';
+import { anyValue, bigInteger, decodeAs, encodeAs, record, text } from '../../node/ledger/schema.ts';
 
 const words = { name: 'words', schema: text(0, 9) };
 const stored = (...records: [string, string][]) => {
@@ -47,6 +47,24 @@ test('a record is read from the store and decoded once', (t) => {
     readerOf(new Overlay(block), 'c').read(words, 'none');
   }
   t.deepEqual(store.asked, ['c/words/a', 'c/words/none']);
+});
+
+test('what a stored block wrote is found by the next as it reads from the store, without asking it', (t) => {
+  const pairs = { name: 'pairs', schema: record({ big: bigInteger(-1n, 2n ** 63n), note: anyValue }) };
+  const store = stored(['c/words/gone', 'old']);
+  const records = new DecodedRecords();
+  const first = new Overlay(store, records);
+  const more = { big: 5n, note: [7n, 2n ** 60n], unknown: 'to the schema' };
+  writerOf(first, 'c').write(pairs, 'a', more);
+  writerOf(first, 'c').remove(words, 'gone');
+  const before = new Overlay(store, records);
+  t.is(readerOf(before, 'c').read(pairs, 'a'), undefined, 'a block that is not stored is not seen');
+  first.handOver(records);
+  const next = new Overlay(store, records);
+  const bytes = encodeAs(pairs.schema, more);
+  t.deepEqual(readerOf(next, 'c').read(pairs, 'a'), decodeAs(pairs.schema, bytes));
+  t.is(readerOf(next, 'c').read(words, 'gone'), undefined);
+  t.deepEqual(store.asked, ['c/pairs/a']);
 });
 
 test('a value outside its schema is refused when it is written, a damaged record when it is read', (t) => {
