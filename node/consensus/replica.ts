@@ -131,15 +131,16 @@ export class Replica {
     if (core.voice !== 'voting') return;
     const open = core.accepted !== undefined || core.prepared !== undefined || core.fixed !== undefined;
     if (core.mode === 'changing') {
-      if (core.timers.countResend(true)) repeat(core);
-      if (core.timers.countProgress(isViewChangeJoined(core))) core.demandView(core.view + 1); // [T2]
+      if (core.timers.countProgress(isViewChangeJoined(core)))
+        core.demandView(core.view + 1); // [T2]
+      else if (core.timers.countResend(true)) repeat(core);
       return;
     }
-    if (core.timers.countResend(open)) repeat(core);
     const counts = core.oldest !== undefined;
     const late = core.timers.countProgress(open || counts); // [T1]
     const starved = core.timers.countOldest(counts); // [T4]
-    if (late || starved) core.demandView(core.view + 1);
-    else tryPropose(core);
+    if (late || starved) return core.demandView(core.view + 1);
+    if (core.timers.countResend(open)) repeat(core);
+    tryPropose(core);
   }
 }

@@ -72,7 +72,7 @@ export function prepared(digest: Digest, by: readonly [number, ...number[]], at:
 export function viewChange(
   by: number,
   view: number,
-  has: { committed?: Committed; prepared?: PreparedCertificate } = {},
+  has: { committed?: Committed; prepared?: PreparedCertificate | undefined } = {},
 ): ViewChange {
   const unsigned = {
     type: 'view-change' as const,

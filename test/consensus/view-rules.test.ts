@@ -135,6 +135,18 @@ test('[V6] a replica past base enters the view, and one behind base fetches', (t
   t.deepEqual(behind.hear(prePrepare(blockOf('b', 1), { view: 1 })), [], 'nothing at or below base is voted on');
 });
 
+test('[V6] the certificate of a NewView’s base counts, though nobody serves the block', (t) => {
+  const lone = new Lone(3);
+  lone.hear(prePrepare(a));
+  const lines = lone.hear(opening(1, { committed: committed(a.digest, [0, 1, 2]) }));
+  t.deepEqual(lines, ['commits height 1 0:a (view 0, signed by 0 1 2)']);
+  const unsure = new Lone(3);
+  unsure.hear(prePrepare(a));
+  unsure.restart(); // it vouched for the block in an earlier life
+  unsure.greet();
+  t.deepEqual(unsure.hear(opening(1, { committed: committed(a.digest, [0, 1, 2]) })).slice(-1), lines);
+});
+
 test('[V7] the primary proposes the fixed block again, unchanged, without a look at clocks', (t) => {
   const lone = new Lone(1);
   lone.hear(prePrepare(a));
