@@ -1,5 +1,5 @@
-// Transcripts: a stanza is a command, a line of four dashes, and what comes of it. With UPDATE=1 what comes is written into
-// the file; the difference is then read like code.
+// Transcripts: a stanza is a command, a line of four dashes, and what comes of it. With UPDATE=1 what comes is written
+// into the file; the difference is then read like code.
 import { readFileSync, writeFileSync } from 'node:fs';
 
 const rule = '----';

@@ -1,4 +1,5 @@
-// What a validator that lies may send: anything that its own key signs, made of what it has seen. It cannot sign for others.
+// What a validator that lies may send: anything that its own key signs, made of what it has seen. It cannot sign for
+// others.
 import type { Message, NewView, ViewChange } from '../../node/consensus/messages.ts';
 import type { Prng } from '../_prng.ts';
 import { genesis, makeBlock } from './_chain.ts';

@@ -1,5 +1,5 @@
-// The commands of transcripts, over one cluster. Validators are named by index, blocks by proposer:items, and statuses are
-// left out of what is shown.
+// The commands of transcripts, over one cluster. Validators are named by index, blocks by proposer:items, and statuses
+// are left out of what is shown.
 import type { Message, ViewChange } from '../../node/consensus/messages.ts';
 import { assert } from '../../node/ledger/assert.ts';
 import { genesis, makeBlock } from './_chain.ts';
@@ -21,7 +21,7 @@ const usage: Readonly<Record<string, string>> = {
   bad: 'bad ITEM [at I...]: execution refuses blocks with this item',
   state: 'state: where everybody stands',
   propose: 'propose I ITEM view V [to I...]: I signs a PrePrepare of its own making for its next height',
-  open: 'open I view V of J... [forgetting|showing ITEM] [to I...]: I signs a NewView of the ViewChanges that J... stored',
+  open: 'open I view V of J... [forgetting|showing ITEM] [to I...]: I signs a NewView of what J... asked',
   ask: 'ask I view V [to I...]: I signs a ViewChange that shows no prepared certificate',
   keep: 'keep I: what is durable at I is copied',
   restore: 'restore I: I, which is down, gets the copy back in place of its disk',

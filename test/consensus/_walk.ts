@@ -1,6 +1,6 @@
-// A random walk over a cluster: messages in any order, lost and repeated, validators that stop between any two effects and
-// come back, partitions, validators that lie. Safety is watched at every step; then the network heals, and all that was
-// submitted must be committed within a number of ticks.
+// A random walk over a cluster: messages in any order, lost and repeated, validators that stop between any two effects
+// and come back, partitions, validators that lie. Safety is watched at every step; then the network heals, and all that
+// was submitted must be committed within a number of ticks.
 import { assert } from '../../node/ledger/assert.ts';
 import { type Prng, prng } from '../_prng.ts';
 import { Cluster, type Loss, type OnTheWire } from './_cluster.ts';
@@ -333,13 +333,4 @@ class Walker {
   #silenceLiars(): void {
     for (const station of this.cluster.stations) if (!station.isHonest && station.isUp) station.crash();
   }
-}
-
-/** For a look at a walk that failed. */
-export function describe(stations: readonly Station[]): string[] {
-  return stations.map((each) => {
-    const { record, chain } = each.durable;
-    const status = each.replica?.status();
-    return `${each.index}${each.isHonest ? '' : ' (lies)'}: ${status?.voice} ${record.mode} view ${record.view} height ${chain.length}`;
-  });
 }

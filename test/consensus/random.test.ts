@@ -1,5 +1,5 @@
-// Random walks over the cluster: safety at every step, and progress once the network has healed. The seeds are fixed; those
-// that ever found a fault of the replica, or of one that was planted, stay in the list with their story.
+// Random walks over the cluster: safety at every step, and progress once the network has healed. The seeds are fixed;
+// those that ever found a fault of the replica, or of one that was planted, stay in the list with their story.
 import test from 'ava';
 import { walk } from './_walk.ts';
 
@@ -16,7 +16,7 @@ const kept: readonly (readonly [number, number, string])[] = [
 ];
 
 for (const validators of [4, 5, 6, 7]) {
-  test(`${walksEach} random walks of ${validators} validators end in agreement, and with all work done once healed`, (t) => {
+  test(`${walksEach} random walks of ${validators} validators agree, and do all work once healed`, (t) => {
     for (let seed = 1; seed <= walksEach; seed++)
       t.notThrows(() => walk({ seed, validators }), `walk({ seed: ${seed}, validators: ${validators} })`);
   });
