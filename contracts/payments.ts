@@ -240,9 +240,12 @@ export function openBatchArguments(lines: readonly FileLine<OpenArguments>[]): V
   return fileArgs.write({ lines: lines.map((line) => ({ ...line, args: openArgs.write(line.args) })) });
 }
 
-/** How many lines a transaction of this contract has, before it is run: those of a file, else one. */
+/**
+ * How many lines a transaction of this contract has, before it is run: those of a file, else one. A file of more lines
+ * than a file may have is refused as a whole; counted by its lines it would fit into no block, and hold up its member.
+ */
 export function paymentLines(method: string, args: Value): number {
   if (method !== 'batch' && method !== 'open-batch') return 1;
   const [lines] = Array.isArray(args) ? (args as readonly Value[]) : [];
-  return Array.isArray(lines) ? Math.max(1, lines.length) : 1;
+  return Array.isArray(lines) && lines.length <= batchLinesMax ? Math.max(1, lines.length) : 1;
 }

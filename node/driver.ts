@@ -13,7 +13,7 @@ import { assert, unreachable } from './ledger/assert.ts';
 import type { CommitCertificate } from './ledger/certificate.ts';
 import { DecodeError } from './ledger/codec.ts';
 import { decodeHeader } from './ledger/entry.ts';
-import type { Digest } from './ledger/hash.ts';
+import { type Digest, equalBytes } from './ledger/hash.ts';
 import { blockBytesMax, blockLinesMax, blockTransactionsMax, timestampDriftMsMax } from './ledger/limits.ts';
 import { encodeAs } from './ledger/schema.ts';
 import type { Mempool } from './mempool.ts';
@@ -63,7 +63,8 @@ export class Driver {
   /** Blocks executed on the present head: whatever is committed next is one of them. */
   readonly #executed = new Map<Digest, ExecutedBlock>();
   readonly #listeners = new Set<BlockListener>();
-  #isDraining = false;
+  /** True until the start too: what arrives before the replica has looked at its record waits. */
+  #isDraining = true;
   #isStopped = false;
   #view: number;
   #work = { waiting: false, oldest: undefined as string | undefined };
@@ -76,6 +77,7 @@ export class Driver {
 
   start(): void {
     this.#perform(this.#parts.replica.start());
+    this.#isDraining = false;
     this.#drain();
   }
 
@@ -200,7 +202,10 @@ export class Driver {
       block: { header: block.headerBytes, transactions: block.transactions.map(({ bytes }) => bytes) },
     };
     this.#queue.push({ type: 'proposal', epoch, view, height, proposed });
-    if (block === undefined) this.#work = { waiting: false, oldest: undefined };
+    if (block !== undefined) return;
+    // What was dropped must drive no timer; what stays is offered again when the mempool next changes.
+    this.#work = { waiting: false, oldest: mempool.oldest()?.id };
+    this.#queue.push({ type: 'work', ...this.#work });
   }
 
   #validate({ epoch, view, height, digest, block, fresh }: Extract<Effect, { type: 'validate' }>): void {
@@ -209,7 +214,9 @@ export class Driver {
   }
 
   #execute(digest: Digest, block: Block): boolean {
-    if (this.#executed.has(digest)) return true;
+    const known = this.#executed.get(digest);
+    // A header is named by its digest; that this body is its own, too, only a comparison shows.
+    if (known !== undefined) return isSame(known, block);
     const { executor, store } = this.#parts;
     const result = executor.execute(block, { trustedLastCommit: store.certificate(executor.head.height) });
     if (isBlockProblem(result) || result.digest !== digest) return false;
@@ -292,3 +299,12 @@ export class Driver {
     this.put(block === undefined ? { type: 'bodyMissing', height, digest } : { type: 'body', height, digest, block });
   }
 }
+
+function isSame({ transactions }: ExecutedBlock, block: Block): boolean {
+  return (
+    transactions.length === block.transactions.length &&
+    transactions.every(({ bytes }, at) => equalBytes(bytes, block.transactions[at] ?? noBytes))
+  );
+}
+
+const noBytes = new Uint8Array(0);

@@ -203,6 +203,7 @@ export class Core {
       if (this.bodies.size <= bodiesMax) break;
       if (needed.includes(digest)) continue;
       this.bodies.delete(digest);
+      this.valid.delete(digest); // or another body of this header could not take its place
       if (this.#stored.delete(digest)) dropped.push(digest);
     }
     return dropped;

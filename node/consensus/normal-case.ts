@@ -46,7 +46,8 @@ export function onVerdict(core: Core, view: number, digest: Digest, isValid: boo
   const { height } = core;
   if (isValid) core.valid.add(digest);
   else core.refuseBody(digest);
-  if (core.certified?.digest === digest) tryDecide(core);
+  // A stored body that is no longer valid here is not judged again and again: the block is fetched [C2].
+  if (core.certified?.digest === digest && (isValid || !core.bodies.has(digest))) tryDecide(core);
   if (core.height !== height) return;
   const { accepted } = core;
   if (accepted === undefined || accepted.digest !== digest || accepted.view !== view || core.view !== view) return;
@@ -151,8 +152,15 @@ export function tryDecide(core: Core): void {
   else fetchFrom(core, signersOf(certified));
 }
 
+/** A block that was fetched. */
+export function onFetched(core: Core, certificate: CommitCertificate): void {
+  const { certified } = core;
+  if (certified === undefined || certified.digest === certificate.digest) return decide(core, certificate);
+  core.incident(`two blocks are certified at height ${certificate.height}`, [certified, certificate]); // [V8]
+}
+
 /** The block is certified and its execution agreed: it is final here. */
-export function decide(core: Core, certificate: CommitCertificate): void {
+function decide(core: Core, certificate: CommitCertificate): void {
   core.advance(certificate);
   takeUpEarly(core);
   tryPropose(core);

@@ -6,11 +6,11 @@ import { Core, type ReplicaOptions, type Voice } from './core.ts';
 import type { Effect, Event, Verified } from './events.ts';
 import type { Message, Mode, Vote } from './messages.ts';
 import {
-  decide,
   onBody,
   onBodyMissing,
   onCertificate,
   onCommit,
+  onFetched,
   onPrePrepare,
   onPrepare,
   onProposal,
@@ -87,7 +87,7 @@ export class Replica {
         return;
       case 'fetched':
         // The driver has executed it; a certificate for another height came too late or too early.
-        if (event.certificate.height === core.height) decide(core, event.certificate);
+        if (event.certificate.height === core.height) onFetched(core, event.certificate);
         return;
       case 'body':
         if (event.height === core.height) onBody(core, event.digest, event.block);

@@ -16,7 +16,7 @@ import {
 } from '../../contracts/payments.ts';
 import { refusalTexts } from '../../contracts/refusals.ts';
 import type { Value } from '../../node/ledger/codec.ts';
-import { amountMax, balanceMax } from '../../node/ledger/limits.ts';
+import { amountMax, balanceMax, batchLinesMax } from '../../node/ledger/limits.ts';
 import { Bench } from './_contract.ts';
 
 const who = (member: string, ...roles: Role[]): SignerIdentity => ({ member, user: 'u', roles });
@@ -150,6 +150,8 @@ test('batch and open-batch: refused as a whole only for a signer without a role 
   t.is(paymentLines('batch', batchArguments([...lines, ...lines])), 2);
   t.is(paymentLines('transfer', transfer()), 1);
   for (const bad of ['x', [], [[]], [1]]) t.is(paymentLines('batch', bad), 1);
+  t.is(paymentLines('batch', [Array.from({ length: batchLinesMax }, () => 0)]), batchLinesMax);
+  t.is(paymentLines('batch', [Array.from({ length: 5_000 }, () => 0)]), 1, 'it is refused as a whole');
 });
 
 test('a teller moves money of the own branch, the settlement agent any', (t) => {

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { openArguments, transferArguments } from '../../contracts/payments.ts';
-import { clearing } from '../execution/_ledger.ts';
+import { clearing, tellers } from '../execution/_ledger.ts';
 import { MemoryCluster } from './_memory-cluster.ts';
 
 function startedCluster(): MemoryCluster {
@@ -75,4 +75,33 @@ test('all validators killed at once come back with what they had', async (t) => 
   submit(cluster, 3, 'transfer', transfer(1n));
   await cluster.run(() => cluster.stores.every((_, i) => inLog(cluster, i) === 3));
   t.is(roots(cluster).length, 1);
+});
+
+test('a file of more lines than any block takes is refused on the record, and holds up nobody', async (t) => {
+  const cluster = startedCluster();
+  await ready(cluster);
+  const file = cluster.transaction(tellers.NORTH, 'batch', [Array.from({ length: 5_000 }, () => 0)]);
+  t.is(cluster.nodes[1]?.submit(file.bytes).status, 'admitted');
+  const after = cluster.transaction(tellers.NORTH, 'open', open('A'));
+  t.is(cluster.nodes[1]?.submit(after.bytes).status, 'admitted');
+  await cluster.run(() => cluster.stores.every((_, i) => inLog(cluster, i) === 2));
+  t.deepEqual(
+    cluster.nodes.map((node) => node?.status().view),
+    [0, 0, 0, 0],
+  );
+});
+
+test('what expires before the primary can propose it leaves no timer running', async (t) => {
+  const cluster = startedCluster();
+  await ready(cluster);
+  const late = cluster.transaction(clearing, 'open', open('A'));
+  t.is(cluster.nodes[0]?.submit(late.bytes).status, 'admitted');
+  cluster.now += 4_000_000;
+  let ticks = 0;
+  await cluster.run(() => ++ticks > 60);
+  t.is(cluster.nodes[0]?.status().mempool.transactions, 0);
+  t.deepEqual(
+    cluster.nodes.map((node) => `${node?.status().mode} ${node?.status().view}`),
+    ['normal 0', 'normal 0', 'normal 0', 'normal 0'],
+  );
 });
