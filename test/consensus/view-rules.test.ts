@@ -194,6 +194,13 @@ test('[V8] two commit certificates for different blocks of one height: it stops'
       'stops: two blocks are certified at height 1',
     ]);
   }
+  const fetching = new Lone(3);
+  fetching.hear(notice(a.digest));
+  t.deepEqual(
+    fetching.step({ type: 'fetched', certificate: certificate(b.digest, [0, 1, 2]) }).slice(-1),
+    ['stops: two blocks are certified at height 1'],
+    'fetched ones too',
+  );
   const lone = new Lone(3);
   const has = (digest: typeof a.digest) => ({ committed: committed(digest, [0, 1, 2]) });
   const lines = lone.hear(
