@@ -312,11 +312,13 @@ class Walker {
       station.crashBefore = Number.POSITIVE_INFINITY;
       if (!station.isUp) station.start();
     }
-    if (this.#random.int(2) === 0) this.#silenceLiars();
+    // Liars fall silent, or go on as honest ones would, or go on lying.
+    const afterwards = this.#random.int(3);
+    if (afterwards === 0) this.#silenceLiars();
     const before = cluster.witness.height;
     for (const item of [...this.#items, 'last']) cluster.submit(item);
     const ticksMax = healTicksMax(cluster);
-    const ticks = cluster.runUntil(() => cluster.hasAll([...this.#items, 'last']), ticksMax);
+    const ticks = this.#ticksUntilDone(ticksMax, afterwards === 2);
     const silent = cluster.honest.filter((each) => each.silence !== undefined || each.incident !== undefined);
     assert(
       silent.length === 0,
@@ -328,6 +330,16 @@ class Walker {
     );
     const view = Math.max(...cluster.honest.map((each) => each.durable.record.view));
     return { height: cluster.witness.height, view, ticksToHeal: ticks, log: cluster.log };
+  }
+
+  #ticksUntilDone(ticksMax: number, isLying: boolean): number | undefined {
+    const { cluster } = this;
+    for (let ticks = 0; ticks <= ticksMax; ticks++) {
+      if (cluster.hasAll([...this.#items, 'last'])) return ticks;
+      if (isLying && this.#happens('lie')) this.#random.pick(this.#liars).act();
+      cluster.run(1);
+    }
+    return undefined;
   }
 
   #silenceLiars(): void {

@@ -34,6 +34,15 @@ test('[R1] a restart in mode changing stays there and repeats its ViewChange', (
   t.deepEqual(lone.greet(), ['-> all: ViewChange view 1: committed 0']);
 });
 
+test('[R1] bodies of blocks that were prepared in earlier views are there after a restart', (t) => {
+  const lone = new Lone(3);
+  lone.hear(prePrepare(a), vote('prepare', 1, a.digest));
+  lone.tick(12);
+  lone.restart();
+  t.deepEqual(lone.greet(), ['-> all: ViewChange view 1: committed 0, prepared 0:a in view 0']);
+  t.deepEqual(lone.hear(notice(a.digest)), ['commits height 1 0:a (view 0, signed by 0 1 2)'], 'nothing is fetched');
+});
+
 test('[R1] a restarted primary proposes its stored block again, whatever its clock says now', (t) => {
   const lone = new Lone(0);
   lone.work('a');
