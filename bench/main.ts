@@ -26,6 +26,11 @@ function printLoad({ load, lines, seconds, finality, blocks, shares }: LoadRepor
   const each = shares.map(({ name, share }) => `${name} ${(100 * share).toFixed(0)} %`).join(', ');
   const sum = shares.reduce((all, { share }) => all + share, 0);
   print(`  of one processor: ${each}; together ${(100 * sum).toFixed(0)} %`);
+  const microseconds = (sum * seconds * 1e6) / lines;
+  const most = (availableParallelism() * 1e6) / microseconds;
+  print(
+    `  processor time: ${microseconds.toFixed(0)} us a transfer in all, so at most ${most.toFixed(0)} a second here`,
+  );
 }
 
 const [busy = 0] = loadavg();

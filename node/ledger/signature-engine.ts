@@ -14,7 +14,7 @@ import {
 } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { assert, InvariantError } from './assert.ts';
-import { fromHex, toHex } from './hash.ts';
+import { equalBytes, fromHex, toHex } from './hash.ts';
 
 export interface SignatureEngine {
   readonly name: 'sodium-native' | 'node:crypto';
@@ -42,15 +42,23 @@ export function loadSodiumEngine(): SignatureEngine | undefined {
   } catch {
     return undefined;
   }
+  // Who signs, signs often: the key of the last seed is kept, as its owner keeps the seed. Deriving it costs as much as
+  // signing does.
+  const lastSeed = new Uint8Array(32);
+  let lastKey: Uint8Array | undefined;
+  const secretKeyOf = (seed: Uint8Array): Uint8Array => {
+    if (lastKey !== undefined && equalBytes(seed, lastSeed)) return lastKey;
+    lastKey ??= new Uint8Array(64);
+    sodium.crypto_sign_seed_keypair(new Uint8Array(32), lastKey, seed);
+    lastSeed.set(seed);
+    return lastKey;
+  };
   return {
     name: 'sodium-native',
     verify: (message, signature, publicKey) => sodium.crypto_sign_verify_detached(signature, message, publicKey),
     sign(message, seed) {
-      const secretKey = new Uint8Array(64);
       const signature = new Uint8Array(64);
-      sodium.crypto_sign_seed_keypair(new Uint8Array(32), secretKey, seed);
-      sodium.crypto_sign_detached(signature, message, secretKey);
-      secretKey.fill(0);
+      sodium.crypto_sign_detached(signature, message, secretKeyOf(seed));
       return signature;
     },
     publicKeyOf(seed) {

@@ -30,7 +30,7 @@ async function settled(t: ExecutionContext, bank: Bank): Promise<void> {
 }
 
 test.serial('the primary is killed under load and comes back', async (t) => {
-  const { bank, accounts, file } = prepare('P', 21, 3_000);
+  const { bank, accounts, file } = prepare('P', 21, 1_500);
   await home.json('account', 'import', accounts, '--yes');
   const [first = ''] = home.urls();
   const { height, primary } = await statusOf(first);
@@ -69,12 +69,12 @@ function acknowledged(reference: string): Acknowledged[] {
 }
 
 test.serial('all four are killed at once: every acknowledged payment is there after the restart', async (t) => {
-  const { bank, accounts, file } = prepare('A', 22, 3_000);
+  const { bank, accounts, file } = prepare('A', 22, 1_500);
   await home.json('account', 'import', accounts, '--yes');
   const [first = ''] = home.urls();
   const { height } = await statusOf(first);
   const running = home.spawn('batch', 'submit', file, '--single', '--yes');
-  await until('blocks are made', async () => Number((await statusOf(first))['height']) > Number(height) + 2);
+  await until('blocks are made', async () => Number((await statusOf(first))['height']) > Number(height) + 10);
   await home.kill(1, 2, 3, 4);
   running.child.kill('SIGKILL');
   t.is((await running.ended).code, undefined, 'killed before its end');
