@@ -2,7 +2,7 @@
 // possible between any two effects. The network belongs to the cluster.
 import type { Effect, Event } from '../../node/consensus/events.ts';
 import type { Block, Message } from '../../node/consensus/messages.ts';
-import { decodeRecord, encodeRecord, firstRecord, type VoteRecord } from '../../node/consensus/record.ts';
+import { bodiesMax, decodeRecord, encodeRecord, firstRecord, type VoteRecord } from '../../node/consensus/record.ts';
 import { Replica } from '../../node/consensus/replica.ts';
 import type { Timings } from '../../node/consensus/timers.ts';
 import { assert } from '../../node/ledger/assert.ts';
@@ -163,6 +163,7 @@ export class Station {
         for (const digest of effect.deleteBodies) this.durable.bodies.delete(digest);
         for (const [digest, block] of effect.putBodies) this.durable.bodies.set(digest, block);
         this.durable.record = effect.record;
+        this.#checkBodies();
         return;
       case 'send':
         return this.#around.send(this, effect.to, effect.message);
@@ -189,6 +190,13 @@ export class Station {
         this.incident = effect.reason;
         return;
     }
+  }
+
+  /** [L1] The record names the bodies that are stored, and they are few. */
+  #checkBodies(): void {
+    const { bodies, record } = this.durable;
+    assert(bodies.size <= bodiesMax, 'bodies kept for one height are bounded');
+    assert(bodies.size === record.bodies.length && record.bodies.every((each) => bodies.has(each)), 'bodies as named');
   }
 
   #answer(event: Event): void {
