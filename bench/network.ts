@@ -10,6 +10,8 @@ import type { Channel } from '../node/network/transport.ts';
 const seedOf = (index: number) => sha256(new TextEncoder().encode(`bench ${index}`));
 const chainId = sha256(new TextEncoder().encode('bench'));
 
+const unlimited = { framesPerSecond: 1e9, bytesPerSecond: 1e12 };
+
 type OnFrame = (from: number, channel: Channel, bytes: Uint8Array) => void;
 
 interface Node {
@@ -25,7 +27,7 @@ async function meshOf(count: number): Promise<Node[]> {
     const listen = { host: '127.0.0.1', port: 0 };
     const transport = new Libp2pTransport({
       ...{ chainId, networkSeed: seedOf(self), self, networkKeys, listen, addresses },
-      budget: { framesPerSecond: 1e9, bytesPerSecond: 1e12 },
+      budgets: { votes: unlimited, proposals: unlimited, transactions: unlimited },
     });
     const node: Node = { transport, onFrame: () => undefined };
     await transport.start({

@@ -257,8 +257,8 @@ export class Driver {
   #recheck({ commit }: ExecutedBlock): void {
     const { mempool, executor } = this.#parts;
     const timestamp = commit.head.timestamp + 1;
-    if (commit.writes.some(([path]) => path.startsWith('consortium/'))) {
-      mempool.recheck((transaction) => executor.admissionProblem(transaction, timestamp) === undefined);
+    if (commit.writes.some(([path]) => decidesAdmission(path))) {
+      mempool.recheck((transaction) => executor.admissionProblem(transaction, timestamp, true) === undefined);
       return;
     }
     for (const { member, reference } of commit.references) {
@@ -298,6 +298,11 @@ export class Driver {
     if (this.#isStopped) return;
     this.put(block === undefined ? { type: 'bodyMissing', height, digest } : { type: 'body', height, digest, block });
   }
+}
+
+/** Of what a transaction's admission depends on in the state; a proposal or an approval changes none of it. */
+function decidesAdmission(path: string): boolean {
+  return path.startsWith('consortium/keys/') || path.startsWith('consortium/parameters/');
 }
 
 function isSame({ transactions }: ExecutedBlock, block: Block): boolean {

@@ -71,17 +71,24 @@ export class Mempool {
   }
 
   add(transaction: Transaction, origin: Origin): Added {
-    const { id, body } = transaction;
+    const { id } = transaction;
     const known = this.#waiting.get(id);
     if (known !== undefined) {
       if (origin === 'client' && !this.#own.has(id)) this.#own.set(id, known);
       return 'waiting';
     }
-    const queue = this.#members.get(body.member);
-    if (queue?.byReference.has(body.reference)) return 'conflict';
-    if (!this.#hasRoom(queue, transaction.bytes.length)) return 'full';
+    const problem = this.problem(transaction);
+    if (problem !== undefined) return problem;
     this.#insert({ transaction, origin, sequence: this.#sequence++, replaced: this.#replaced });
     return 'added';
+  }
+
+  /** Why it would not be added. Costs nothing, so it is worth asking before a signature is verified. */
+  problem({ id, body, bytes }: Transaction): Exclude<Added, 'added'> | undefined {
+    if (this.#waiting.has(id)) return 'waiting';
+    const queue = this.#members.get(body.member);
+    if (queue?.byReference.has(body.reference)) return 'conflict';
+    return this.#hasRoom(queue, bytes.length) ? undefined : 'full';
   }
 
   has(id: Digest): boolean {

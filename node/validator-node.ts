@@ -49,6 +49,7 @@ export interface ValidatorNodeParts {
 }
 
 const noticeIntervalMs = 100;
+const warningIntervalMs = 1_000;
 
 export class ValidatorNode implements LedgerNode, Receiver {
   readonly store: Store;
@@ -64,6 +65,7 @@ export class ValidatorNode implements LedgerNode, Receiver {
   readonly #server: SyncServer;
   readonly #finality = new FinalityTimes();
   readonly #noticed = new Map<number, number>();
+  readonly #warned = new Map<number, number>();
   readonly #startedAt: number;
   readonly #refused = new Map<string, number>();
   #isReadOnly = false;
@@ -126,6 +128,7 @@ export class ValidatorNode implements LedgerNode, Receiver {
       announce: (frame) => parts.transport.broadcast('transactions', frame),
       changed: () => this.#driver.noteWork(),
       soon: parts.loop.soon,
+      monotonicMs: parts.loop.monotonicMs,
       now: parts.now,
       refusal: () => this.#refusal(),
     });
@@ -187,8 +190,15 @@ export class ValidatorNode implements LedgerNode, Receiver {
     if ('message' in judged) return this.#driver.put({ type: 'message', message: judged.message });
     this.#refused.set(judged.refused, (this.#refused.get(judged.refused) ?? 0) + 1);
     if (judged.refused === 'committed-height') this.#notice(from, judged.height);
-    else if (judged.refused === 'malformed' || judged.refused === 'unproven')
-      this.#parts.log('warn', 'a message was refused', { from, ...judged });
+    else if (judged.refused === 'malformed' || judged.refused === 'unproven') this.#warn(from, judged);
+  }
+
+  /** Once a second and peer at most: a flood of bad messages must not fill the disk with what is said of it. */
+  #warn(from: number, judged: object): void {
+    const now = this.#parts.loop.monotonicMs();
+    if (now - (this.#warned.get(from) ?? -warningIntervalMs) < warningIntervalMs) return;
+    this.#warned.set(from, now);
+    this.#parts.log('warn', 'a message was refused', { from, ...judged });
   }
 
   serve(_from: number, request: Uint8Array): Uint8Array | undefined {

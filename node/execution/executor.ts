@@ -104,9 +104,13 @@ export class Executor {
     return this.#validatorSetHash;
   }
 
-  /** What would keep a transaction from being ordered in a block of this timestamp on this head. */
-  admissionProblem(transaction: Transaction, timestamp: number): AdmissionProblem | undefined {
-    const admitted = admit(transaction, admissionView(this.#ground, this.#overlay(), timestamp));
+  /**
+   * What would keep a transaction from being ordered in a block of this timestamp on this head. With `isSigned` its
+   * signature is not looked at: it was verified before, or will be.
+   */
+  admissionProblem(transaction: Transaction, timestamp: number, isSigned = false): AdmissionProblem | undefined {
+    const view = admissionView(this.#ground, this.#overlay(), timestamp);
+    const admitted = admit(transaction, isSigned ? { ...view, isVerified: () => true } : view);
     return 'code' in admitted ? admitted : undefined;
   }
 

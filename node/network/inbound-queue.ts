@@ -8,13 +8,16 @@ import { partsOf, type WireStream } from './wire.ts';
 
 /** Most frames of one peer a turn. A proposal is executed when it is delivered, hence one. */
 const framesPerTurn: { readonly [C in Channel]: number } = { votes: 32, proposals: 1, transactions: 32 };
+/** A turn that has taken so long gives each peer one frame a channel and no more. */
+const turnMs = 10;
 const throttledPauseMs = 5;
 
+/** Of one peer on one channel. */
 export interface InboundBudget {
-  /** Of one peer on one channel. */
   readonly framesPerSecond: number;
   readonly bytesPerSecond: number;
 }
+export type InboundBudgets = { readonly [C in Channel]: InboundBudget };
 
 interface Lane {
   readonly from: number;
@@ -45,12 +48,13 @@ export class InboundQueue {
   #immediate: NodeJS.Immediate | undefined;
   #pause: NodeJS.Timeout | undefined;
 
-  constructor(peers: number, sink: InboundSink, budget: InboundBudget) {
+  constructor(peers: number, sink: InboundSink, budgets: InboundBudgets) {
     this.#peers = peers;
     this.#sink = sink;
     const now = performance.now();
     const bucket = (perSecond: number) => new TokenBucket(perSecond, perSecond, now);
     for (const channel of channels) {
+      const { framesPerSecond, bytesPerSecond } = budgets[channel];
       const each = <T>(make: () => T) => Array.from({ length: peers }, make);
       this.#lanes.set(
         channel,
@@ -58,7 +62,7 @@ export class InboundQueue {
       );
       this.#budgets.set(
         channel,
-        each(() => ({ frames: bucket(budget.framesPerSecond), bytes: bucket(budget.bytesPerSecond) })),
+        each(() => ({ frames: bucket(framesPerSecond), bytes: bucket(bytesPerSecond) })),
       );
     }
   }
@@ -105,8 +109,10 @@ export class InboundQueue {
 
   #turn(): void {
     let delivered = 0;
+    const end = performance.now() + turnMs;
     for (const channel of channels) {
       for (let round = 0; round < framesPerTurn[channel]; round++) {
+        if (round > 0 && performance.now() > end) break;
         const before = delivered;
         for (let i = 0; i < this.#peers; i++) delivered += this.#serve(channel, (this.#first + i) % this.#peers);
         if (delivered === before) break;

@@ -13,7 +13,7 @@ import { type Multiaddr, multiaddr } from '@multiformats/multiaddr';
 import { createLibp2p } from 'libp2p';
 import { assert } from '../ledger/assert.ts';
 import { answerBytesMax, FrameReader, frameBytesMax, frameOf } from './frames.ts';
-import { type InboundBudget, InboundQueue } from './inbound-queue.ts';
+import { type InboundBudgets, InboundQueue } from './inbound-queue.ts';
 import { beatMs, laneNames, PeerLink, protocolOf } from './peer-link.ts';
 import { Redial } from './redial.ts';
 import { answer, ask } from './sync-stream.ts';
@@ -37,12 +37,22 @@ export interface Libp2pOptions {
   readonly listen: PeerAddress;
   /** By index, read at each dial. Whoever is not in it is waited for. */
   readonly addresses: ReadonlyMap<number, PeerAddress>;
-  readonly budget?: InboundBudget;
+  readonly budgets?: InboundBudgets;
 }
 
-const defaultBudget: InboundBudget = { framesPerSecond: 20_000, bytesPerSecond: 67_108_864 };
+/**
+ * Several times what an honest validator sends in its busiest second. A vote costs a verification and a NewView some
+ * milliseconds, so without this one validator that lies could keep all others' processors busy.
+ */
+const defaultBudgets: InboundBudgets = {
+  votes: { framesPerSecond: 4_000, bytesPerSecond: 8_388_608 },
+  proposals: { framesPerSecond: 500, bytesPerSecond: 67_108_864 },
+  transactions: { framesPerSecond: 20_000, bytesPerSecond: 16_777_216 },
+};
 const dialTimeoutMs = 2_000;
 const syncRequestsPerSecond = 50;
+/** An answer counts as one more request for each so many bytes: reading and hashing them is what it costs. */
+const syncBytesPerRequest = 262_144;
 /** A peer that broke the framing is refused for this long, doubled each time. */
 const offenceMs = 1_000;
 const offenceMsMax = 60_000;
@@ -80,7 +90,7 @@ export class Libp2pTransport implements Transport {
       receive: (from: number, channel: Channel, bytes: Uint8Array) => this.#receiver?.receive(from, channel, bytes),
       offended: (from: number) => this.#punish(from),
     };
-    this.#inbound = new InboundQueue(options.networkKeys.length, sink, options.budget ?? defaultBudget);
+    this.#inbound = new InboundQueue(options.networkKeys.length, sink, options.budgets ?? defaultBudgets);
   }
 
   /** Rejects with TransportError when the address cannot be listened on. */
@@ -258,7 +268,9 @@ export class Libp2pTransport implements Transport {
         peer.syncBudget.take(1);
         answer(stream, (request) => {
           peer.link.heard();
-          return this.#receiver?.serve(peer.index, request);
+          const answered = this.#receiver?.serve(peer.index, request);
+          peer.syncBudget.take((answered?.length ?? 0) / syncBytesPerRequest);
+          return answered;
         });
       },
       { maxInboundStreams: 2, maxOutboundStreams: 8 },

@@ -27,6 +27,8 @@ const openTimeoutMs = 5_000;
 const simultaneousMs = 5_000;
 /** What is on its way on a connection that is given up still arrives. */
 const lingerMs = 1_000;
+/** Of one peer at the same time: the oldest ends when there are more, so that no peer takes up everybody's. */
+const connectionsMax = 4;
 /** A beat a second; as many without a sign of life end the connection. */
 export const beatMs = 1_000;
 const silentBeatsMax = 4;
@@ -90,6 +92,8 @@ export class PeerLink {
     this.#silentBeats = 0;
     this.#held.push({ connection, since: now });
     this.#switchFrom(former);
+    for (const { connection: old } of this.#held.slice(0, -connectionsMax))
+      endConnection(old, new Error('too many connections to this peer'));
     if (former === undefined) {
       this.#connectedSince = now;
       this.#events.connected();

@@ -105,7 +105,7 @@ function queueOf(budget = generous) {
     receive: (from: number, channel: Channel, bytes: Uint8Array) => got.push([from, channel, bytes.length]),
     offended: (from: number) => offended.push(from),
   };
-  const queue = new InboundQueue(4, sink, budget);
+  const queue = new InboundQueue(4, sink, { votes: budget, proposals: budget, transactions: budget });
   const open = (from: number, channel: Channel) => {
     const stream = new FakeStream();
     queue.read(from, channel, stream, () => undefined);

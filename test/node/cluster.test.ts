@@ -1,5 +1,6 @@
 import test from 'ava';
 import { openArguments, transferArguments } from '../../contracts/payments.ts';
+import { encode } from '../../node/ledger/codec.ts';
 import { clearing, tellers } from '../execution/_ledger.ts';
 import { MemoryCluster } from './_memory-cluster.ts';
 
@@ -104,4 +105,25 @@ test('what expires before the primary can propose it leaves no timer running', a
     cluster.nodes.map((node) => `${node?.status().mode} ${node?.status().view}`),
     ['normal 0', 'normal 0', 'normal 0', 'normal 0'],
   );
+});
+
+test('a validator that passes on bad signatures is not heard for a while, the others are', async (t) => {
+  const cluster = startedCluster();
+  await ready(cluster);
+  const node = cluster.nodes[0];
+  const waiting = () => node?.status().mempool.transactions;
+  const make = () => cluster.transaction(clearing, 'open', open('A'));
+  const forged = make().bytes.map((byte, at, all) => (at === all.length - 1 ? byte ^ 1 : byte));
+  const send = (from: number, ...items: Uint8Array[]) => node?.receive(from, 'transactions', encode(items));
+  send(2, make().bytes);
+  t.is(waiting(), 1, 'an honest one is heard');
+  send(2, forged, make().bytes);
+  t.is(waiting(), 1, 'the frame ends with the forged one');
+  send(2, make().bytes);
+  t.is(waiting(), 1);
+  send(3, make().bytes);
+  t.is(waiting(), 2);
+  send(3, Uint8Array.of(1, 2, 3));
+  send(3, make().bytes);
+  t.is(waiting(), 2, 'what is no transaction is as bad');
 });
