@@ -152,7 +152,10 @@ function addLedger(program: Command): void {
   submit.addOption(new Option('--single', 'every line its own signed transaction').conflicts('bulk'));
   submit.option('--bulk', 'lines packed into batches under one signature (default)');
   submit.option('--skip-bad', 'leave out bad lines in place of refusing the file');
-  submit.option('--results <file>', 'where the outcome of each line goes; default: FILE.results.csv');
+  submit.option(
+    '--results <file>',
+    'where the outcome of each line goes; default: FILE.results.csv, or in home if its folder is read-only',
+  );
 }
 
 function addAudit(program: Command): void {

@@ -9,7 +9,7 @@ import type { PaymentLine } from '../payment-line.ts';
 import { type SubmittedPayment, submitPayments } from '../payments.ts';
 import { readPaymentsFile } from '../payments-file.ts';
 import { startProgress } from '../progress.ts';
-import { type LineResult, lineResults, writeResults } from '../results-file.ts';
+import { checkResults, defaultResults, type LineResult, lineResults, writeResults } from '../results-file.ts';
 import { type CommonOptions, Session } from '../session.ts';
 
 interface Options extends CommonOptions {
@@ -22,7 +22,7 @@ interface Options extends CommonOptions {
 export async function run(options: Options, file: string): Promise<void> {
   const session = new Session(options);
   const mode = options.single === true ? 'single' : 'bulk';
-  const results = options.results ?? `${file}.results.csv`;
+  const results = options.results ?? defaultResults(file, session.paths);
   const summary = await submitPaymentsFile(session, { file, mode, results, skipBad: options.skipBad === true });
   session.output.data({ ...summary, lines: undefined }, () => summaryText(summary));
   if (summary.refused > 0)
@@ -55,8 +55,9 @@ export interface FileSummary {
 
 export async function submitPaymentsFile(session: Session, options: FileOptions): Promise<FileSummary> {
   const { file, mode, results } = options;
-  const { lines, bad, hash } = await readPaymentsFile(file);
-  if (bad.length > 0 && !options.skipBad) throw badLines(file, bad);
+  const { kind, lines, bad, hash } = await readPaymentsFile(file);
+  if (bad.length > 0 && !options.skipBad) throw badLines(file, bad, kind === 'xml' ? 'transaction' : 'line');
+  checkResults(results);
   if (lines.length === 0) throw new CliError('usage', `${file} has no payment`, 'Nothing was sent.');
   const key = await session.signer();
   await confirm(
