@@ -37,9 +37,12 @@ export async function reachableNode(nodes: readonly string[]): Promise<string> {
   );
 }
 
+const closedAdvice =
+  'Ask an operator for an archive: `daybook audit export` reads from a node with openReads = true (loopback only).';
+
 export function auditProblem(error: unknown): unknown {
   if (!(error instanceof SourceUnreachableError)) return error;
   return error.unauthorised
-    ? new CliError('notAuthorised', error.message, 'Ask the node’s operator for an archive (`daybook audit export`).')
+    ? new CliError('notAuthorised', error.message, closedAdvice)
     : new CliError('unreachable', error.message, 'Try another node, or an archive.');
 }

@@ -16,7 +16,11 @@ export interface LinkedLine {
 export function ledgerLink(client: Client, member: string, lines: readonly LinkedLine[]): LedgerLink {
   const batches: BatchCache = new Map();
   return {
-    head: () => client.getAs('/v1/status', (value) => countOf(objectOf(value)['height'])),
+    async head() {
+      // Outcomes are read from the entries. A node that shows them to nobody says so now, before anything is sent.
+      await client.get('/v1/entries?from=0&to=1');
+      return client.getAs('/v1/status', (value) => countOf(objectOf(value)['height']));
+    },
 
     async *follow(height, signal) {
       yield* followBlocks(client, await positionAt(client, height), signal);

@@ -1,6 +1,7 @@
 // Opens the accounts of a CSV file, and the branches that they need where this home may.
-import { openAccounts, planImport, readAccountsFile } from '../account-import.ts';
+import { type AccountLine, openAccounts, planImport, readAccountsFile } from '../account-import.ts';
 import { branchProposal, createBranches, readConsortium } from '../branches.ts';
+import { ApiProblem } from '../client.ts';
 import { CliError } from '../exit-codes.ts';
 import { plural } from '../format.ts';
 import { toJson } from '../output.ts';
@@ -32,6 +33,7 @@ export async function importAccounts(session: Session, file: string, mayCreateBr
   const key = await session.signer();
   const { client, ledger, paths } = session;
   const settings = { client, ledger, key, outboxFolder: paths.outbox, mode: 'bulk' } as const;
+  if (mayCreateBranches && session.settings.demoPassphrase === undefined) await showProposal(session, lines);
   const { missing, existing } = await planImport(settings, file, lines);
   const { members } = await readConsortium(session);
   const branches = [...new Set(missing.map(({ branch }) => branch))].filter((branch) => !members.has(branch));
@@ -47,7 +49,7 @@ export async function importAccounts(session: Session, file: string, mayCreateBr
     `Sign as ${key.name} of ${key.member}: ${branches.length > 0 ? `${branches.length} new branches, ` : ''}` +
       `open ${plural(missing.length, 'account')} of ${file}?`,
   );
-  if (branches.length > 0) await propose(session, branches, key);
+  if (branches.length > 0) await createBranches(session, branches, key);
   const progress = await startProgress(session.output, 'accounts', missing.length);
   try {
     await openAccounts({ ...settings, onProgress: (done) => progress.update(done) }, file, missing);
@@ -57,19 +59,27 @@ export async function importAccounts(session: Session, file: string, mayCreateBr
   return { branches: branches.length, opened: missing.length, existing };
 }
 
-async function propose(
-  session: Session,
-  branches: readonly string[],
-  key: Parameters<typeof createBranches>[2],
-): Promise<void> {
-  // Only a devnet's home holds the keys of every member.
-  if (session.settings.demoPassphrase === undefined) {
-    session.output.note(toJson(branchProposal(branches), 2));
-    throw new CliError(
-      'notAuthorised',
-      `${branches.length} new branches need a proposal and approvals of more than two thirds of the members`,
-      'Nothing was sent. The proposal is above: an officer sends it with each branch’s users and keys.',
-    );
-  }
-  await createBranches(session, branches, key);
+/**
+ * Only a devnet's home holds the keys of every member. Elsewhere the proposal is shown, if one is needed, for officers
+ * to send. A node whose reads are closed does not say who is a member: then genesis does.
+ */
+async function showProposal(session: Session, lines: readonly AccountLine[]): Promise<void> {
+  const { ledger, output } = session;
+  const founders = new Set(ledger.genesis.consortium.members.map(({ id }) => id));
+  const members = await readConsortium(session).then(
+    (consortium) => consortium.members,
+    (error: unknown) => {
+      if (error instanceof ApiProblem && error.code === 'unauthorised') return founders;
+      throw error;
+    },
+  );
+  const branches = [...new Set(lines.map(({ branch }) => branch))].filter((branch) => !members.has(branch));
+  if (branches.length === 0) return;
+  const proposal = branchProposal(branches);
+  output.data(proposal, () => toJson(proposal, 2));
+  throw new CliError(
+    'notAuthorised',
+    `${plural(branches.length, 'new branch', 'new branches')}: officers of more than two thirds of the members decide`,
+    'Nothing was sent. The proposal is above: an officer sends it with each branch’s users and keys.',
+  );
 }

@@ -3,10 +3,12 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { findAccount } from '../../cli/accounts.ts';
+import { ApiProblem } from '../../cli/client.ts';
 import { importAccounts } from '../../cli/commands/account-import.ts';
 import { submitPaymentsFile } from '../../cli/commands/batch-submit.ts';
 import { CliError } from '../../cli/exit-codes.ts';
 import type { SubmitMode } from '../../cli/file-submission.ts';
+import { checkResults, defaultResults } from '../../cli/results-file.ts';
 import { Session } from '../../cli/session.ts';
 import { toHex } from '../../node/ledger/hash.ts';
 import { fileIn, folderOf, quietOutput, type Served, served } from './_home.ts';
@@ -155,6 +157,37 @@ test('where the officers’ keys are elsewhere, new branches are proposed on pap
   const file = fileIn(folder, 'a.csv', 'account,branch,currency,overdraft_limit,opening_balance\nX,EAST-2,CZK,0,0\n');
   const error = await t.throwsAsync(importAccounts(session, file, true), { instanceOf: CliError });
   t.is(error?.exitCode, 4);
-  t.regex((session.output as ReturnType<typeof quietOutput>).notes[0] ?? '', /"id": "EAST-2"/);
+  const { shown } = session.output as ReturnType<typeof quietOutput>;
+  t.like(shown[0], { method: 'propose', changes: [{ kind: 'add-member', id: 'EAST-2' }] });
   t.is(toHex(api.key.publicKey).length, 64);
+});
+
+test('where reads are closed branches are proposed on paper too, and no file is sent', async (t) => {
+  const folder = folderOf(t);
+  const api = await served(t, 5, { openReads: false });
+  const session = new TestSession(join(folder, 'home'), api);
+  const columns = 'account,branch,currency,overdraft_limit,opening_balance';
+  const accounts = fileIn(folder, 'a.csv', `${columns}\nN-1,NORTH,CZK,none,0.00\nX,EAST-2,CZK,0,0\n`);
+  const proposed = await t.throwsAsync(importAccounts(session, accounts, true), { instanceOf: CliError });
+  t.is(proposed?.exitCode, 4);
+  t.like((session.output as ReturnType<typeof quietOutput>).shown[0], { changes: [{ id: 'EAST-2' }] });
+  const file = fileIn(folder, 'p.csv', `${head}\n${lines[0]}\n`);
+  const paid = submitPaymentsFile(session, { file, mode: 'bulk', results: join(folder, 'r.csv'), skipBad: false });
+  await t.throwsAsync(paid, { instanceOf: ApiProblem, message: /are closed on this node/ });
+  t.is(api.node.waiting.size, 0);
+});
+
+test('where results cannot be written nothing is paid; from a read-only folder they go to the home', async (t) => {
+  const { api, folder, session } = await trial(t);
+  const file = fileIn(folder, 'p.csv', `${[head, ...lines].join('\n')}\n`);
+  for (const results of [join(folder, 'none', 'r.csv'), folder]) {
+    const submitted = submitPaymentsFile(session, { file, mode: 'bulk', results, skipBad: false });
+    const error = await t.throwsAsync(submitted, { instanceOf: CliError, message: /no results can be written/ });
+    t.is(error?.exitCode, 2);
+  }
+  t.is((await findAccount(api.client, 'B'))?.balance, '0.00');
+  t.is(defaultResults(file, session.paths), `${file}.results.csv`);
+  const elsewhere = defaultResults(join(folder, 'none', 'p.csv'), session.paths);
+  t.is(elsewhere, join(session.paths.folder, 'results', 'p.csv.results.csv'));
+  t.notThrows(() => checkResults(elsewhere));
 });
