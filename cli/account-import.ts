@@ -15,7 +15,7 @@ import { readCsv } from './csv.ts';
 import { CliError } from './exit-codes.ts';
 import { type FileLine, type SubmitSettings, submitFile } from './file-submission.ts';
 import { readInput } from './files.ts';
-import { money, outcomeText } from './format.ts';
+import { money, outcomeText, plural } from './format.ts';
 import { amountReason, type BadLine } from './payment-line.ts';
 import { decodeText } from './payments-file.ts';
 
@@ -52,11 +52,12 @@ export function readAccountsFile(path: string): AccountLine[] {
 
 const shownMax = 20;
 
-export function badLines(path: string, bad: readonly BadLine[]): CliError {
+/** `unit` is what a bad line's number counts: lines of a CSV file, transactions of an XML message. */
+export function badLines(path: string, bad: readonly BadLine[], unit = 'line'): CliError {
   const shown = [...bad].sort((a, b) => a.line - b.line).slice(0, shownMax);
-  const list = shown.map(({ line, reason }) => `  line ${line}: ${reason}`);
+  const list = shown.map(({ line, reason }) => `  ${unit} ${line}: ${reason}`);
   if (bad.length > shownMax) list.push(`  and ${bad.length - shownMax} more`);
-  const count = bad.length === 1 ? '1 bad line' : `${bad.length} bad lines`;
+  const count = plural(bad.length, `bad ${unit}`);
   return new CliError('usage', [`${path} has ${count}; nothing was sent:`, ...list].join('\n'), 'Correct the file.');
 }
 

@@ -1,6 +1,6 @@
 // A sample bank day on four validators: what `npm start` shows. Every step is one of the commands that a user has.
 import { existsSync, readdirSync, rmSync } from 'node:fs';
-import { basename, join, relative } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ApiSource } from '../node/audit/api-source.ts';
 import { exportArchive } from '../node/audit/archive.ts';
@@ -17,7 +17,7 @@ import { CliError } from './exit-codes.ts';
 import type { SubmitMode } from './file-submission.ts';
 import { isObject } from './files.ts';
 import { plural } from './format.ts';
-import type { HomePaths } from './home.ts';
+import { type HomePaths, shownPath } from './home.ts';
 import { type Output, paint } from './output.ts';
 import { isAlive } from './process-alive.ts';
 import { Session } from './session.ts';
@@ -37,7 +37,7 @@ export interface DemoReport {
 /** Begins a new chain in `paths`, settles the sample day on it and audits it. The validators go on running. */
 export async function runDemo(paths: HomePaths, output: Output): Promise<DemoReport> {
   clearFolder(paths);
-  output.note(`A new chain begins in ${shown(paths.folder)}; what an earlier demo left there is gone.`);
+  output.note(`A new chain begins in ${shownPath(paths.folder)}; what an earlier demo left there is gone.`);
   const issuance = [...openingSums(readAccountsFile(join(examples, 'accounts.csv')))].map(([currency, amount]) => {
     return { currency, amount };
   });
@@ -70,7 +70,7 @@ async function settle(session: Session, name: string, mode: SubmitMode): Promise
   const results = join(session.paths.folder, `${name}.results.csv`);
   const summary = await submitPaymentsFile(session, { file: join(examples, name), mode, results, skipBad: false });
   const how = mode === 'bulk' ? 'in batches under one signature' : 'each under its own signature';
-  session.output.note(`${name}, ${how}: ${summaryText({ ...summary, results: shown(results) })}`);
+  session.output.note(`${name}, ${how}: ${summaryText({ ...summary, results: shownPath(results) })}`);
   return summary;
 }
 
@@ -84,7 +84,7 @@ function clearFolder(paths: HomePaths): void {
     throw new CliError(
       'failed',
       `a demo runs in ${paths.folder}`,
-      `Stop it with Ctrl-C where it runs, or: daybook devnet down --home ${shown(paths.folder)}`,
+      `Stop it with Ctrl-C where it runs, or: daybook devnet down --home ${shownPath(paths.folder)}`,
     );
   rmSync(paths.folder, { recursive: true });
 }
@@ -104,7 +104,7 @@ async function finalityOf(nodes: readonly string[]): Promise<DemoReport['finalit
 /** What happened, and what to try next. */
 export function demoText({ home, nodes, files, finality, verdict }: DemoReport): string {
   const { counts, head, sums } = verdict;
-  const folder = shown(home);
+  const folder = shownPath(home);
   const daybook = 'node cli/daybook.mjs';
   const payment = '--from CASH-NORTH --to NORTH-1001 --amount 12.50 --currency CZK --yes';
   const ms = (value: number) => `${value.toFixed(0)} ms`;
@@ -130,11 +130,6 @@ export function demoText({ home, nodes, files, finality, verdict }: DemoReport):
     `  ${daybook} transfer create ${payment} --home ${folder}`,
     `  ${daybook} devnet kill 1 --home ${folder}     (then pay again: three of four are enough)`,
   ].join('\n');
-}
-
-function shown(path: string): string {
-  const short = relative(process.cwd(), path);
-  return short !== '' && short.length < path.length ? short : path;
 }
 
 function seconds(since: number): string {

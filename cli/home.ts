@@ -1,6 +1,6 @@
 // The folder that a user's commands work in (--home): where things stand in it, and home.json. It opens no key.
 import { existsSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { CliError } from './exit-codes.ts';
 import { ownerOnly, readJson, writeJson } from './files.ts';
 
@@ -29,6 +29,12 @@ export function homePaths(folder: string): HomePaths {
     devnet: join(root, 'devnet.json'),
     seen: join(root, 'seen.json'),
   };
+}
+
+/** The shorter way to say it from here. */
+export function shownPath(path: string): string {
+  const short = relative(process.cwd(), path);
+  return short !== '' && short.length < path.length ? short : path;
 }
 
 export interface HomeSettings {

@@ -1,7 +1,7 @@
 // The command line: arguments to a command, its error to an exit code.
 import '../node/polyfill.ts';
 import { CommanderError } from 'commander';
-import { exitCodes } from './exit-codes.ts';
+import { CliError, exitCodes } from './exit-codes.ts';
 import { reportError } from './output.ts';
 import { buildProgram } from './program.ts';
 
@@ -11,9 +11,12 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
+const wantsJson = process.argv.includes('--json');
 const program = buildProgram();
 const exitByThrowing = (command: typeof program): void => {
   command.exitOverride();
+  // What is wrong with the command line is JSON too then.
+  if (wantsJson) command.showHelpAfterError(false).configureOutput({ outputError: () => undefined });
   command.commands.forEach(exitByThrowing);
 };
 exitByThrowing(program);
@@ -21,8 +24,13 @@ exitByThrowing(program);
 try {
   await program.parseAsync(process.argv);
 } catch (error) {
-  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
-  else process.exitCode = reportError(await known(error), process.argv.includes('--json'));
+  if (!(error instanceof CommanderError)) process.exitCode = reportError(await known(error), wantsJson);
+  else if (error.exitCode === 0) process.exitCode = exitCodes.ok;
+  else process.exitCode = wantsJson ? reportError(usageError(error), wantsJson) : exitCodes.usage;
+}
+
+function usageError({ message }: CommanderError): CliError {
+  return new CliError('usage', message.replace(/^error: /, ''), 'daybook --help shows the commands.');
 }
 
 /** Problems of the API and of formats, put as a command's own error. Loaded only when something went wrong. */

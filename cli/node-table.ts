@@ -4,7 +4,7 @@ import { table } from './output.ts';
 
 export interface StatusRow {
   readonly name: string;
-  readonly process: string;
+  readonly pid?: number;
   readonly problem?: string;
   readonly state?: string;
   readonly height?: number;
@@ -14,14 +14,14 @@ export interface StatusRow {
   readonly waiting?: number;
 }
 
-export function statusRow(name: string, process: string, status: unknown): StatusRow {
-  if (!isObject(status)) return { name, process, problem: 'no status' };
-  const { validator, ready, reason, readOnly, mode, height, view, primary, index, peers, mempool } = status;
+export function statusRow(name: string, status: unknown): StatusRow {
+  if (!isObject(status)) return { name, problem: 'no status' };
+  const { validator, pid, ready, reason, readOnly, mode, height, view, primary, index, peers, mempool } = status;
   const why = typeof reason === 'string' ? `: ${reason}` : '';
   const state = ready === true ? (mode === 'changing' ? 'view change' : 'ready') : `not ready${why}`;
   return {
     name: typeof validator === 'string' ? validator : name,
-    process,
+    pid: numberOf(pid),
     state: readOnly === true ? `${state}, read-only` : state,
     height: numberOf(height),
     view: numberOf(view),
@@ -38,7 +38,7 @@ function numberOf(value: unknown): number {
 export function statusTable(rows: readonly StatusRow[]): string {
   const cells = rows.map((row) => [
     row.name,
-    row.process,
+    text(row.pid),
     row.problem ?? `${row.state ?? ''}${row.isPrimary === true ? ', primary' : ''}`,
     text(row.height),
     text(row.view),

@@ -114,12 +114,16 @@ export class Session {
   }
 }
 
-export function readLedger(text: string, where: string): Ledger {
+export function readLedger(
+  text: string,
+  where: string,
+  advice = 'Get the right genesis.json from another member.',
+): Ledger {
   try {
     const genesis = parseGenesis(text);
     return { genesis, chainId: chainIdOf(genesisEntry(genesis)), validators: genesis.validators };
   } catch (error) {
     if (!(error instanceof GenesisError)) throw error;
-    throw new CliError('usage', `${where}: ${error.message}`, 'Get the right genesis.json from another member.');
+    throw new CliError('usage', `${where}: ${error.message}`, advice);
   }
 }

@@ -12,13 +12,11 @@ export async function run(options: CommonOptions): Promise<void> {
   const rows = await Promise.all(
     state.validators.map(async (validator): Promise<StatusRow> => {
       const { id, process: mark } = validator;
-      if (mark === undefined || !isAlive(mark)) return { name: id, process: '', problem: 'down' };
+      if (mark === undefined || !isAlive(mark)) return { name: id, problem: 'down' };
       const status = await requestNode(apiUrl(validator), 'GET', '/v1/status', { timeoutMs: 3_000 }).catch(
         () => undefined,
       );
-      return status === undefined
-        ? { name: id, process: String(mark.pid), problem: 'does not answer' }
-        : statusRow(id, String(mark.pid), status);
+      return status === undefined ? { name: id, pid: mark.pid, problem: 'does not answer' } : statusRow(id, status);
     }),
   );
   output.data({ home: paths.folder, validators: rows }, () => statusTable(rows));

@@ -2,6 +2,7 @@
 import { apiUrl, demoPassphrase, readDevnet } from '../devnet-files.ts';
 import { startDevnet, stopDevnet } from '../devnet-processes.ts';
 import { CliError } from '../exit-codes.ts';
+import { shownPath } from '../home.ts';
 import { parseIssuance } from '../issuance.ts';
 import { isAlive } from '../process-alive.ts';
 import { type CommonOptions, Session } from '../session.ts';
@@ -32,14 +33,15 @@ export async function run(options: Options): Promise<void> {
   if (started === undefined) return down(session);
   const { state, isNew, ended } = started;
   const seconds = ((Date.now() - began) / 1_000).toFixed(1);
+  const home = shownPath(paths.folder);
   const validators = state.validators.map((each) => ({ id: each.id, api: apiUrl(each), pid: each.process?.pid }));
   output.data({ home: paths.folder, isNew, validators, demoPassphrase }, () =>
     [
       `${validators.length} validators are ready after ${seconds} s, on ${isNew ? 'a new' : 'the existing'} chain:`,
       ...validators.map(({ id, api, pid }) => `  ${id}  ${api}  pid ${pid}`),
-      `Demo keys are in ${paths.keys}; their passphrase is ${demoPassphrase}. Use them for nothing else.`,
-      `Try: daybook account open ALICE --currency EUR --branch BRANCH-1 --home ${paths.folder} --yes`,
-      options.detach === true ? `End it: daybook devnet down --home ${paths.folder}` : 'Ctrl-C ends it.',
+      `Demo keys are in ${shownPath(paths.keys)}; their passphrase is ${demoPassphrase}. Use them for nothing else.`,
+      `Try: daybook account open ALICE --currency EUR --branch BRANCH-1 --home ${home} --yes`,
+      options.detach === true ? `End it: daybook devnet down --home ${home}` : 'Ctrl-C ends it.',
     ].join('\n'),
   );
   if (options.detach === true) return;

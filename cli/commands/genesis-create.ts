@@ -37,7 +37,11 @@ export async function run(options: Options): Promise<void> {
     consortium: { members, users },
     payments: { issuance: issuance ?? [] },
   };
-  const { genesis, chainId } = readLedger(JSON.stringify(document), options.plan);
+  const { genesis, chainId } = readLedger(
+    JSON.stringify(document),
+    options.plan,
+    'Nothing was written. Correct the plan or the file named.',
+  );
   writeFileDurably(paths.genesis, formatGenesis(genesis));
   output.data({ file: paths.genesis, chainId, validators: genesis.validators.length }, () =>
     [`${paths.genesis} founds chain ${chainId}.`, 'Give it to every member; they compare that number.'].join('\n'),

@@ -12,9 +12,7 @@ export async function run(options: CommonOptions): Promise<void> {
       const answer = await requestNode(node, 'GET', '/v1/status', { timeoutMs: 3_000 }).catch((error: unknown) =>
         error instanceof Error ? error : new Error(String(error)),
       );
-      return answer instanceof Error
-        ? { name: node, process: '', problem: answer.message }
-        : statusRow(node, '', answer);
+      return answer instanceof Error ? { name: node, problem: answer.message } : statusRow(node, answer);
     }),
   );
   session.output.data({ nodes: rows }, () => statusTable(rows));

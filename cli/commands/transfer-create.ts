@@ -1,5 +1,6 @@
 // One payment, signed by a user and final when the command ends.
 import { paymentsName, transferArguments } from '../../contracts/payments.ts';
+import { formatAmount } from '../../node/ledger/amount.ts';
 import { accepted } from '../../node/ledger/entry.ts';
 import { CliError } from '../exit-codes.ts';
 import { money, outcomeLine, outcomeView, refusedError } from '../format.ts';
@@ -38,7 +39,7 @@ export async function run(options: Options): Promise<void> {
     throw options.reference === undefined ? namingReference(error, reference) : error;
   });
   const view = outcomeView(key.member, reference, outcome, already);
-  session.output.data({ ...view, from, to, amount: amountText, currency, purpose, date }, () =>
+  session.output.data({ ...view, from, to, amount: formatAmount(amount, currency), currency, purpose, date }, () =>
     [`${sum} from ${from} to ${to}`, outcomeLine(view)].join('\n'),
   );
   if (outcome.outcome !== accepted) throw refusedError(view);

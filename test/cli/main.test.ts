@@ -47,6 +47,9 @@ test('a wrong command line is exit code 2, with a suggestion', (t) => {
     t.is(stdout, '');
     t.regex(stderr, /Did you mean|required option/);
   }
+  const json = daybook('account', 'lst', '--json');
+  t.is(json.status, exitCodes.usage);
+  t.like(JSON.parse(json.stderr), { error: { exitCode: exitCodes.usage } });
 });
 
 test('a home without a chain is told what to do; with --json the error is JSON on stderr', (t) => {
