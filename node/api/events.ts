@@ -1,6 +1,7 @@
 // Server-sent events: one event a block, its id being the height, so that a reader resumes where it was. Each stream
 // pulls from the store as fast as its reader takes it and holds nothing more; a reader that takes nothing is cut.
 import type { ServerResponse } from 'node:http';
+import { performance } from 'node:perf_hooks';
 import type { Store } from '../store/store.ts';
 import { blockView } from './block-view.ts';
 
@@ -12,6 +13,8 @@ export interface EventLimits {
 const heartbeatMs = 15_000;
 /** Blocks written to one stream before others have their turn. */
 const blocksPerTurn = 32;
+/** All streams together give way to the rest of the node (votes among it) after this long: old blocks cost reading. */
+const turnMs = 5;
 /** Rendered blocks kept for the streams that follow the head. */
 const textsMax = 64;
 
@@ -21,6 +24,9 @@ export class EventStreams {
   readonly #streams = new Set<EventStream>();
   readonly #texts = new Map<number, string>();
   readonly #heartbeat: NodeJS.Timeout;
+  /** Streams that are behind, in the order of their turns. */
+  readonly #behind = new Set<EventStream>();
+  #turn: NodeJS.Immediate | undefined;
 
   constructor(store: Store, limits: EventLimits) {
     this.#store = store;
@@ -40,11 +46,16 @@ export class EventStreams {
 
   /** Writes the blocks from height `from` on, now and as they come, until either side ends. */
   open(response: ServerResponse, from: number): void {
-    const source = { height: () => this.#store.head().height, text: (height: number) => this.#text(height) };
+    const source = {
+      height: () => this.#store.head().height,
+      text: (height: number) => this.#text(height),
+      later: (behind: EventStream) => this.#later(behind),
+    };
     const stream = new EventStream(response, from, source, this.#limits.eventStallTimeoutMs);
     this.#streams.add(stream);
     response.once('close', () => {
       this.#streams.delete(stream);
+      this.#behind.delete(stream);
       stream.closed();
     });
     response.writeHead(200, {
@@ -54,15 +65,35 @@ export class EventStreams {
       'x-accel-buffering': 'no',
     });
     response.write('retry: 1000\n\n');
-    stream.pump();
+    this.#later(stream);
   }
 
   blockAdded(): void {
-    for (const stream of this.#streams) stream.pump();
+    for (const stream of this.#streams) if (!this.#behind.has(stream)) stream.pump();
+  }
+
+  #later(stream: EventStream): void {
+    this.#behind.add(stream);
+    this.#turn ??= setImmediate(() => {
+      this.#turn = undefined;
+      this.#giveTurns();
+    });
+  }
+
+  #giveTurns(): void {
+    const end = performance.now() + turnMs;
+    for (const stream of [...this.#behind]) {
+      this.#behind.delete(stream);
+      stream.pump(end);
+      if (performance.now() > end) break;
+    }
+    const [next] = this.#behind;
+    if (next !== undefined) this.#later(next);
   }
 
   stop(): void {
     clearInterval(this.#heartbeat);
+    clearImmediate(this.#turn);
     for (const stream of [...this.#streams]) stream.end();
   }
 
@@ -84,6 +115,8 @@ export class EventStreams {
 interface BlockSource {
   height(): number;
   text(height: number): string | undefined;
+  /** Calls `pump` when it is the stream's turn. */
+  later(stream: EventStream): void;
 }
 
 class EventStream {
@@ -92,7 +125,6 @@ class EventStream {
   readonly #stallTimeoutMs: number;
   #next: number;
   #stall: NodeJS.Timeout | undefined;
-  #turn: NodeJS.Immediate | undefined;
   #closed = false;
 
   constructor(response: ServerResponse, from: number, source: BlockSource, stallTimeoutMs: number) {
@@ -103,20 +135,15 @@ class EventStream {
     response.on('drain', () => {
       clearTimeout(this.#stall);
       this.#stall = undefined;
-      this.pump();
+      this.#source.later(this);
     });
   }
 
-  pump(): void {
-    if (this.#closed || this.#turn !== undefined || this.#stall !== undefined) return;
+  /** At least one block, and on until `end`, a time of the monotonic clock. */
+  pump(end = Number.POSITIVE_INFINITY): void {
+    if (this.#closed || this.#stall !== undefined) return;
     for (let written = 0; this.#next <= this.#source.height(); written++) {
-      if (written === blocksPerTurn) {
-        this.#turn = setImmediate(() => {
-          this.#turn = undefined;
-          this.pump();
-        });
-        return;
-      }
+      if (written === blocksPerTurn || (written > 0 && performance.now() > end)) return this.#source.later(this);
       const text = this.#source.text(this.#next);
       if (text === undefined) return;
       this.#next += 1;
@@ -136,7 +163,6 @@ class EventStream {
   closed(): void {
     this.#closed = true;
     clearTimeout(this.#stall);
-    if (this.#turn !== undefined) clearImmediate(this.#turn);
   }
 
   /** False when the reader must take some of it first. */

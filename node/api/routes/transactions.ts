@@ -28,6 +28,8 @@ import {
 const defaultTimeoutMs = 10_000;
 /** A bulk request gives way to the rest of the node (votes among it) after this long. */
 const sliceMs = 5;
+/** Being worked on or waiting for their turn; a further one is refused. */
+const bulkRequestsMax = 64;
 const textLengthMax = 4 * Math.ceil(transactionBytesMax / 3);
 
 type Pending = z.output<typeof pending>;
@@ -62,6 +64,9 @@ function submitRoute(app: ApiServer, parts: ApiParts): void {
 }
 
 function bulkRoute(app: ApiServer, parts: ApiParts): void {
+  // One after another: many at once would each take a slice of every turn of the event loop.
+  let last: Promise<unknown> = Promise.resolve();
+  let count = 0;
   app.route({
     method: 'POST',
     url: '/v1/transactions/bulk',
@@ -75,7 +80,11 @@ function bulkRoute(app: ApiServer, parts: ApiParts): void {
       const { transactions } = request.body;
       if (transactions.length > parts.options.bulkItemsMax)
         throw new Problem('too-large', `At most ${parts.options.bulkItemsMax} transactions at once.`);
-      return { results: await submitAll(parts, transactions) };
+      if (count >= bulkRequestsMax) throw new Problem('busy', 'Too many bulk requests at once; send fewer.');
+      count += 1;
+      const results = last.then(() => submitAll(parts, transactions));
+      last = results.catch(() => undefined).finally(() => count--);
+      return { results: await results };
     },
   });
 }
