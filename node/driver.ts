@@ -5,7 +5,7 @@
 import type { BlockListener } from './api/ledger-node.ts';
 import type { Effect, Event } from './consensus/events.ts';
 import { type Block, blockSchema, type Message } from './consensus/messages.ts';
-import { encodeRecord } from './consensus/record.ts';
+import { bodiesMax, encodeRecord, type VoteRecord } from './consensus/record.ts';
 import type { Replica, ReplicaStatus } from './consensus/replica.ts';
 import type { EventLoop } from './event-loop.ts';
 import { type ExecutedBlock, type Executor, isBlockProblem } from './execution/executor.ts';
@@ -18,6 +18,9 @@ import { blockBytesMax, blockLinesMax, blockTransactionsMax, timestampDriftMsMax
 import { encodeAs } from './ledger/schema.ts';
 import type { Mempool } from './mempool.ts';
 import type { Head, Store } from './store/store.ts';
+
+/** Twice the bodies that the replica keeps: whatever it may still commit is among them. */
+const executedMax = 2 * bodiesMax;
 
 /** A block that was fetched and checked against its certificate and its log root, not yet executed. */
 export interface FetchedBlock {
@@ -149,7 +152,8 @@ export class Driver {
     switch (effect.type) {
       case 'persist': {
         const putBodies = effect.putBodies.map(([digest, block]) => [digest, encodeAs(blockSchema, block)] as const);
-        return store.persistVote({ record: encodeRecord(effect.record), putBodies, deleteBodies: effect.deleteBodies });
+        store.persistVote({ record: encodeRecord(effect.record), putBodies, deleteBodies: effect.deleteBodies });
+        return this.#forgetExecuted(effect.record);
       }
       case 'send':
         return this.#parts.send(effect.to, effect.message);
@@ -222,6 +226,15 @@ export class Driver {
     if (isBlockProblem(result) || result.digest !== digest) return false;
     this.#executed.set(digest, result);
     return true;
+  }
+
+  /** [L1] Blocks of views long gone, should none be committed for many views. What votes are for stays. */
+  #forgetExecuted({ accepted, prepared, bodies }: VoteRecord): void {
+    for (const digest of this.#executed.keys()) {
+      if (this.#executed.size <= executedMax) return;
+      if (digest === accepted?.digest || digest === prepared?.digest || bodies.includes(digest)) continue;
+      this.#executed.delete(digest);
+    }
   }
 
   /** A first proposal is near this clock, or as early as it can be when the parent is ahead of this clock. */
