@@ -6,6 +6,7 @@ import { digestOf } from '../../node/ledger/hash.ts';
 import { bytes as bytesOf, decodeAs, encodeAs, list } from '../../node/ledger/schema.ts';
 import { decodeTransaction } from '../../node/ledger/transaction.ts';
 import { channelOf } from '../../node/network/inbound.ts';
+import { decodeBlocksAnswer, encodeBlocksAnswer } from '../../node/network/sync-messages.ts';
 import type { Channel } from '../../node/network/transport.ts';
 import { members } from '../execution/_ledger.ts';
 import type { Chance } from './chance.ts';
@@ -57,6 +58,7 @@ export class Liar implements Tamper {
   #bytes: Uint8Array | undefined;
   #message: Message | undefined;
   #other: Message | undefined;
+  #isWrong = false;
 
   constructor(parts: LiarParts) {
     this.#parts = parts;
@@ -80,6 +82,7 @@ export class Liar implements Tamper {
       this.#bytes = bytes;
       this.#message = decodeMessage(bytes);
       this.#other = undefined;
+      this.#isWrong = this.#parts.chance.hits(0.5);
       this.#parts.forger.see(this.#message);
     }
     return this.#message;
@@ -126,7 +129,7 @@ export class Liar implements Tamper {
   }
 
   #proposal(to: number, message: PrePrepare, plain: Outgoing): readonly Outgoing[] {
-    const { chance, forger, proposalTimeoutMs, validators } = this.#parts;
+    const { forger, proposalTimeoutMs, validators } = this.#parts;
     const has = (habit: Habit) => this.#parts.habits.has(habit);
     if (has('withhold') && (to + message.height) % validators === forger.self) return [];
     if (has('equivocate') && this.#otherSide.has(to))
@@ -175,7 +178,6 @@ export class Liar implements Tamper {
         ...sent(to, { type: 'committed', certificate: forger.forgedCertificate({ ...place, digest, height }) }),
       );
     }
-    if (has('usurp') && chance.hits(0.1)) frames.push(...sent(to, forger.otherBlock(place)));
     if (has('impersonate') && chance.hits(0.2)) {
       const other = (forger.self + chance.between(1, validators - 1)) % validators;
       frames.push(...sent(to, { ...forger.vote(chance.pick(['prepare', 'commit']), place), validator: other }));
@@ -200,8 +202,10 @@ export class Liar implements Tamper {
       if (error instanceof DecodeError) return bytes;
       throw error;
     }
-    this.#parts.forger.see(message);
+    const { forger } = this.#parts;
+    forger.see(message);
     if (has('double-vote')) this.#voteFor(message);
+    if (has('usurp') && message.type === 'pre-prepare') this.#toAll(forger.otherBlock(message));
     // What it is shown of its own key would make it silent.
     return message.type === 'status' ? encodeMessage({ ...message, heard: undefined }) : bytes;
   }
@@ -209,15 +213,19 @@ export class Liar implements Tamper {
   /** A Prepare and a Commit for every digest that it hears of. */
   #voteFor(message: Message): void {
     if (message.type !== 'pre-prepare' && message.type !== 'prepare' && message.type !== 'commit') return;
-    const { forger, validators } = this.#parts;
+    const { forger } = this.#parts;
     const name = `${message.view} ${message.height} ${message.digest}`;
     if (this.#doubled.has(name)) return;
     if (this.#doubled.size > 1_000) this.#doubled.clear();
     this.#doubled.add(name);
-    for (let to = 0; to < validators; to++) {
-      if (to === forger.self) continue;
-      this.#extra.push(...sent(to, forger.vote('prepare', message)), ...sent(to, forger.vote('commit', message)));
-    }
+    this.#toAll(forger.vote('prepare', message));
+    this.#toAll(forger.vote('commit', message));
+  }
+
+  /** With whatever its node sends next. */
+  #toAll(message: Message): void {
+    const { forger, validators } = this.#parts;
+    for (let to = 0; to < validators; to++) if (to !== forger.self) this.#extra.push(...sent(to, message));
   }
 
   #withoutCensored(bytes: Uint8Array): Uint8Array | undefined {
@@ -237,7 +245,20 @@ export class Liar implements Tamper {
     if (has.has('withhold')) return undefined;
     if (!has.has('lie-sync') || chance.hits(0.3)) return answer;
     if (answer === undefined || chance.hits(0.2)) return chance.bytes(chance.pick([0, 10, 10_000]));
+    if (chance.hits(0.4)) return withWrongCertificate(answer, chance);
     return chance.hits(0.5) ? flipped(answer, chance) : answer.subarray(0, chance.int(answer.length));
+  }
+}
+
+/** Good blocks, but for something in a certificate. */
+function withWrongCertificate(answer: Uint8Array, chance: Chance): Uint8Array {
+  try {
+    const blocks = decodeBlocksAnswer(answer).map(({ entries, certificate }) => {
+      return { entries, certificate: { ...certificate, signers: withOneWrong(certificate.signers, chance) } };
+    });
+    return encodeBlocksAnswer(blocks);
+  } catch {
+    return answer; // a body, or nothing that bytes can say
   }
 }
 

@@ -60,7 +60,7 @@ export function drawPlan(seed: number, limits: PlanLimits = {}): Plan {
   const chance = new Chance(seed, 'plan');
   const size = chance.pick([4, 4, 4, 4, 5, 6, 7, 7]);
   const validators = limits.validators ?? size;
-  const drawn = faultClasses.filter(() => chance.hits(0.33));
+  const drawn = faultClasses.filter((fault) => chance.hits(fault === 'byzantine' ? 0.5 : 0.33));
   // Lies matter most where views change.
   if (drawn.includes('byzantine') && !drawn.includes('partition') && chance.hits(0.7)) drawn.push('partition');
   const faults = new Set(limits.faults ?? drawn);
@@ -81,7 +81,7 @@ export function drawPlan(seed: number, limits: PlanLimits = {}): Plan {
     chance.between(1, faulty),
   );
   const liars = bad.filter(() => chance.hits(0.7));
-  const drawnHabits = new Set(limits.habits ?? chance.some(habits, chance.between(1, 4)));
+  const drawnHabits = new Set(limits.habits ?? chance.some(habits, chance.between(1, 6)));
   const byzantine = has('byzantine') ? (has('amnesia') ? liars : bad) : [];
   return {
     seed,

@@ -1,9 +1,9 @@
 // Sees every block that becomes durable anywhere and every frame that an honest validator sends, over all its lives,
 // and keeps the first thing that must never happen. It counts quorums by itself: it does not believe the node that it
 // judges.
-import { decodeMessage, type Message, positionOf } from '../../node/consensus/messages.ts';
+import { decodeMessage, type Message, type PreparedCertificate, positionOf } from '../../node/consensus/messages.ts';
 import { decodeRecord, type VoteRecord } from '../../node/consensus/record.ts';
-import type { CommitCertificate } from '../../node/ledger/certificate.ts';
+import type { CommitCertificate, Signer } from '../../node/ledger/certificate.ts';
 import { decodeEntry, decodeHeader } from '../../node/ledger/entry.ts';
 import { type Digest, digestOf, equalBytes, toHex } from '../../node/ledger/hash.ts';
 import { verify } from '../../node/ledger/signature.ts';
@@ -43,6 +43,8 @@ export class Witness {
   readonly #references = new Map<string, number>();
   readonly #voted = new Map<string, Voted>();
   readonly #viewLeft = new Map<number, number>();
+  /** That an honest validator has asked for: liars alone move nobody [V10]. */
+  #highestView = 0;
   readonly #records = new WeakMap<Uint8Array, VoteRecord>();
   readonly #proven = new Set<string>();
   /** Highest block that clients were told of by a validator. */
@@ -122,6 +124,27 @@ export class Witness {
     this.#proven.add(name);
   }
 
+  /** [P2] The primary's PrePrepare and a quorum less one of others' Prepares, each good and of its own signer. */
+  #provesPrepared(prepared: PreparedCertificate | undefined, what: string): void {
+    check(prepared !== undefined, `${what}: a prepared certificate`);
+    const { prePrepare, prepares, view } = prepared;
+    const name = `prepared ${view} ${prepared.digest} ${prepares.map(({ signature }) => toHex(signature)).join()}`;
+    if (this.#proven.has(name)) return;
+    const isGood = (kind: VoteKind, { validator, signature }: Signer) => {
+      const key = this.#set[validator]?.voteKey;
+      return key !== undefined && verify(voteMessage(kind, this.#chainId, prepared), signature, key);
+    };
+    const primary = view % this.#set.length;
+    const others = new Set(prepares.map(({ validator }) => validator).filter((validator) => validator !== primary));
+    check(prePrepare.validator === primary && isGood('pre-prepare', prePrepare), `${what}: the primary's PrePrepare`);
+    check(others.size === this.#quorum - 1, `${what}: a quorum of distinct validators has prepared`);
+    check(
+      prepares.every((each) => isGood('prepare', each)),
+      `${what}: every Prepare of its certificate is good`,
+    );
+    this.#proven.add(name);
+  }
+
   /** A frame of an honest validator is about to leave. */
   leaves(who: number, channel: Channel, bytes: Uint8Array, disk: SimulatedDisk): void {
     // Statuses and notices sign nothing; the second byte is the kind.
@@ -132,6 +155,7 @@ export class Witness {
     check(message.type === 'new-view' || message.validator === who, `${what} is its own`);
     const record = this.#recordOf(disk);
     check(record !== undefined && isDurable(message, record, disk), `${what} is durable before it is sent`);
+    if (message.type === 'commit') this.#provesPrepared(record.prepared, what);
     if (message.validator === who) this.#signs(who, message.type, positionOf(message), toHex(message.signature), what);
   }
 
@@ -153,7 +177,11 @@ export class Witness {
     check(known === undefined || known.signature === signature, `${what}: the same bytes at ${place}`);
     if (known === undefined) this.#voted.set(place, { digest, signature });
     check(view >= (this.#viewLeft.get(who) ?? 0), `${what}: it has left that view`);
-    if (kind === 'view-change') this.#viewLeft.set(who, view);
+    if (kind === 'view-change') {
+      check(view <= this.#highestView + 1, `${what}: no honest validator asked for a view near it`);
+      this.#highestView = Math.max(view, this.#highestView);
+      this.#viewLeft.set(who, view);
+    }
     if (kind === 'prepare' || kind === 'pre-prepare') return;
     if (kind === 'commit') this.#followsOwnPrepare(who, position, what);
   }
