@@ -16,9 +16,11 @@ const { values, positionals } = parseArgs({
 const folders = ['node', 'contracts', 'genesis', 'test'];
 const print = (line: string) => process.stdout.write(`${line}\n`);
 let running: ChildProcess | undefined;
+let planted: string | undefined;
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
   process.on(signal, () => {
     running?.kill('SIGKILL');
+    if (planted !== undefined) rmSync(planted, { recursive: true, force: true });
     process.exit(1);
   });
 
@@ -31,6 +33,7 @@ interface Catch {
 /** A copy of the sources with the bug in it, compiled. */
 async function plant(patch: Patch): Promise<string> {
   const copy = mkdtempSync(join(tmpdir(), 'daybook-bug-'));
+  planted = copy;
   for (const each of folders) cpSync(join(root, each), join(copy, each), { recursive: true });
   for (const file of ['package.json', 'tsconfig.json']) cpSync(join(root, file), join(copy, file));
   symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));

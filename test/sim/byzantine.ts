@@ -137,7 +137,7 @@ export class Liar implements Tamper {
         to,
         this.#once(() => forger.otherBlock(message)),
       );
-    if (has('wrong-blocks') && chance.hits(0.5))
+    if (has('wrong-blocks') && this.#isWrong)
       return sent(
         to,
         this.#once(() => forger.wrongBlock(message)),
