@@ -205,7 +205,7 @@ export class Liar implements Tamper {
     const { forger } = this.#parts;
     forger.see(message);
     if (has('double-vote')) this.#voteFor(message);
-    if (has('usurp') && message.type === 'pre-prepare') this.#toAll(forger.otherBlock(message));
+    if (has('usurp') && message.type === 'pre-prepare') this.#usurp(message);
     // What it is shown of its own key would make it silent.
     return message.type === 'status' ? encodeMessage({ ...message, heard: undefined }) : bytes;
   }
@@ -220,6 +220,13 @@ export class Liar implements Tamper {
     this.#doubled.add(name);
     this.#toAll(forger.vote('prepare', message));
     this.#toAll(forger.vote('commit', message));
+  }
+
+  /** A proposal of its own where it is not the primary, and its votes for it. */
+  #usurp(message: PrePrepare): void {
+    const own = this.#parts.forger.otherBlock(message);
+    this.#toAll(own);
+    this.#voteFor(own);
   }
 
   /** With whatever its node sends next. */

@@ -6,14 +6,23 @@ import { parseOptions } from './options.ts';
 import { liveWithinSeconds, type RunResult, runSeed } from './run.ts';
 
 const print = (line: string) => process.stdout.write(`${line}\n`);
-const { seed: asked, runs, minutes, trace, first: isFirstEnough, limits } = parseOptions(process.argv.slice(2));
+const {
+  seed: asked,
+  runs,
+  minutes,
+  cpuSeconds,
+  trace,
+  first: isFirstEnough,
+  limits,
+} = parseOptions(process.argv.slice(2));
 const first = asked ?? Math.floor(Math.random() * 2 ** 32);
-const runsMax = runs ?? (minutes === undefined ? 1 : Number.POSITIVE_INFINITY);
+const runsMax = runs ?? (minutes === undefined && cpuSeconds === undefined ? 1 : Number.POSITIVE_INFINITY);
+const cpuMax = cpuSeconds ?? Number.POSITIVE_INFINITY;
 const endsAt = performance.now() + (minutes ?? Number.POSITIVE_INFINITY) * 60_000;
 const totals = { runs: 0, blocks: 0, virtual: 0, cpu: 0, failed: 0, healing: 0 };
 
 print(`first seed ${first}`);
-for (let seed = first; totals.runs < runsMax && performance.now() < endsAt; seed++) {
+for (let seed = first; totals.runs < runsMax && totals.cpu < cpuMax && performance.now() < endsAt; seed++) {
   const result = await runSeed(seed, limits, trace ? (line) => process.stdout.write(line) : undefined);
   count(result);
   print(lineOf(result));

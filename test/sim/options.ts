@@ -7,6 +7,8 @@ export interface SimulationOptions {
   readonly seed: number | undefined;
   readonly runs: number | undefined;
   readonly minutes: number | undefined;
+  /** Of this process, however busy the machine is. */
+  readonly cpuSeconds: number | undefined;
   readonly trace: boolean;
   /** Ends with the first seed that fails, which is not made smaller. */
   readonly first: boolean;
@@ -21,6 +23,7 @@ export function parseOptions(args: readonly string[]): SimulationOptions {
     seed: text,
     runs: text,
     minutes: text,
+    cpu: text,
     validators: text,
     faults: text,
     habits: text,
@@ -35,6 +38,7 @@ export function parseOptions(args: readonly string[]): SimulationOptions {
     seed: numberOf('seed', values.seed),
     runs: numberOf('runs', values.runs),
     minutes: numberOf('minutes', values.minutes),
+    cpuSeconds: numberOf('cpu', values.cpu),
     trace: values.trace,
     first: values.first,
     limits: {
