@@ -18,7 +18,7 @@ import type { Digest } from '../../node/ledger/hash.ts';
 import type { Header } from '../../node/ledger/header.ts';
 import { type VoteKind, type VotePosition, voteMessage } from '../../node/ledger/vote.ts';
 import type { Chance } from './chance.ts';
-import { withOneWrong } from './mutate.ts';
+import { flipped, withOneWrong } from './mutate.ts';
 
 const votesKept = 200;
 
@@ -92,7 +92,10 @@ export class Forger {
     if (chance.hits(0.2)) return this.proposal(message, { header, transactions: [...transactions, ...transactions] });
     if (chance.hits(0.2)) return this.proposal(message, { header, transactions: transactions.slice(1) });
     try {
-      const wrong: Header = withOneWrong(decodeHeader(header), chance);
+      const good = decodeHeader(header);
+      const root = chance.pick(['logRoot', 'stateRoot', 'parent'] as const);
+      const isRoot = chance.hits(0.5);
+      const wrong: Header = isRoot ? { ...good, [root]: flipped(good[root], chance) } : withOneWrong(good, chance);
       return this.proposal(message, { header: encodeHeader(wrong), transactions });
     } catch (error) {
       if (!(error instanceof DecodeError) && !(error instanceof TypeError)) throw error;
