@@ -5,7 +5,8 @@ import { decodeMessage, type Message, type PreparedCertificate, positionOf } fro
 import { decodeRecord, type VoteRecord } from '../../node/consensus/record.ts';
 import type { CommitCertificate, Signer } from '../../node/ledger/certificate.ts';
 import { decodeEntry, decodeHeader } from '../../node/ledger/entry.ts';
-import { type Digest, digestOf, equalBytes, toHex } from '../../node/ledger/hash.ts';
+import { type Digest, digestBytes, digestOf, equalBytes, leafHash, toHex } from '../../node/ledger/hash.ts';
+import { Frontier } from '../../node/ledger/merkle.ts';
 import { verify } from '../../node/ledger/signature.ts';
 import { decodeTransaction } from '../../node/ledger/transaction.ts';
 import type { ValidatorSet } from '../../node/ledger/validators.ts';
@@ -38,6 +39,7 @@ export class Witness {
   readonly #quorum: number;
   readonly blocks: WitnessedBlock[] = [];
   readonly #genesis: Digest;
+  readonly #log = Frontier.empty();
   /** Transaction id -> log index. */
   readonly indexes = new Map<Digest, number>();
   readonly #references = new Map<string, number>();
@@ -53,6 +55,7 @@ export class Witness {
   constructor(chainId: Uint8Array, genesis: Digest, set: ValidatorSet) {
     this.#chainId = chainId;
     this.#genesis = genesis;
+    this.#log.append(digestBytes(genesis));
     this.#set = set;
     const faulty = Math.floor((set.length - 1) / 3);
     this.#quorum = Math.floor((set.length + faulty) / 2) + 1;
@@ -93,6 +96,10 @@ export class Witness {
       header.height === head.height && digestOf(header.stateRoot) === head.stateRoot,
       `${what}: as its header says`,
     );
+    for (const entry of entries.slice(0, -1)) this.#log.append(leafHash(entry));
+    check(header.logSize === this.#log.size, `${what}: the log has the size that its header says`);
+    check(equalBytes(header.logRoot, this.#log.root()), `${what}: the log has the root that its header says`);
+    this.#log.append(digestBytes(head.digest));
     if (head.height > 1) {
       const { lastCommit } = header;
       check(lastCommit?.digest === parent && lastCommit.height === head.height - 1, `${what}: it certifies its parent`);
