@@ -140,10 +140,10 @@ async function settledUnderLoad(cluster: Cluster, core: readonly ValidatorStatio
   const waiting = workload.pendingIds();
   const end = timeline.now + liveWithinSeconds(plan) * second;
   const isSettled = () => ![...waiting].some((id) => workload.isPending(id));
-  for (let i = 0; !isSettled(); i++) {
+  while (!isSettled()) {
     if (timeline.now >= end) throw new Violation(`passed over: ${pictureOf(cluster, core)}`);
     await cluster.run(0.25);
-    if (workload.pending < 100 && i % 2 === 0) workload.burst(chance.between(1, 3));
+    if (workload.pending < 100) workload.burst(chance.between(1, 3));
     workload.retry();
   }
 }

@@ -162,6 +162,10 @@ export class Witness {
     check(message.type === 'new-view' || message.validator === who, `${what} is its own`);
     const record = this.#recordOf(disk);
     check(record !== undefined && isDurable(message, record, disk), `${what} is durable before it is sent`);
+    if (message.type === 'new-view') {
+      const asked = new Set(message.viewChanges.map(({ validator }) => validator));
+      check(asked.size === this.#quorum, `${what}: a quorum's ViewChanges`);
+    }
     if (message.type === 'commit') this.#provesPrepared(record.prepared, what);
     if (message.validator === who) this.#signs(who, message.type, positionOf(message), toHex(message.signature), what);
   }
