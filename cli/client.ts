@@ -269,7 +269,7 @@ const exitOf: { readonly [code: string]: ExitName } = {
 };
 
 const adviceOf: { readonly [code: string]: string } = {
-  unauthorised: 'This node shows accounts, outcomes and entries to nobody. Nothing more was sent. Ask its operator.',
+  unauthorised: 'This node shows accounts, outcomes and entries to nobody without a key. Ask its operator.',
   'mempool-full': 'Nothing was ordered. Run the command again in a moment.',
   DS0D: 'Is the user registered and active? `daybook key list` shows your keys; an officer can add a user.',
   CHAIN: 'The genesis.json of this home is not the one of these validators.',
