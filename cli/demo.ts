@@ -1,5 +1,4 @@
 // A sample bank day on four validators: what `npm start` shows. Every step is one of the commands that a user has.
-import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ApiSource } from '../node/audit/api-source.ts';
@@ -11,15 +10,13 @@ import { openingSums, readAccountsFile } from './account-import.ts';
 import { requestNode } from './client.ts';
 import { importAccounts } from './commands/account-import.ts';
 import { type FileSummary, submitPaymentsFile, summaryText } from './commands/batch-submit.ts';
-import { apiUrl, readDevnet } from './devnet-files.ts';
+import { apiUrl } from './devnet-files.ts';
 import { startDevnet } from './devnet-processes.ts';
-import { CliError } from './exit-codes.ts';
 import type { SubmitMode } from './file-submission.ts';
 import { isObject } from './files.ts';
 import { plural } from './format.ts';
 import { type HomePaths, shownPath } from './home.ts';
 import { type Output, paint } from './output.ts';
-import { isAlive } from './process-alive.ts';
 import { Session } from './session.ts';
 
 const examples = fileURLToPath(new URL('../../genesis/examples/', import.meta.url));
@@ -34,9 +31,8 @@ export interface DemoReport {
   readonly ended: Promise<void>;
 }
 
-/** Begins a new chain in `paths`, settles the sample day on it and audits it. The validators go on running. */
+/** Settles the sample day on a new chain in `paths`, an empty folder, and audits it. The validators go on running. */
 export async function runDemo(paths: HomePaths, output: Output): Promise<DemoReport> {
-  clearFolder(paths);
   output.note(`A new chain begins in ${shownPath(paths.folder)}; what an earlier demo left there is gone.`);
   const issuance = [...openingSums(readAccountsFile(join(examples, 'accounts.csv')))].map(([currency, amount]) => {
     return { currency, amount };
@@ -72,21 +68,6 @@ async function settle(session: Session, name: string, mode: SubmitMode): Promise
   const how = mode === 'bulk' ? 'in batches under one signature' : 'each under its own signature';
   session.output.note(`${name}, ${how}: ${summaryText({ ...summary, results: shownPath(results) })}`);
   return summary;
-}
-
-/** Only what a demo made is removed, and nothing while it still runs. */
-function clearFolder(paths: HomePaths): void {
-  if (!existsSync(paths.folder) || readdirSync(paths.folder).length === 0) return;
-  const state = readDevnet(paths);
-  if (state === undefined && !existsSync(join(paths.folder, 'devnet.unfinished')))
-    throw new CliError('usage', `${paths.folder} is not a demo's folder`, 'Remove it yourself, or use another --home.');
-  if (state?.validators.some(({ process: mark }) => mark !== undefined && isAlive(mark)))
-    throw new CliError(
-      'failed',
-      `a demo runs in ${paths.folder}`,
-      `Stop it with Ctrl-C where it runs, or: daybook devnet down --home ${shownPath(paths.folder)}`,
-    );
-  rmSync(paths.folder, { recursive: true });
 }
 
 async function finalityOf(nodes: readonly string[]): Promise<DemoReport['finality']> {

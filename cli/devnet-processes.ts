@@ -1,7 +1,8 @@
 // A devnet's processes: the `node start` that an operator would run, one for each validator. Only processes whose pid
 // and start time were recorded are ever signalled.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { requestNode } from './client.ts';
 import { validatorNamed } from './devnet-control.ts';
@@ -20,6 +21,7 @@ import {
   writeProcess,
 } from './devnet-files.ts';
 import { CliError } from './exit-codes.ts';
+import { releaseLock, takeLock } from './file-lock.ts';
 import { areFree, freePorts } from './free-ports.ts';
 import type { HomePaths } from './home.ts';
 import { isAlive, markOf, type ProcessMark, signalProcess } from './process-alive.ts';
@@ -46,6 +48,17 @@ export interface StartedDevnet {
 
 /** Makes the chain if the home has none, starts the validators and waits until all are ready. */
 export async function startDevnet(paths: HomePaths, options: StartOptions): Promise<StartedDevnet> {
+  mkdirSync(paths.folder, { recursive: true });
+  const lock = join(paths.folder, 'devnet.lock');
+  takeLock(lock, `the devnet in ${paths.folder}`);
+  try {
+    return await startLocked(paths, options);
+  } finally {
+    releaseLock(lock);
+  }
+}
+
+async function startLocked(paths: HomePaths, options: StartOptions): Promise<StartedDevnet> {
   const before = readDevnet(paths);
   if (before?.validators.some(({ process: mark }) => mark !== undefined && isAlive(mark)))
     throw new CliError(

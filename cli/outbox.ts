@@ -5,20 +5,17 @@ import {
   closeSync,
   existsSync,
   fdatasyncSync,
-  linkSync,
   mkdirSync,
   openSync,
   readFileSync,
-  rmSync,
   truncateSync,
-  writeFileSync,
   writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type Digest, parseDigest, taggedHash, toHex } from '../node/ledger/hash.ts';
 import { CliError } from './exit-codes.ts';
+import { releaseLock, takeLock } from './file-lock.ts';
 import { isObject, ownerOnly, syncFolder } from './files.ts';
-import { isAlive, markOf } from './process-alive.ts';
 
 /** A signed transaction and the lines that it carries. */
 export interface SignedUnit {
@@ -60,6 +57,7 @@ export class Outbox {
   private constructor(path: string, what: string) {
     mkdirSync(dirname(path), { recursive: true });
     this.#lock = `${path}.lock`;
+    // Two runs of one request would both sign what is left; the ledger would sort it out, the person would not.
     takeLock(this.#lock, what);
     const isNew = !existsSync(path);
     for (const record of isNew ? [] : readRecords(path)) this.#apply(record);
@@ -116,7 +114,7 @@ export class Outbox {
   close(): void {
     this.flush();
     closeSync(this.#file);
-    rmSync(this.#lock, { force: true });
+    releaseLock(this.#lock);
   }
 
   #record(record: JournalRecord): void {
@@ -186,43 +184,6 @@ function parseRecord(line: string): JournalRecord | undefined {
     if (typeof line !== 'number' || typeof code !== 'string' || typeof already !== 'boolean') return undefined;
     if (typeof at !== 'number' || typeof index !== 'number') return undefined;
     return { kind, outcome: { line, outcome: code, height: at, index, already } };
-  }
-  return undefined;
-}
-
-/** Two runs of one request would both sign what is left; the ledger would sort it out, the person would not. */
-function takeLock(path: string, what: string): void {
-  for (let attempt = 0; attempt < 3; attempt++) {
-    // Linked into place with its content, so that nobody ever reads a lock without an owner.
-    const own = `${path}.${process.pid}`;
-    writeFileSync(own, JSON.stringify(markOf(process.pid)), { mode: ownerOnly });
-    try {
-      linkSync(own, path);
-      return;
-    } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
-    } finally {
-      rmSync(own, { force: true });
-    }
-    const owner = lockOwner(path);
-    if (owner !== undefined && isAlive(owner))
-      throw new CliError(
-        'failed',
-        `process ${owner.pid} is at work on ${what}`,
-        'Wait until it ends, then run this again.',
-      );
-    rmSync(path, { force: true });
-  }
-  throw new CliError('failed', `cannot lock ${path}`, 'Run the command again.');
-}
-
-function lockOwner(path: string): { readonly pid: number; readonly start: string } | undefined {
-  try {
-    const value: unknown = JSON.parse(readFileSync(path, 'utf8'));
-    if (isObject(value) && typeof value['pid'] === 'number' && typeof value['start'] === 'string')
-      return { pid: value['pid'], start: value['start'] };
-  } catch {
-    // Gone: its owner ended.
   }
   return undefined;
 }

@@ -1,10 +1,9 @@
 // `npm start`: the sample day, then the devnet stays up until Ctrl-C. Nothing outlives it: the validators end with the
 // channel that this process holds.
-import { join } from 'node:path';
 import { demoText, runDemo } from '../demo.ts';
+import { claimDemoFolder } from '../demo-folder.ts';
 import { stopDevnet } from '../devnet-processes.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { homePaths } from '../home.ts';
 import { reportError } from '../output.ts';
 import { type CommonOptions, Session } from '../session.ts';
 import { untilTold } from '../until-told.ts';
@@ -15,8 +14,8 @@ interface Options extends CommonOptions {
 
 export async function run(options: Options): Promise<void> {
   const { paths: base, output } = new Session(options);
-  const paths = homePaths(join(base.folder, 'demo'));
   const told = untilTold().then(() => 'told' as const);
+  const paths = await claimDemoFolder(base.folder);
   const day = runDemo(paths, output);
   day.catch(() => undefined);
   let exitCode: number = exitCodes.ok;
