@@ -67,6 +67,8 @@ export function readSeenHeight(paths: HomePaths, chainId: string): number {
 }
 
 export function writeSeenHeight(paths: HomePaths, chainId: string, height: number): void {
+  // A home that was removed meanwhile is not made again.
+  if (!existsSync(paths.folder)) return;
   if (height > readSeenHeight(paths, chainId)) writeJson(paths.seen, { chainId, height });
 }
 
