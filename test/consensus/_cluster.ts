@@ -222,9 +222,14 @@ export class Cluster implements Surroundings {
     }
   }
 
-  /** Does what a station asked for, with what the others have durable. */
+  /** Does what a station asked for, with what the others have durable. What it told itself comes in order. */
   finish(at: number): void {
-    const [task] = this.tasks.splice(at, 1);
+    const asked = this.tasks[at];
+    const first =
+      asked?.errand.type === 'event'
+        ? this.tasks.findIndex((each) => each.station === asked.station && each.errand.type === 'event')
+        : at;
+    const [task] = this.tasks.splice(first, 1);
     assert(task !== undefined, 'there is a task');
     const { station, life, errand } = task;
     const step = (event: Event) => {

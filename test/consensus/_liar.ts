@@ -21,7 +21,10 @@ export class Liar {
     this.#random = random;
   }
 
+  /** What passes on the wire. Of a view that its twin opened it makes use at once. */
   see(message: Message): void {
+    const isOwn = message.type === 'new-view' && message.validator === this.#station.index;
+    if (isOwn && this.#random.int(2) === 0) this.#tell(this.#ownBlock(message));
     if (this.#seen.length < seenMax) this.#seen.push(message);
     else this.#seen[this.#random.int(seenMax)] = message;
   }

@@ -95,9 +95,10 @@ class Walker {
   }
 
   go(): void {
-    const way = this.#random.int(4);
+    const way = this.#random.int(5);
     if (way === 0) for (let step = 0; step < 500; step++) this.#step();
     else if (way === 1) for (let round = 0; round < 12; round++) this.#round();
+    else if (way === 2) for (let duel = 0; duel < 4; duel++) this.#duel();
     else for (let view = 0; view < 10; view++) this.#view();
   }
 
@@ -162,12 +163,7 @@ class Walker {
       return !{ 'pre-prepare': proposed, prepare: prepared, commit: committed, 'new-view': entering }[type].has(to);
     });
     this.#submit();
-    for (let i = 0; i < 300 && cluster.tasks.length + cluster.wire.length > 0; i++) {
-      if (this.#happens('lie')) random.pick(this.#liars).act();
-      if (cluster.tasks.length > 0) cluster.finish(0);
-      else this.#deliver();
-    }
-    cluster.wire.length = 0;
+    this.#play();
     for (const station of cluster.stations) {
       if (!station.isUp && random.int(2) === 0) station.start();
       else if (station.isUp && random.int(6) === 0) station.crash();
@@ -219,6 +215,51 @@ class Walker {
     }
     for (const each of cluster.stations) if (each.isUp && this.#random.int(4) > 0) this.#hurry(each);
     cluster.losses.delete('plot');
+  }
+
+  /**
+   * Some alone hold a prepared certificate and are left out of the next view; there another block is prepared, and
+   * committed by some who stop. In the view after, both certificates are shown, and one of them must win.
+   */
+  #duel(): void {
+    const { cluster } = this;
+    const { stations, validators, losses } = cluster;
+    const faulty = Math.floor((validators - 1) / 3);
+    const first = new Set(this.#someOf(validators, 1 + this.#random.int(faulty)));
+    const second = new Set(this.#someOf(validators, 1 + this.#random.int(faulty)));
+    const isHeard = (type: string) => type !== 'status' && type !== 'committed';
+    losses.set(
+      'duel',
+      (_, to, { type }) => !isHeard(type) || type === 'commit' || (type === 'prepare' && !first.has(to)),
+    );
+    this.#submit(true);
+    this.#play();
+    losses.set('duel', (from, to, { type }) => {
+      const isLeftOut = first.has(from) ? type === 'view-change' : first.has(to) && type !== 'view-change';
+      return isLeftOut || !isHeard(type) || (type === 'commit' && !second.has(to));
+    });
+    const heights = stations.map((each) => each.height);
+    for (const each of stations) if (each.isUp) this.#expire(each);
+    this.#play();
+    for (const [at, each] of stations.entries())
+      if (each.isUp && second.has(each.index) && each.height > (heights[at] ?? 0)) each.crash();
+    losses.set('duel', (_, __, { type }) => !isHeard(type));
+    for (let view = 0; view < 2; view++) {
+      for (const each of stations) if (each.isUp) this.#expire(each);
+      this.#play();
+    }
+    for (const each of stations) if (!each.isUp && this.#random.int(2) === 0) each.start();
+    if (this.#random.int(2) === 0) this.#rest();
+  }
+
+  #play(): void {
+    const { tasks, wire } = this.cluster;
+    for (let i = 0; i < 500 && tasks.length + wire.length > 0; i++) {
+      if (this.#happens('lie')) this.#random.pick(this.#liars).act();
+      if (tasks.length > 0) this.cluster.finish(0);
+      else this.#deliver();
+    }
+    wire.length = 0;
   }
 
   #deliver(): void {

@@ -8,11 +8,13 @@ const walksEach = 75;
 /** [seed, validators, what it once showed]. */
 const kept: readonly (readonly [number, number, string])[] = [
   [3005, 5, 'forks when ViewChanges leave out the prepared certificate'],
-  [26004, 4, 'forks when ViewChanges leave out the prepared certificate'],
-  [21004, 4, 'forks when the fixed block is not proposed again'],
-  [38005, 5, 'forks when the fixed block is not proposed again'],
+  [26004, 4, 'forks when the fixed block is not proposed again'],
+  [6004, 4, 'forks when the certificate of the lowest view fixes the block'],
+  [4006, 6, 'forks when the certificate of the lowest view fixes the block'],
   [14007, 7, 'a second digest accepted in one view becomes a Commit without its record'],
   [39005, 5, 'a second digest accepted in one view becomes a Commit without its record'],
+  [4004, 4, 'a restart that forgets its Prepare falls silent'],
+  [591004, 4, 'wedges when a replica hears of its own work out of order: the driver owes it that order'],
 ];
 
 for (const validators of [4, 5, 6, 7]) {
