@@ -20,9 +20,9 @@ const network = ['node/network', 'node/ledger', 'node/consensus', 'node:*'];
 const audit = ['node/audit', 'node/ledger', 'genesis', 'node:*'];
 const nodeFiles = ['node/config.ts', 'node/polyfill.ts', 'node/validator-key.ts'];
 const cli = ['cli', 'node/ledger', 'node/audit', 'genesis', 'contracts', ...nodeFiles];
-const cliPackages = ['node:*', 'commander', '@clack/*', 'cli-table3', 'cli-progress', 'csv-parse', 'csv-stringify'];
+const cliPackages = ['node:*', 'commander', '@clack/*', 'cli-progress', 'csv-parse', 'csv-stringify'];
 const cliFormats = ['csv-parse/*', 'csv-stringify/*', 'fast-xml-parser', 'ibantools', 'smol-toml', 'zod'];
-const clients = [...cli, ...cliPackages, ...cliFormats, 'age-encryption', 'node/closest-name.ts'];
+const clients = [...cli, ...cliPackages, ...cliFormats, 'node/closest-name.ts'];
 const libp2p = ['libp2p', '@libp2p/*', '@multiformats/*'];
 // A validator without its adapters: neither LMDB nor libp2p.
 const validatorFiles = ['driver', 'intake', 'finality', 'mempool', 'store/store', 'network/inbound'];
