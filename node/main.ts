@@ -158,7 +158,7 @@ function startTimers(config: NodeConfig, node: ValidatorNode): NodeJS.Timeout[] 
 /** Genesis, key and config must name one validator; anything else would be found out only by a vote nobody counts. */
 function identityOf(config: NodeConfig): Identity {
   const genesisText = readGenesisText(config.genesisFile);
-  const genesis = parseGenesis(genesisText);
+  const genesis = genesisOf(genesisText, config.genesisFile);
   const chainId = chainIdOf(genesisEntry(genesis));
   const validator = genesis.validators.find(({ id }) => id === config.validator);
   if (validator === undefined)
@@ -176,6 +176,15 @@ function identityOf(config: NodeConfig): Identity {
     if (id !== config.validator && !config.peers.has(id))
       throw new ConfigError(`peers.${id} is missing: genesis has this validator. Add its host:port to the config.`);
   return { genesis, genesisText, chainId, key };
+}
+
+function genesisOf(text: string, file: string): Genesis {
+  try {
+    return parseGenesis(text);
+  } catch (error) {
+    if (!(error instanceof GenesisError)) throw error;
+    throw new GenesisError(`${file}: ${error.message}. Copy the document from another validator.`);
+  }
 }
 
 function readGenesisText(file: string): string {
