@@ -11,26 +11,43 @@ import { statePath } from './state-path.ts';
 /** A record as it will be; `undefined` removes it. */
 type Written = { readonly value: unknown; readonly wire: Value; readonly schema: Schema<unknown> } | undefined;
 
-const recordsMax = 65_536;
+/** Some 80,000 accounts, or 1,000 proposals of the largest kind, which take a hundred megabytes decoded. */
+const recordBytesMax = 16_777_216;
+/** What a record costs beside its own bytes. */
+const pathBytes = 64;
+
+interface Decoded {
+  /** Undefined where the store has no record. */
+  readonly value: unknown;
+  /** Its encoded length, or about that. */
+  readonly bytes: number;
+}
 
 /**
- * Records of the store at one height, decoded; `undefined` where there is none. They may serve block after block, if
- * each block that is stored is handed over. Forgetting any of it costs time and nothing else.
+ * Records of the store at one height, decoded. They may serve block after block, if each block that is stored is handed
+ * over. Forgetting any of it costs time and nothing else.
  */
 export class DecodedRecords {
-  readonly #values = new Map<StatePath, unknown>();
+  readonly #records = new Map<StatePath, Decoded>();
+  readonly #bytesMax: number;
+  #bytes = 0;
 
-  has(path: StatePath): boolean {
-    return this.#values.has(path);
+  constructor(bytesMax: number = recordBytesMax) {
+    this.#bytesMax = bytesMax;
   }
 
-  get(path: StatePath): unknown {
-    return this.#values.get(path);
+  get(path: StatePath): Decoded | undefined {
+    return this.#records.get(path);
   }
 
-  set(path: StatePath, value: unknown): void {
-    if (this.#values.size >= recordsMax) this.#values.clear();
-    this.#values.set(path, value);
+  set(path: StatePath, value: unknown, bytes: number): void {
+    const former = this.#records.get(path);
+    this.#bytes += bytes - (former === undefined ? -pathBytes : former.bytes);
+    if (this.#bytes > this.#bytesMax) {
+      this.#records.clear();
+      this.#bytes = pathBytes + bytes;
+    }
+    this.#records.set(path, { value, bytes });
   }
 }
 
@@ -51,11 +68,10 @@ export class Overlay {
     if (this.#written.has(path)) return undefined;
     if (this.#below instanceof Overlay) return this.#below.read(path, schema);
     const known = this.#decoded?.get(path);
-    if (known !== undefined) return known as T;
-    if (this.#decoded?.has(path)) return undefined;
+    if (known !== undefined) return known.value as T | undefined;
     const bytes = this.#below.get(path);
     const value = bytes === undefined ? undefined : stored(path, schema, bytes);
-    this.#decoded?.set(path, value);
+    this.#decoded?.set(path, value, bytes?.length ?? 0);
     return value;
   }
 
@@ -80,7 +96,10 @@ export class Overlay {
    * as a contract wrote it might hold more than its schema keeps, and a node that starts again would not see that.
    */
   handOver(records: DecodedRecords): void {
-    for (const [path, written] of this.#written) records.set(path, written?.schema.read(asDecoded(written.wire)));
+    for (const [path, written] of this.#written) {
+      if (written === undefined) records.set(path, undefined, 0);
+      else records.set(path, written.schema.read(asDecoded(written.wire)), lengthOf(written.wire));
+    }
   }
 
   /** Final writes, in the order in which their paths were first written. What was never stored is not deleted. */
@@ -98,6 +117,13 @@ export class Overlay {
 function asDecoded(wire: Value): Value {
   if (typeof wire === 'bigint') return Number.isSafeInteger(Number(wire)) ? Number(wire) : wire;
   return Array.isArray(wire) ? (wire as readonly Value[]).map(asDecoded) : wire;
+}
+
+/** About as many bytes as the encoding has. */
+function lengthOf(wire: Value): number {
+  if (typeof wire === 'string' || wire instanceof Uint8Array) return wire.length + 1;
+  if (!Array.isArray(wire)) return 9;
+  return (wire as readonly Value[]).reduce<number>((sum, item) => sum + lengthOf(item), 1);
 }
 
 function stored<T>(path: StatePath, schema: Schema<T>, bytes: Uint8Array): T {

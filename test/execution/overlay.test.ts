@@ -67,6 +67,18 @@ test('what a stored block wrote is found by the next as it reads from the store,
   t.deepEqual(store.asked, ['c/pairs/a']);
 });
 
+test('what stays decoded is bounded by its bytes, whatever it was before', (t) => {
+  const store = stored(['c/words/a', 'first']);
+  const records = new DecodedRecords(300);
+  const read = (key: string) => readerOf(new Overlay(store, records), 'c').read(words, key);
+  for (const key of ['a', 'none', 'a', 'none']) read(key);
+  t.deepEqual(store.asked, ['c/words/a', 'c/words/none']);
+  for (let i = 0; i < 10; i++) records.set('c/words/a', 'again', 6);
+  t.is(read('a'), 'again', 'written often, it counts once');
+  records.set('c/words/none', 'long', 200);
+  t.is(read('a'), 'first', 'forgotten, so it is read anew');
+});
+
 test('a value outside its schema is refused when it is written, a damaged record when it is read', (t) => {
   const block = new Overlay({ get: () => new Uint8Array([0xff]) });
   t.throws(() => writerOf(block, 'c').write(words, 'a', 'far too long'), { instanceOf: DecodeError });
