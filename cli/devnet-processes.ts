@@ -23,7 +23,7 @@ import {
 import { CliError } from './exit-codes.ts';
 import { releaseLock, takeLock } from './file-lock.ts';
 import { areFree, freePorts } from './free-ports.ts';
-import type { HomePaths } from './home.ts';
+import { type HomePaths, readSettings } from './home.ts';
 import { isAlive, markOf, type ProcessMark, signalProcess } from './process-alive.ts';
 
 const mainFile = fileURLToPath(new URL('./main.js', import.meta.url));
@@ -67,6 +67,8 @@ async function startLocked(paths: HomePaths, options: StartOptions): Promise<Sta
       '`daybook devnet status` shows it, `daybook devnet down` ends it.',
     );
   removeUnfinished(paths);
+  if (before === undefined && existsSync(paths.genesis) && readSettings(paths).demoPassphrase === undefined)
+    throw new CliError('usage', `${paths.folder} is the home of a chain that is no devnet`, 'Use another --home.');
   const isNew = !existsSync(paths.genesis);
   if (isNew) await createDevnet(paths, options);
   const ids = before?.validators.map(({ id }) => id) ?? validatorIds(options.validators);

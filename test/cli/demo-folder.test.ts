@@ -1,5 +1,5 @@
 // Where a demo works: a folder of its own, also when several begin at once, and nothing of anybody else is removed.
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { claimDemoFolder } from '../../cli/demo-folder.ts';
@@ -51,4 +51,12 @@ test('a second start of one devnet is told which process is at it', async (t) =>
   const second = startDevnet(paths, { validators: 4, issuance: [], keeper: 'channel' });
   await t.throwsAsync(second, { instanceOf: CliError, message: new RegExp(`^process ${process.pid} is at work`) });
   t.false(existsSync(paths.genesis));
+});
+
+test('a devnet is not started in the home of another chain, and nothing is written there', async (t) => {
+  const paths = homePaths(folderOf(t));
+  writeFileSync(paths.genesis, '{}');
+  const started = startDevnet(paths, { validators: 4, issuance: [], keeper: 'channel' });
+  await t.throwsAsync(started, { instanceOf: CliError, message: /is the home of a chain that is no devnet/ });
+  t.deepEqual(readdirSync(paths.folder), ['genesis.json']);
 });
