@@ -72,6 +72,7 @@ export async function runSeed(
 async function safetyPhase(cluster: Cluster): Promise<void> {
   const { plan, workload, witness, stations, timeline } = cluster;
   const chance = new Chance(plan.seed, 'clients');
+  witness.tellsApart();
   for (const station of stations) cluster.start(station);
   await cluster.run(2);
   workload.open();

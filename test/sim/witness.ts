@@ -1,7 +1,13 @@
 // Sees every block that becomes durable anywhere and every frame that an honest validator sends, over all its lives,
 // and keeps the first thing that must never happen. It counts quorums by itself: it does not believe the node that it
 // judges.
-import { decodeMessage, type Message, type PreparedCertificate, positionOf } from '../../node/consensus/messages.ts';
+import {
+  decodeMessage,
+  type Message,
+  type NewView,
+  type PreparedCertificate,
+  positionOf,
+} from '../../node/consensus/messages.ts';
 import { decodeRecord, type VoteRecord } from '../../node/consensus/record.ts';
 import type { CommitCertificate, Signer } from '../../node/ledger/certificate.ts';
 import { decodeEntry, decodeHeader } from '../../node/ledger/entry.ts';
@@ -10,7 +16,7 @@ import { Frontier } from '../../node/ledger/merkle.ts';
 import { verify } from '../../node/ledger/signature.ts';
 import { decodeTransaction } from '../../node/ledger/transaction.ts';
 import type { ValidatorSet } from '../../node/ledger/validators.ts';
-import { type VoteKind, type VotePosition, voteMessage } from '../../node/ledger/vote.ts';
+import { type VoteKind, type VotePosition, voteKinds, voteMessage } from '../../node/ledger/vote.ts';
 import type { Channel } from '../../node/network/transport.ts';
 import type { BlockCommit } from '../../node/store/store.ts';
 import type { SimulatedDisk } from './disk.ts';
@@ -63,6 +69,21 @@ export class Witness {
 
   get height(): number {
     return this.blocks.length;
+  }
+
+  /** No signature can stand for another kind, epoch, view, height, block or chain. */
+  tellsApart(): void {
+    const at = { epoch: 1, view: 2, height: 3, digest: this.#genesis };
+    const other = digestOf(leafHash(this.#chainId));
+    const positions = [at, { ...at, epoch: 2 }, { ...at, view: 3 }, { ...at, height: 4 }, { ...at, digest: other }];
+    const messages = positions.map((position) => toHex(voteMessage('commit', this.#chainId, position)));
+    for (const kind of voteKinds.filter((each) => each !== 'commit'))
+      messages.push(toHex(voteMessage(kind, this.#chainId, at)));
+    messages.push(toHex(voteMessage('commit', digestBytes(other), at)));
+    check(
+      new Set(messages).size === messages.length,
+      'what is signed tells kind, chain, epoch, view, height and block',
+    );
   }
 
   /** An honest validator made this block durable. */
@@ -166,6 +187,10 @@ export class Witness {
       const asked = new Set(message.viewChanges.map(({ validator }) => validator));
       check(asked.size === this.#quorum, `${what}: a quorum's ViewChanges`);
     }
+    if (message.type === 'pre-prepare' || message.type === 'prepare') {
+      const must = fixedBy(record.newView, message);
+      check(must === undefined || must === message.digest, `${what}: its NewView fixes another block`);
+    }
     if (message.type === 'commit') this.#provesPrepared(record.prepared, what);
     if (message.validator === who) this.#signs(who, message.type, positionOf(message), toHex(message.signature), what);
   }
@@ -225,6 +250,15 @@ export class Witness {
     const told = this.#acknowledged.get(who) ?? 0;
     check(height >= told, `validator ${who} comes back at height ${height} and had acknowledged ${told}`);
   }
+}
+
+/** [V5] The block that a NewView fixes for a vote's height: prepared in the highest view, after the highest commit. */
+function fixedBy(newView: NewView | undefined, { view, height }: VotePosition): Digest | undefined {
+  if (newView === undefined || newView.view !== view) return undefined;
+  const base = Math.max(...newView.viewChanges.map(({ committed }) => committed.height));
+  const prepared = newView.viewChanges.map((each) => each.prepared).filter((each) => each?.height === base + 1);
+  const last = Math.max(...prepared.map((each) => each?.view ?? -1));
+  return height === base + 1 ? prepared.find((each) => each?.view === last)?.digest : undefined;
 }
 
 type SignedMessage = Exclude<Message, { type: 'status' | 'committed' }>;
