@@ -2,35 +2,27 @@
 // A seed that fails is made smaller and printed with one line that runs it again.
 import './signer.ts';
 import { minimise, optionsOf } from './minimise.ts';
-import { parseOptions } from './options.ts';
+import { parseOptions, type SimulationOptions } from './options.ts';
 import { liveWithinSeconds, type RunResult, runSeed } from './run.ts';
 
 const print = (line: string) => process.stdout.write(`${line}\n`);
-const {
-  seed: asked,
-  runs,
-  minutes,
-  cpuSeconds,
-  trace,
-  first: isFirstEnough,
-  limits,
-} = parseOptions(process.argv.slice(2));
-const first = asked ?? Math.floor(Math.random() * 2 ** 32);
+const { seed, runs, minutes, cpuSeconds, trace, first: isFirstEnough, limits } = asked();
+const first = seed ?? Math.floor(Math.random() * 2 ** 32);
 const runsMax = runs ?? (minutes === undefined && cpuSeconds === undefined ? 1 : Number.POSITIVE_INFINITY);
 const cpuMax = cpuSeconds ?? Number.POSITIVE_INFINITY;
 const endsAt = performance.now() + (minutes ?? Number.POSITIVE_INFINITY) * 60_000;
 const totals = { runs: 0, blocks: 0, virtual: 0, cpu: 0, failed: 0, healing: 0 };
 
 print(`first seed ${first}`);
-for (let seed = first; totals.runs < runsMax && totals.cpu < cpuMax && performance.now() < endsAt; seed++) {
-  const result = await runSeed(seed, limits, trace ? (line) => process.stdout.write(line) : undefined);
+for (let next = first; totals.runs < runsMax && totals.cpu < cpuMax && performance.now() < endsAt; next++) {
+  const result = await runSeed(next, limits, trace ? (line) => process.stdout.write(line) : undefined);
   count(result);
   print(lineOf(result));
   if (result.violation === undefined) continue;
-  print(`FAILED: ${result.violation}\n  npm run sim -- ${optionsOf(seed, limits)}`);
+  print(`FAILED: ${result.violation}\n  npm run sim -- ${optionsOf(next, limits)}`);
   if (isFirstEnough) break;
   const smaller = await minimise(result, limits);
-  print(`smaller: ${smaller.result.violation}\n  npm run sim -- ${optionsOf(seed, smaller.limits)}`);
+  print(`smaller: ${smaller.result.violation}\n  npm run sim -- ${optionsOf(next, smaller.limits)}`);
 }
 print(
   `${totals.runs} runs, ${totals.failed} failed, ${totals.blocks} blocks, ` +
@@ -56,4 +48,13 @@ function lineOf({ plan, trace: hash, blocks, transactions, virtualSeconds, cpuSe
     `${plan.realSignatures ? ', real signatures' : ''}, faults ${[...plan.faults].join(',') || 'none'}` +
     (plan.byzantine.length > 0 ? `, validators ${plan.byzantine.join(',')} lie: ${[...plan.habits].join(',')}` : '')
   );
+}
+
+function asked(): SimulationOptions {
+  try {
+    return parseOptions(process.argv.slice(2));
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : error}\n`);
+    process.exit(2);
+  }
 }
