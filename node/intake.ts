@@ -120,6 +120,7 @@ export class Intake {
     const { id } = transaction;
     if (mempool.has(id)) {
       mempool.add(transaction, 'client');
+      this.#schedule();
       return { status: 'waiting', id };
     }
     const problem = executor.admissionProblem(transaction, this.#timestamp());

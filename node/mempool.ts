@@ -30,8 +30,8 @@ interface Waiting {
   readonly origin: Origin;
   /** Grows by one with each arrival. */
   readonly sequence: number;
-  /** How many primaries had been replaced when it came. */
-  readonly replaced: number;
+  /** How many primaries had been replaced when it came, or when a client asked again for what no longer counted. */
+  replaced: number;
 }
 
 interface MemberQueue {
@@ -46,7 +46,7 @@ export class Mempool {
   /** In order of arrival, as every Map here. */
   readonly #waiting = new Map<Digest, Waiting>();
   readonly #members = new Map<string, MemberQueue>();
-  /** Those that still count for timers. */
+  /** Those that still count for timers, in the order in which they began to. */
   readonly #driving = new Map<Digest, Waiting>();
   /** Those that clients of this node brought, the least recently repeated first. */
   readonly #own = new Map<Digest, Waiting>();
@@ -74,13 +74,22 @@ export class Mempool {
     const { id } = transaction;
     const known = this.#waiting.get(id);
     if (known !== undefined) {
-      if (origin === 'client' && !this.#own.has(id)) this.#own.set(id, known);
+      if (origin === 'client') this.#askedAgain(known);
       return 'waiting';
     }
     const problem = this.problem(transaction);
     if (problem !== undefined) return problem;
     this.#insert({ transaction, origin, sequence: this.#sequence++, replaced: this.#replaced });
     return 'added';
+  }
+
+  /** Or a primary that leaves it out, after others that could not serve, might do so until it expires. */
+  #askedAgain(waiting: Waiting): void {
+    const { id } = waiting.transaction;
+    if (!this.#own.has(id)) this.#own.set(id, waiting);
+    if (this.#driving.has(id)) return;
+    waiting.replaced = this.#replaced;
+    this.#driving.set(id, waiting);
   }
 
   /** Why it would not be added. Costs nothing, so it is worth asking before a signature is verified. */
