@@ -12,7 +12,7 @@ const entriesBytesMax = 4_194_304;
 const entriesPerRead = 256;
 const blocksMax = 500;
 /** Entries of the blocks of one answer: counting transactions reads them. */
-const blockEntriesReadMax = 20_000;
+const blockEntriesReadMax = 4_096;
 
 export function logRoutes(app: ApiServer, parts: ApiParts): void {
   entriesRoute(app, parts);
