@@ -3,8 +3,10 @@ import test from 'ava';
 import { FrameError, FrameReader, frameOf } from '../../node/network/frames.ts';
 import { type InboundBudget, InboundQueue } from '../../node/network/inbound-queue.ts';
 import { OutboundLane } from '../../node/network/outbound-lane.ts';
+import { PeerLink } from '../../node/network/peer-link.ts';
 import { TokenBucket } from '../../node/network/token-bucket.ts';
 import type { Channel } from '../../node/network/transport.ts';
+import type { WireConnection } from '../../node/network/wire.ts';
 import { prng } from '../_prng.ts';
 import { FakeStream } from './_fake-stream.ts';
 
@@ -188,4 +190,43 @@ test('a bucket refills evenly up to its burst, and lets one large take pass', (t
   t.true(bucket.hasTokens(1_000_000));
   bucket.take(20);
   t.false(bucket.hasTokens(1_000_000));
+});
+
+test('a turn that has taken long gives each peer one frame a channel and no more', async (t) => {
+  const got: number[] = [];
+  const slow = (from: number) => {
+    got.push(from);
+    const end = performance.now() + 12;
+    while (performance.now() < end);
+  };
+  const generously = { votes: generous, proposals: generous, transactions: generous };
+  const queue = new InboundQueue(3, { receive: slow, offended: () => undefined }, generously);
+  t.teardown(() => queue.stop());
+  for (const from of [1, 2]) {
+    const stream = new FakeStream();
+    queue.read(from, 'votes', stream, () => undefined);
+    stream.arrive(joined(Array.from({ length: 5 }, () => frameOf(Uint8Array.of(1)))));
+  }
+  await nextTurn();
+  t.deepEqual([...got].sort(), [1, 2]);
+  while (got.length < 10) await nextTurn();
+});
+
+test('a peer holds four connections at once: the oldest end', async (t) => {
+  const ended: number[] = [];
+  const link = new PeerLink(false, { connected: () => undefined, disconnected: () => undefined });
+  for (let i = 0; i < 7; i++) {
+    const connection: WireConnection = {
+      ...{ direction: 'inbound', status: 'open', newStream: async () => new FakeStream() },
+      abort: () => {
+        ended.push(i);
+        link.closed(connection);
+      },
+    };
+    link.opened(connection);
+    await nextTurn();
+  }
+  await nextTurn();
+  t.deepEqual(ended, [0, 1, 2]);
+  t.true(link.isConnected);
 });
