@@ -15,7 +15,10 @@ export type Event =
   /** Time passed: config.tickMs of it. All timers are counts of these. */
   | { readonly type: 'tick' }
   | { readonly type: 'message'; readonly message: Verified<Message> }
-  /** What waits in the mempool. `oldest` names the oldest transaction that still counts for timers. */
+  /**
+   * What waits in the mempool, the latest word last: the driver hands on its own events in the order in which they arose.
+   * `oldest` names the oldest transaction that still counts for timers.
+   */
   | { readonly type: 'work'; readonly waiting: boolean; readonly oldest: string | undefined }
   /** The answer to `propose`: a block that was executed here, or nothing when nothing admissible waits. */
   | {
