@@ -66,7 +66,8 @@ const open: Method<TypeOf<typeof openArgs>, (typeof openCodes)[number]> = {
   decide(context, { account: id, branch, currency, overdraftLimit, openingBalance }) {
     const { signer, index } = context;
     const clearing = signer.roles.includes('clearing');
-    const opens = signer.roles.includes('teller') || signer.roles.includes('officer');
+    // Credit is money that may be spent before it is there: who moves money daily grants none (decision 0010).
+    const opens = signer.roles.includes('officer') || (signer.roles.includes('teller') && overdraftLimit === 0n);
     // Money that is not there yet is issued: that is the settlement agent's to do.
     if (!clearing && (!opens || openingBalance !== 0n)) return { refusal: 'DS0G' };
     if (!clearing && signer.member !== branch) return { refusal: 'DS0H' };

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import swagger from '@fastify/swagger';
 import { type FastifyError, fastify } from 'fastify';
 import { jsonSchemaTransform, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
+import { FatalError } from '../ledger/assert.ts';
 import { readerCheck } from './auth.ts';
 import { pathOf, problemOf, refuseConnection } from './errors.ts';
 import { EventStreams } from './events.ts';
@@ -90,7 +91,8 @@ function createServer(options: ApiOptions): ApiServer {
   });
   app.setErrorHandler((error: FastifyError, _request, reply) => {
     const problem = problemOf(error);
-    if (problem.status === 500) options.onFailure?.(error);
+    // A mistake in one route costs one answer; a failed store or a broken invariant costs the process.
+    if (error instanceof FatalError) options.onFailure?.(error);
     return reply.code(problem.status).headers(problem.headers()).send(problem.body());
   });
   app.setNotFoundHandler((request) => {

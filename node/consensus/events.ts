@@ -16,7 +16,7 @@ export type Event =
   | { readonly type: 'tick' }
   | { readonly type: 'message'; readonly message: Verified<Message> }
   /**
-   * What waits in the mempool, the latest word last: the driver hands on its own events in the order in which they arose.
+   * What waits in the mempool, the latest word last: the driver hands on its own events in the order of their rise.
    * `oldest` names the oldest transaction that still counts for timers.
    */
   | { readonly type: 'work'; readonly waiting: boolean; readonly oldest: string | undefined }

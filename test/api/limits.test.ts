@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, request } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
+import { StoreError } from '../../node/store/store.ts';
 import type { Answer } from './_node.ts';
 import { running, text } from './_node.ts';
 
@@ -169,11 +170,21 @@ test('what the node refuses has its own status, and says when to come again', as
   isProblem(t, await send('too-large'), 413, 'too-large');
 });
 
+test('a mistake in a route costs one answer, not the process', async (t) => {
+  const failures: unknown[] = [];
+  const api = await running(t, { onFailure: (error) => failures.push(error) });
+  api.node.store.get = () => {
+    throw new TypeError('a mistake');
+  };
+  isProblem(t, await api.get('/v1/accounts/A'), 500, 'internal');
+  t.deepEqual(failures, []);
+});
+
 test('a failure of the node is told to whoever runs it, and not to the client', async (t) => {
   const failures: unknown[] = [];
   const api = await running(t, { onFailure: (error) => failures.push(error) });
   api.node.store.get = () => {
-    throw new Error('page 7 of /data/north.mdb is damaged');
+    throw new StoreError('page 7 of /data/north.mdb is damaged');
   };
   const answer = await api.get('/v1/accounts/A');
   isProblem(t, answer, 500, 'internal');
