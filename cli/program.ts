@@ -34,7 +34,7 @@ function signs(command: Command): Command {
   return asksNodes(command)
     .option('--user <name>', 'whose key signs')
     .option('--passphrase-file <file>', 'file with the passphrase of the keys')
-    .option('--yes', 'sign without asking');
+    .option('--yes', 'sign without asking (without a terminal only a devnet signs without it)');
 }
 
 function positive(text: string): number {

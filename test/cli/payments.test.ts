@@ -15,9 +15,14 @@ import { fileIn, folderOf, quietOutput, type Served, served } from './_home.ts';
 
 class TestSession extends Session {
   readonly #api: Served;
-  constructor(home: string, api: Served, yes = true) {
+  readonly #isDevnet: boolean;
+  constructor(home: string, api: Served, yes = true, isDevnet = false) {
     super({ home, yes, node: [api.url] }, quietOutput());
     this.#api = api;
+    this.#isDevnet = isDevnet;
+  }
+  override get settings() {
+    return { nodes: [this.#api.url], ...(this.#isDevnet ? { demoPassphrase: 'demo' } : {}) };
   }
   override get ledger() {
     return this.#api.ledger;
@@ -125,6 +130,14 @@ test('without --yes and without a terminal nothing is signed', async (t) => {
   const asked = submitPaymentsFile(session, { file, mode: 'bulk', results: join(folder, 'r.csv'), skipBad: false });
   const error = await t.throwsAsync(asked, { instanceOf: CliError, message: /1 payment of .* 60\.00 CZK/ });
   t.is(error?.exitCode, 3);
+  const devnet = new TestSession(join(folder, 'devnet'), api, false, true);
+  const summary = await submitPaymentsFile(devnet, {
+    file,
+    mode: 'bulk',
+    results: join(folder, 'r.csv'),
+    skipBad: false,
+  });
+  t.is(summary.accepted, 1, "a devnet's keys sign where nobody can be asked");
 });
 
 test('accounts are opened once, the same are left alone, other terms and surplus money are refused', async (t) => {

@@ -13,6 +13,7 @@ const handshakeBytes = 20_000;
 async function badLink(toPort: number, seed: number) {
   const random = prng(seed);
   const sockets = new Set<Socket>();
+  let lifeMs = 120;
   const server = createServer((client) => {
     const onward = connect(toPort, '127.0.0.1');
     const ends = [client, onward];
@@ -27,10 +28,10 @@ async function badLink(toPort: number, seed: number) {
       sockets.add(end);
       end.on('error', cut).on('close', cut);
       end.on('data', (bytes) => {
-        // The handshakes are let through: how long they take is the machine's, and their cutting another test's.
+        // Each connection lives a little longer after its handshakes, so that on a slow machine too one is of use.
         carried += bytes.length;
         if (carried >= handshakeBytes && carried - bytes.length < handshakeBytes)
-          setTimeout(cut, random.int(120)).unref();
+          setTimeout(cut, random.int(lifeMs++)).unref();
         // A byte that is lost is found by the encryption, which ends the connection.
         const part = carried > handshakeBytes && random.int(200) === 0 ? bytes.subarray(1) : bytes;
         ends[1 - i]?.write(part);
