@@ -1,6 +1,13 @@
 // A validator that lies. Its node is the real one; what passes between it and the network is changed by a few habits,
 // drawn from the seed. It shows its own node nothing that would silence it, and never forges another's key.
-import { decodeMessage, encodeMessage, type Message, type PrePrepare } from '../../node/consensus/messages.ts';
+import {
+  decodeMessage,
+  encodeMessage,
+  type Message,
+  type PrePrepare,
+  type PreparedCertificate,
+  type ViewChange,
+} from '../../node/consensus/messages.ts';
 import { DecodeError } from '../../node/ledger/codec.ts';
 import { digestOf } from '../../node/ledger/hash.ts';
 import { bytes as bytesOf, decodeAs, encodeAs, list } from '../../node/ledger/schema.ts';
@@ -110,16 +117,23 @@ export class Liar implements Tamper {
         to,
         this.#once(() => forger.viewChange(message, { prepared: undefined })),
       );
-    if (message.type === 'view-change' && has('forge-certificates') && forger.last !== undefined) {
-      const { last } = forger;
-      const prepared = forger.forgedPrepared(last, last.view % this.#parts.validators);
+    if (message.type === 'view-change' && has('forge-certificates'))
       return sent(
         to,
-        this.#once(() => forger.viewChange(message, { prepared })),
+        this.#once(() => forger.viewChange(message, { prepared: this.#madeUp(message) })),
       );
-    }
     if (has('wrong-fields') && chance.hits(0.5)) return this.#wrongFields(to, message);
     return [plain];
+  }
+
+  /** As if a block had been prepared just now, where ViewChanges speak of one. */
+  #madeUp({ epoch, view, committed }: ViewChange): PreparedCertificate {
+    const { forger, chance, validators } = this.#parts;
+    const height = committed.height + 1;
+    const known = forger.last?.height === height && chance.hits(0.5) ? forger.last : undefined;
+    const digest = known?.digest ?? forger.anyDigest();
+    const prepared = known?.view ?? view - 1;
+    return forger.forgedPrepared({ epoch, view: prepared, height, digest }, prepared % validators);
   }
 
   /** The other side of the message in hand, the same for all who are shown it. */

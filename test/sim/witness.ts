@@ -7,6 +7,7 @@ import {
   type NewView,
   type PreparedCertificate,
   positionOf,
+  type ViewChange,
 } from '../../node/consensus/messages.ts';
 import { decodeRecord, type VoteRecord } from '../../node/consensus/record.ts';
 import type { CommitCertificate, Signer } from '../../node/ledger/certificate.ts';
@@ -152,6 +153,18 @@ export class Witness {
     this.#proven.add(name);
   }
 
+  /** [V3] Its signer's, with whatever is said to be prepared. */
+  #provesViewChange(message: ViewChange, what: string): void {
+    const { validator, signature, prepared } = message;
+    const name = `view-change ${toHex(signature)}`;
+    if (this.#proven.has(name)) return;
+    const key = this.#set[validator]?.voteKey;
+    const signed = voteMessage('view-change', this.#chainId, positionOf(message));
+    check(key !== undefined && verify(signed, signature, key), `${what}: a ViewChange that nobody signed`);
+    if (prepared !== undefined) this.#provesPrepared(prepared, what);
+    this.#proven.add(name);
+  }
+
   /** [P2] The primary's PrePrepare and a quorum less one of others' Prepares, each good and of its own signer. */
   #provesPrepared(prepared: PreparedCertificate | undefined, what: string): void {
     check(prepared !== undefined, `${what}: a prepared certificate`);
@@ -186,6 +199,7 @@ export class Witness {
     if (message.type === 'new-view') {
       const asked = new Set(message.viewChanges.map(({ validator }) => validator));
       check(asked.size === this.#quorum, `${what}: a quorum's ViewChanges`);
+      for (const each of message.viewChanges) this.#provesViewChange(each, what);
     }
     if (message.type === 'pre-prepare' || message.type === 'prepare') {
       const must = fixedBy(record.newView, message);
