@@ -1,4 +1,5 @@
 // Accounts and single payments through the command line: what is shown, what is refused and with which exit code.
+import { readFileSync, writeFileSync } from 'node:fs';
 import test from 'ava';
 import { type Account, Home, until } from './_daybook.ts';
 
@@ -116,10 +117,18 @@ test.serial('what is no payment ends with 2, and nothing is sent', async (t) => 
   t.is(after.nodes[0]?.height, before.nodes[0]?.height);
 });
 
-test.serial('without a terminal nothing is asked: no --yes ends with 3', async (t) => {
-  const { code, stderr } = await home.run(...pay('R-9', '1').filter((each) => each !== '--yes'));
+test.serial("without a terminal nothing is asked: a devnet's keys sign, others end with 3", async (t) => {
+  const { settings } = home.paths;
+  const stored = readFileSync(settings, 'utf8');
+  const { demoPassphrase, ...others } = JSON.parse(stored) as { demoPassphrase: string };
+  const passphrase = home.file('passphrase', demoPassphrase);
+  writeFileSync(settings, JSON.stringify(others));
+  const unasked = (reference: string) => pay(reference, '0.01').filter((each) => each !== '--yes');
+  const { code, stderr } = await home.run(...unasked('R-9'), '--passphrase-file', passphrase);
+  writeFileSync(settings, stored);
   t.is(code, 3, stderr);
-  t.is((await home.run('transfer', 'show', 'R-9')).code, 1);
+  t.is((await home.run('transfer', 'show', 'R-9')).code, 1, 'nothing was signed');
+  t.is((await home.run(...unasked('R-10'))).code, 0);
 });
 
 test.serial('an opening balance needs what genesis allows to be issued', async (t) => {
