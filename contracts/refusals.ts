@@ -16,7 +16,7 @@ export const refusalTexts = {
   fault: 'The operation met a limit of the ledger itself and was rolled back.',
 
   // Who may do what.
-  DS0G: "None of the signer's roles may do this operation.",
+  DS0G: "None of the signer's roles may do this operation, or not on these terms.",
   DS0H: "The signer may not sign for this account: it is another branch's.",
 
   // Payments.

@@ -102,7 +102,7 @@ export class StoreFailure extends FatalError {
 export interface Store extends StateStore, ReferenceStore {
   readonly identity: StoreIdentity;
   head(): Head;
-  /** Log entry by index, checked against its stored leaf hash. */
+  /** Log entry by index; throws StoreError where the bytes are not those that were stored. */
   entry(index: number): Uint8Array | undefined;
   /** Entries from `from` (inclusive) to `to` (exclusive) as far as they exist. */
   entries(from: number, to: number): Uint8Array[];
