@@ -118,6 +118,19 @@ const layers: readonly Layer[] = [
     may: ['bench', ...product, '*', 'test/_prng.ts', 'test/ledger/_signature-cases.ts'],
   },
   { of: 'test', may: ['test', ...product, '*'] },
+  {
+    of: 'test/model', // the second opinion shares formats and hashes with the node, and nothing that decides
+    may: [
+      'test/model',
+      'node/ledger/codec.ts',
+      'node/ledger/text.ts',
+      'node/ledger/amount.ts',
+      'node/ledger/validators.ts',
+      'node:*',
+    ],
+  },
+  { of: 'test/model/agreement.test.ts', may: ['test', ...product, '*'] },
+  { of: 'test/model/_workload.ts', may: ['test', 'node/ledger'] },
 ];
 
 const lmdbOnlyIn = /^(node\/store\/lmdb-environment\.ts|test\/|bench\/)/;

@@ -4,9 +4,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { ArchiveSource } from '../../node/audit/archive-source.ts';
+import { decodeEntry } from '../../node/ledger/entry.ts';
 import { dataPath, readData, serialTestWithData } from '../_data.ts';
 import { decimal } from '../e2e/_bank.ts';
 import { type Ended, Home, minor, rootsOnceLevel, statusOf, until } from '../e2e/_daybook.ts';
+import { SecondLedger } from '../model/second-ledger.ts';
 
 const year = 'berka-1993';
 const testWithYear = serialTestWithData(year, 'payments.csv');
@@ -74,6 +77,30 @@ async function audited(t: ExecutionContext, home: Home): Promise<void> {
   // The year's lines, the accounts', one transaction that proposes the branches and three that approve them.
   t.regex(stdout, /^OK: .*29440 accepted, 0 refused.*CZK balances sum to 0\.00/);
   t.log(`exported in ${exportedMs} ms, verified in ${ms} ms: ${stdout.trim()}`);
+  await judgedAgain(t, archive);
+}
+
+/** A second execution that shares no code with the node's comes to the same entries and roots. */
+async function judgedAgain(t: ExecutionContext, archive: string): Promise<void> {
+  const source = new ArchiveSource(archive);
+  const { logSize } = await source.head();
+  const began = Date.now();
+  let second: SecondLedger | undefined;
+  let block: Uint8Array[] = [];
+  for await (const run of source.entries(0, logSize))
+    for (const entry of run) {
+      if (second === undefined) {
+        second = new SecondLedger(entry, { stateRootEvery: 10 });
+        continue;
+      }
+      block.push(entry);
+      if (decodeEntry(entry).kind !== 3) continue;
+      second.block(block);
+      block = [];
+    }
+  t.is(block.length, 0, 'the log ends with a header');
+  t.true((second?.outcomes.get('OK') ?? 0) >= 28_205 + 1_231);
+  t.log(`judged again by the model in ${Date.now() - began} ms`);
 }
 
 async function close(home: Home): Promise<void> {
