@@ -74,7 +74,7 @@ export class Driver {
 
   constructor(parts: DriverParts) {
     this.#parts = parts;
-    this.#view = parts.replica.status().view;
+    this.#view = parts.replica.position().view;
     parts.replica.noteLogSize(parts.store.head().logSize);
   }
 
@@ -132,7 +132,7 @@ export class Driver {
   }
 
   #noteView(): void {
-    const { view } = this.#parts.replica.status();
+    const { view } = this.#parts.replica.position();
     if (view === this.#view) return;
     this.#view = view;
     // What every primary in turn has left out no longer drives the timers.

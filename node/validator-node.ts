@@ -20,7 +20,7 @@ import { Frontier } from './ledger/merkle.ts';
 import { decodeAs } from './ledger/schema.ts';
 import { quorumOf, type ValidatorSet } from './ledger/validators.ts';
 import { Mempool, type MempoolLimits } from './mempool.ts';
-import { channelOf, Inbound } from './network/inbound.ts';
+import { channelOf, Inbound, type MessageReader } from './network/inbound.ts';
 import { SyncClient } from './network/sync-client.ts';
 import { SyncServer } from './network/sync-server.ts';
 import type { Channel, Receiver, Transport } from './network/transport.ts';
@@ -46,6 +46,9 @@ export interface ValidatorNodeParts {
   /** The store failed or an invariant broke: the process must end, whoever called. */
   readonly onFailure: (error: unknown) => void;
   readonly onIncident: (reason: string, certificates: readonly CommitCertificate[]) => void;
+  /** Shared by validators of one process, which then do once what is the same for all of them. */
+  readonly reader?: MessageReader | undefined;
+  readonly transactions?: TransactionCache | undefined;
 }
 
 const noticeIntervalMs = 100;
@@ -78,7 +81,7 @@ export class ValidatorNode implements LedgerNode, Receiver {
     this.store = store;
     this.genesisText = parts.genesisText;
     this.#startedAt = parts.now();
-    const cache = new TransactionCache();
+    const cache = parts.transactions ?? new TransactionCache();
     const chainId = digestBytes(parts.chainId);
     this.#executor = new Executor({ store, chainId, contracts, tree: checkedTree(store), cache });
     this.#validators = this.#executor.validators;
@@ -103,7 +106,8 @@ export class ValidatorNode implements LedgerNode, Receiver {
       epoch: record.epoch,
       validators: this.#validators,
       self: this.#self,
-      position: () => ({ view: replica.status().view, height: replica.status().height + 1 }),
+      position: () => replica.position(),
+      reader: parts.reader,
     });
     this.#server = new SyncServer(store);
     this.#driver = new Driver({

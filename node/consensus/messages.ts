@@ -139,8 +139,16 @@ const statusWire = record({
 });
 const committedWire = record({ kind: literal(5), certificate: certificateSchema });
 
+/** Of what is written more than once: into each vote record while it holds, and to every peer that needs it. */
+const encodings = new WeakMap<Message, Uint8Array>();
+
+/** Nobody changes a message, nor its bytes. */
 export function encodeMessage(message: Message): Uint8Array {
-  return encode(writeMessage(message));
+  const known = encodings.get(message);
+  if (known !== undefined) return known;
+  const encoded = encode(writeMessage(message));
+  if (message.type !== 'status' && message.type !== 'pre-prepare') encodings.set(message, encoded);
+  return encoded;
 }
 
 function writeMessage(message: Message): Value {
@@ -195,6 +203,9 @@ function unkind<T extends { kind: number }>({ kind: _, ...rest }: T): Omit<T, 'k
   return rest;
 }
 
+/** A hash of the whole message each, and asked for where it is checked and again where it is kept. */
+const positions = new WeakMap<ViewChange | NewView, VotePosition>();
+
 /** What a ViewChange signs: its last committed height and the digest of its content. */
 export function viewChangePosition(message: Omit<ViewChange, 'signature'>): VotePosition {
   const content = encode(viewChangeContent.write(message));
@@ -212,12 +223,11 @@ export function newViewPosition(message: Omit<NewView, 'signature'>): VotePositi
 
 /** The position that a signed message's signature covers. */
 export function positionOf(message: PrePrepare | Vote | ViewChange | NewView): VotePosition {
-  switch (message.type) {
-    case 'view-change':
-      return viewChangePosition(message);
-    case 'new-view':
-      return newViewPosition(message);
-    default:
-      return message;
+  if (message.type !== 'view-change' && message.type !== 'new-view') return message;
+  let position = positions.get(message);
+  if (position === undefined) {
+    position = message.type === 'view-change' ? viewChangePosition(message) : newViewPosition(message);
+    positions.set(message, position);
   }
+  return position;
 }

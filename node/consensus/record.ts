@@ -111,25 +111,25 @@ export function encodeRecord(value: VoteRecord): Uint8Array {
   });
 }
 
-/** Throws DecodeError. */
-export function decodeRecord(encoded: Uint8Array): VoteRecord {
+/** Throws DecodeError, as `read` does. */
+export function decodeRecord(encoded: Uint8Array, read: typeof decodeMessage = decodeMessage): VoteRecord {
   const { version: _, ...fields } = decodeAs(recordSchema, encoded);
   return {
     ...fields,
-    prepare: vote(fields.prepare, 'prepare'),
-    commit: vote(fields.commit, 'commit'),
-    viewChange: ofType(fields.viewChange, 'view-change'),
-    newView: ofType(fields.newView, 'new-view'),
+    prepare: ofType(read, fields.prepare, 'prepare') as Vote | undefined,
+    commit: ofType(read, fields.commit, 'commit') as Vote | undefined,
+    viewChange: ofType(read, fields.viewChange, 'view-change'),
+    newView: ofType(read, fields.newView, 'new-view'),
   };
 }
 
-function vote(encoded: Uint8Array | undefined, type: Vote['type']): Vote | undefined {
-  return ofType(encoded, type) as Vote | undefined;
-}
-
-function ofType<T extends 'view-change' | 'new-view' | 'prepare' | 'commit'>(encoded: Uint8Array | undefined, type: T) {
+function ofType<T extends 'view-change' | 'new-view' | 'prepare' | 'commit'>(
+  read: typeof decodeMessage,
+  encoded: Uint8Array | undefined,
+  type: T,
+) {
   if (encoded === undefined) return undefined;
-  const message = decodeMessage(encoded);
+  const message = read(encoded);
   if (message.type !== type) throw new DecodeError(`a ${message.type} where a ${type} belongs`);
   return message as Extract<typeof message, { type: T }>;
 }

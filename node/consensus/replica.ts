@@ -61,6 +61,12 @@ export class Replica {
     return { epoch, view, mode, primary, height: committed.height, voice, bestHeight };
   }
 
+  /** The view it is in and the height that votes are for. */
+  position(): { readonly view: number; readonly height: number } {
+    const { view, height } = this.#core;
+    return { view, height };
+  }
+
   /** Entries in the log, for statuses only: consensus does not use it. */
   noteLogSize(logSize: number): void {
     this.#core.logSize = logSize;

@@ -4,13 +4,11 @@
 import type { Verified } from '../consensus/events.ts';
 import { decodeMessage, type Heard, type Message, type PrePrepare, type Vote } from '../consensus/messages.ts';
 import { assert } from '../ledger/assert.ts';
-import { certificateProblem } from '../ledger/certificate.ts';
 import { DecodeError } from '../ledger/codec.ts';
-import { headerDigest } from '../ledger/entry.ts';
 import { hashBytes } from '../ledger/hash.ts';
 import type { ValidatorSet } from '../ledger/validators.ts';
 import { frameBytesMax } from './frames.ts';
-import { type Jurisdiction, newViewProblem, signatureProblem, viewChangeProblem } from './message-checks.ts';
+import { type Jurisdiction, messageProblem } from './message-checks.ts';
 import type { Channel } from './transport.ts';
 import { VerifiedSignatures } from './verified-signatures.ts';
 
@@ -25,7 +23,17 @@ export interface InboundOptions {
   readonly self: number;
   /** The view we are in and the height that votes are for: the last committed one and one. */
   position(): { readonly view: number; readonly height: number };
+  readonly reader?: MessageReader | undefined;
 }
+
+/** What is the same for every receiver of the same bytes; one that remembers may stand here. */
+export interface MessageReader {
+  /** Throws DecodeError. */
+  decode(bytes: Uint8Array): Message;
+  problem(message: Message, under: Jurisdiction): string | undefined;
+}
+
+const plainReader: MessageReader = { decode: decodeMessage, problem: messageProblem };
 
 export type Refusal =
   /** Bytes of no known form, over the limit, on the wrong channel, or fields that no honest sender writes. */
@@ -51,11 +59,13 @@ export function channelOf(message: Message): Channel {
 export class Inbound {
   readonly #options: InboundOptions;
   readonly #under: Jurisdiction;
+  readonly #reader: MessageReader;
 
   constructor(options: InboundOptions) {
     assert(options.chainId.length === hashBytes, 'a chain id is a hash');
     assert(options.validators[options.self] !== undefined, 'our own index is one of the set');
     this.#options = options;
+    this.#reader = options.reader ?? plainReader;
     const { chainId, epoch, validators } = options;
     this.#under = { chainId, epoch, validators, check: new VerifiedSignatures().check };
   }
@@ -65,7 +75,7 @@ export class Inbound {
     if (bytes.length > frameBytesMax[channel]) return malformed(`${bytes.length} bytes on ${channel}`);
     let message: Message;
     try {
-      message = decodeMessage(bytes);
+      message = this.#reader.decode(bytes);
     } catch (error) {
       if (error instanceof DecodeError) return malformed(error.message);
       throw error;
@@ -98,44 +108,15 @@ export class Inbound {
   }
 
   #proofRefusal(message: Message): Refusal | undefined {
-    const problem = this.#problem(message);
+    const heard = message.type === 'status' ? message.heard : undefined;
+    const problem = (heard && this.#heardProblem(heard)) ?? this.#reader.problem(message, this.#under);
     return problem === undefined ? undefined : { refused: 'unproven', reason: `${message.type}: ${problem}` };
-  }
-
-  #problem(message: Message): string | undefined {
-    const under = this.#under;
-    switch (message.type) {
-      case 'pre-prepare':
-        return this.#prePrepareProblem(message);
-      case 'prepare':
-      case 'commit':
-        return signatureProblem(message.type, message, message.validator, message.signature, under);
-      case 'view-change':
-        return viewChangeProblem(message, under);
-      case 'new-view':
-        return newViewProblem(message, under);
-      case 'status':
-        return message.heard === undefined ? undefined : this.#heardProblem(message.heard);
-      case 'committed':
-        return message.certificate.height === 0
-          ? 'a certificate for height 0'
-          : certificateProblem(message.certificate, under.chainId, under.validators, under.check);
-    }
-  }
-
-  #prePrepareProblem(message: PrePrepare): string | undefined {
-    const { view, validator, digest, block } = message;
-    if (validator !== view % this.#under.validators.length)
-      return `validator ${validator} is not the primary of view ${view}`;
-    if (headerDigest(block.header) !== digest) return 'the header has another digest';
-    return signatureProblem('pre-prepare', message, validator, message.signature, this.#under);
   }
 
   /** [R2] What a peer says it heard from us decides whether we may vote, so it must show our own signature. */
   #heardProblem(heard: Heard): string | undefined {
     if (heard.validator !== this.#options.self) return `heard from validator ${heard.validator}, who is not asked`;
-    if (heard.epoch !== this.#under.epoch) return `heard in epoch ${heard.epoch}`;
-    return signatureProblem(heard.kind, heard, heard.validator, heard.signature, this.#under);
+    return heard.epoch === this.#under.epoch ? undefined : `heard in epoch ${heard.epoch}`;
   }
 }
 

@@ -1,14 +1,16 @@
-// What makes the nested messages of a view change believable: every signature in them, and everything that can be
-// judged without this replica's own state. Cheap fields go before signatures; one bad part condemns the whole message.
+// What makes a message believable, the nested ones of a view change too: every signature in it, and all that can be
+// judged without the receiver's own state. Cheap fields go before signatures; one bad part condemns the whole message.
 import {
   type Committed,
+  type Message,
   type NewView,
-  newViewPosition,
+  type PrePrepare,
   type PreparedCertificate,
+  positionOf,
   type ViewChange,
-  viewChangePosition,
 } from '../consensus/messages.ts';
 import { certificateProblem, type SignatureCheck, signersProblem } from '../ledger/certificate.ts';
+import { headerDigest } from '../ledger/entry.ts';
 import { toHex } from '../ledger/hash.ts';
 import { verify } from '../ledger/signature.ts';
 import { quorumOf, type ValidatorSet } from '../ledger/validators.ts';
@@ -21,6 +23,36 @@ export interface Jurisdiction {
   readonly validators: ValidatorSet;
   /** Of signatures; one that remembers may stand here. */
   readonly check?: SignatureCheck;
+}
+
+/** What is wrong with a message, whoever of the epoch receives it. */
+export function messageProblem(message: Message, under: Jurisdiction): string | undefined {
+  switch (message.type) {
+    case 'pre-prepare':
+      return prePrepareProblem(message, under);
+    case 'prepare':
+    case 'commit':
+      return signatureProblem(message.type, message, message.validator, message.signature, under);
+    case 'view-change':
+      return viewChangeProblem(message, under);
+    case 'new-view':
+      return newViewProblem(message, under);
+    case 'status': {
+      const { heard } = message;
+      return heard && signatureProblem(heard.kind, heard, heard.validator, heard.signature, under);
+    }
+    case 'committed':
+      return message.certificate.height === 0
+        ? 'a certificate for height 0'
+        : certificateProblem(message.certificate, under.chainId, under.validators, under.check);
+  }
+}
+
+function prePrepareProblem(message: PrePrepare, under: Jurisdiction): string | undefined {
+  const { view, validator, digest, block } = message;
+  if (validator !== view % under.validators.length) return `validator ${validator} is not the primary of view ${view}`;
+  if (headerDigest(block.header) !== digest) return 'the header has another digest';
+  return signatureProblem('pre-prepare', message, validator, message.signature, under);
 }
 
 export function signatureProblem(
@@ -61,7 +93,7 @@ export function viewChangeProblem(message: ViewChange, under: Jurisdiction): str
   }
   return (
     committedFormProblem(committed, under) ??
-    signatureProblem('view-change', viewChangePosition(message), validator, message.signature, under) ??
+    signatureProblem('view-change', positionOf(message), validator, message.signature, under) ??
     (committed.certificate &&
       certificateProblem(committed.certificate, under.chainId, under.validators, under.check)) ??
     (prepared && preparedProblem(prepared, under))
@@ -95,7 +127,7 @@ export function newViewProblem(message: NewView, under: Jurisdiction): string | 
     if (each.epoch !== epoch || each.view !== view) return 'a ViewChange for another view';
     previous = each.validator;
   }
-  const problem = signatureProblem('new-view', newViewPosition(message), validator, message.signature, under);
+  const problem = signatureProblem('new-view', positionOf(message), validator, message.signature, under);
   if (problem !== undefined) return problem;
   for (const each of viewChanges) {
     const inner = viewChangeProblem(each, under);

@@ -12,6 +12,7 @@ import { type Consortium, consortiumOf, newDisk, voteSignerOf } from './consorti
 import { Forger } from './forger.ts';
 import { Network } from './network.ts';
 import type { Plan } from './plan.ts';
+import { SharedWork } from './shared-work.ts';
 import { type StationWatch, ValidatorStation } from './station.ts';
 import { millisecond, second, Timeline } from './timeline.ts';
 import { check, Violation, Witness } from './witness.ts';
@@ -31,6 +32,7 @@ export class Cluster implements StationWatch {
   /** Stations that clients may ask. */
   served: readonly ValidatorStation[] = [];
   readonly #chance: Chance;
+  readonly #work = new SharedWork();
 
   constructor(plan: Plan, print?: (line: string) => void) {
     this.plan = plan;
@@ -41,7 +43,7 @@ export class Cluster implements StationWatch {
     this.consortium = consortiumOf(plan.validators, plan.realSignatures);
     this.faultyMax = plan.validators - plan.quorum;
     const { commit, genesis } = this.consortium;
-    this.witness = new Witness(digestBytes(commit.head.digest), commit.head.digest, genesis.validators);
+    this.witness = new Witness(digestBytes(commit.head.digest), commit.head.digest, genesis.validators, this.#work);
     const clientClock = new WallClock(this.timeline);
     this.workload = new Workload({
       consortium: this.consortium,
@@ -71,6 +73,7 @@ export class Cluster implements StationWatch {
       network,
       chance: new Chance(plan.seed, `station ${this.stations.length}`),
       timers: timersOf(plan),
+      work: this.#work,
       watch: this,
       sign: voteSignerOf(index),
     });

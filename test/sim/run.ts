@@ -20,6 +20,11 @@ import type { ValidatorStation } from './station.ts';
 import { second } from './timeline.ts';
 import { check, Violation } from './witness.ts';
 
+/** After so many blocks clients leave longer pauses. */
+const busyBlocks = 60;
+const quietFactor = 8;
+const waitTenthsMax = 150;
+
 export interface RunResult {
   readonly plan: Plan;
   readonly violation: string | undefined;
@@ -82,10 +87,13 @@ async function safetyPhase(cluster: Cluster): Promise<void> {
     return nemesis;
   });
   const end = timeline.now + plan.safetySeconds * second;
-  const isEnough = () => timeline.now >= end && (witness.height >= plan.blocksMin || timeline.now >= 3 * end);
+  const isEnough = () => timeline.now >= end && (witness.height >= plan.blocksMin || timeline.now >= 6 * end);
   let nextInspection = 0;
   while (!isEnough()) {
-    await cluster.run(chance.waiting(plan.burstEverySeconds * 10) / 10);
+    // Blocks alike teach little: clients slow down when there are many, and faults where there are few.
+    const slower = witness.height > busyBlocks ? quietFactor : 1;
+    await cluster.run(Math.min(slower * chance.waiting(plan.burstEverySeconds * 10), waitTenthsMax) / 10);
+    if (timeline.now >= end) for (const nemesis of nemeses) nemesis.ease(timeline.now / end);
     if (workload.pending < 100) workload.burst(chance.between(1, plan.burstMax));
     workload.retry();
     if (timeline.now < nextInspection) continue;

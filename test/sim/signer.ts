@@ -2,7 +2,7 @@
 // node is loaded, so that the node itself has no switch: it signs with a keyed hash, which nobody can forge who does
 // not hold the seed. It can pass every call on to the real module, and does so for a few per cent of the seeds. Must
 // be the first import of whoever simulates.
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { createRequire } from 'node:module';
 
 interface Sodium {
@@ -16,15 +16,18 @@ const seeds = new Map<string, Uint8Array>();
 let real: Sodium | undefined;
 let isReal = false;
 
-function digest(...parts: readonly (Uint8Array | string)[]): Buffer {
-  const hash = createHash('sha256');
-  for (const part of parts) hash.update(part);
-  return hash.digest();
+function digest(...parts: readonly Uint8Array[]): Buffer {
+  return hash('sha256', Buffer.concat(parts), 'buffer');
 }
+
+const signing = Buffer.from('signature');
+const naming = Buffer.from('key');
 
 /** 32 bytes of a keyed hash, then zeros: as an S it is below the order of the curve. */
 function fakeSignature(message: Uint8Array, seed: Uint8Array): Buffer {
-  return Buffer.concat([digest('signature', seed, message), Buffer.alloc(32)]);
+  const signature = Buffer.alloc(64);
+  signature.set(digest(signing, seed, message));
+  return signature;
 }
 
 const standIn: Sodium = {
@@ -39,7 +42,7 @@ const standIn: Sodium = {
   },
   crypto_sign_seed_keypair(publicKey, secretKey, seed) {
     if (isReal) return real?.crypto_sign_seed_keypair(publicKey, secretKey, seed);
-    const key = digest('key', seed);
+    const key = digest(naming, seed);
     publicKey.set(key);
     secretKey.set(seed);
     seeds.set(key.toString('latin1'), Uint8Array.from(seed));

@@ -10,6 +10,7 @@ import type { Chance } from './chance.ts';
 import type { WallClock } from './clock.ts';
 import { Crash, type DiskFault, type SimulatedDisk } from './disk.ts';
 import type { Network, Station } from './network.ts';
+import type { SharedWork } from './shared-work.ts';
 import { millisecond, type Timeline } from './timeline.ts';
 
 /** What a lying validator does to what passes between its node and the network. */
@@ -50,6 +51,7 @@ export interface StationParts {
   readonly chance: Chance;
   readonly timers: TimerConfig;
   readonly watch: StationWatch;
+  readonly work: SharedWork;
   sign(message: Uint8Array): Uint8Array;
 }
 
@@ -187,6 +189,8 @@ export class ValidatorStation implements Station {
       },
       now: () => clock.now(),
       log: () => {},
+      reader: parts.work,
+      transactions: parts.work.transactions,
       onFailure: (error) => {
         if (isThis()) this.#failed(error);
       },

@@ -2,14 +2,13 @@
 // and keeps the first thing that must never happen. It counts quorums by itself: it does not believe the node that it
 // judges.
 import {
-  decodeMessage,
   type Message,
   type NewView,
   type PreparedCertificate,
   positionOf,
   type ViewChange,
 } from '../../node/consensus/messages.ts';
-import { decodeRecord, type VoteRecord } from '../../node/consensus/record.ts';
+import type { VoteRecord } from '../../node/consensus/record.ts';
 import type { CommitCertificate, Signer } from '../../node/ledger/certificate.ts';
 import { decodeEntry, decodeHeader } from '../../node/ledger/entry.ts';
 import { type Digest, digestBytes, digestOf, equalBytes, leafHash, toHex } from '../../node/ledger/hash.ts';
@@ -21,6 +20,7 @@ import { type VoteKind, type VotePosition, voteKinds, voteMessage } from '../../
 import type { Channel } from '../../node/network/transport.ts';
 import type { BlockCommit } from '../../node/store/store.ts';
 import type { SimulatedDisk } from './disk.ts';
+import type { SharedWork } from './shared-work.ts';
 
 /** Something that must never happen did. */
 export class Violation extends Error {
@@ -42,6 +42,8 @@ interface Voted {
 
 export class Witness {
   readonly #chainId: Uint8Array;
+  /** Reads what it saw before at no cost. */
+  readonly #work: SharedWork;
   readonly #set: ValidatorSet;
   readonly #quorum: number;
   readonly blocks: WitnessedBlock[] = [];
@@ -54,12 +56,12 @@ export class Witness {
   readonly #viewLeft = new Map<number, number>();
   /** That an honest validator has asked for: liars alone move nobody [V10]. */
   #highestView = 0;
-  readonly #records = new WeakMap<Uint8Array, VoteRecord>();
   readonly #proven = new Set<string>();
   /** Highest block that clients were told of by a validator. */
   readonly #acknowledged = new Map<number, number>();
 
-  constructor(chainId: Uint8Array, genesis: Digest, set: ValidatorSet) {
+  constructor(chainId: Uint8Array, genesis: Digest, set: ValidatorSet, work: SharedWork) {
+    this.#work = work;
     this.#chainId = chainId;
     this.#genesis = genesis;
     this.#log.append(digestBytes(genesis));
@@ -190,7 +192,7 @@ export class Witness {
   leaves(who: number, channel: Channel, bytes: Uint8Array, disk: SimulatedDisk): void {
     // Statuses and notices sign nothing; the second byte is the kind.
     if (channel === 'transactions' || bytes[1] === 4 || bytes[1] === 5) return;
-    const message = decodeMessage(bytes);
+    const message = this.#work.decode(bytes);
     if (message.type === 'status' || message.type === 'committed') return;
     const what = `validator ${who}'s ${message.type} of view ${message.view}`;
     check(message.type === 'new-view' || message.validator === who, `${what} is its own`);
@@ -212,7 +214,7 @@ export class Witness {
   /** Whoever lost the record of what it signed signs nothing. */
   silent(who: number, channel: Channel, bytes: Uint8Array): void {
     if (channel === 'transactions' || bytes[1] === 4 || bytes[1] === 5) return;
-    const message = decodeMessage(bytes);
+    const message = this.#work.decode(bytes);
     const isOwn = message.type !== 'status' && message.type !== 'committed' && message.validator === who;
     check(!isOwn, `validator ${who} has lost its record and sends a ${message.type}`);
   }
@@ -245,13 +247,7 @@ export class Witness {
 
   #recordOf(disk: SimulatedDisk): VoteRecord | undefined {
     const bytes = disk.voteRecord();
-    if (bytes === undefined) return undefined;
-    let record = this.#records.get(bytes);
-    if (record === undefined) {
-      record = decodeRecord(bytes);
-      this.#records.set(bytes, record);
-    }
-    return record;
+    return bytes === undefined ? undefined : this.#work.record(bytes);
   }
 
   acknowledged(who: number, id: Digest, index: number, height: number): void {
