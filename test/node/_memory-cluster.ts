@@ -11,6 +11,7 @@ import { deriveSeed, sign } from '../../node/ledger/signature.ts';
 import { bodyOf, signTransaction, type Transaction } from '../../node/ledger/transaction.ts';
 import type { Channel, Receiver, Transport } from '../../node/network/transport.ts';
 import { MemoryStore } from '../../node/store/memory-store.ts';
+import type { Store } from '../../node/store/store.ts';
 import { ValidatorNode } from '../../node/validator-node.ts';
 import { genesisTime, type Signer, seedOf, testGenesis } from '../execution/_ledger.ts';
 
@@ -23,11 +24,17 @@ interface Frame {
 
 export class MemoryCluster {
   readonly genesis = testGenesis();
-  readonly stores: MemoryStore[] = [];
+  /** Memory at first; another store may take a place before its validator starts. */
+  readonly stores: Store[] = [];
   readonly nodes: (ValidatorNode | undefined)[] = [];
   readonly incidents: string[] = [];
   readonly chainId: Uint8Array;
   now = genesisTime + 1_000;
+  /** Sees what is sent before anybody gets it. */
+  onSend: (from: number, channel: Channel, bytes: Uint8Array) => void = () => {};
+  onFailure: (error: unknown) => void = (error) => {
+    throw error;
+  };
   #frames: Frame[] = [];
   #references = 0;
   readonly #cut = new Set<number>();
@@ -69,9 +76,7 @@ export class MemoryCluster {
       loop: realEventLoop,
       now: () => this.now,
       log: () => {},
-      onFailure: (error) => {
-        throw error;
-      },
+      onFailure: (error) => this.onFailure(error),
       onIncident: (reason) => this.incidents.push(`${index}: ${reason}`),
     });
     this.nodes[index] = node;
@@ -128,6 +133,7 @@ export class MemoryCluster {
   #transport(self: number): Transport {
     const all = this.stores.map((_, index) => index).filter((index) => index !== self);
     const send = (to: number, channel: Channel, bytes: Uint8Array) => {
+      this.onSend(self, channel, bytes);
       this.#frames.push({ from: self, to, channel, bytes });
     };
     const isLinked = (peer: number) => this.nodes[peer] !== undefined && !this.#cut.has(peer) && !this.#cut.has(self);
