@@ -27,7 +27,7 @@ test.serial(
     const recording = record(parts.shim, join(testFolder(t), 'run'), seed, 20);
     t.is(recording.status, 0, recording.errors);
     t.is(await parts.court.folder(recording.folder, expectationAtEnd(recording.calls)), undefined);
-    t.deepEqual(await parts.court.images(recording, 30, seed), []);
+    t.deepEqual(await parts.court.images(recording, 24, seed), []);
   },
 );
 
