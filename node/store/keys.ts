@@ -1,7 +1,7 @@
 // Keys of every stored record, and the sum that each value carries. One prefix byte a table, numbers big endian so that
 // keys sort by height and index. LMDB has no checksums and returns flipped bytes silently, hence the sums.
 import { type Digest, digestBytes, sha256Latin1, toHex } from '../ledger/hash.ts';
-import type { StatePath } from './store.ts';
+import type { PartPlace, StatePath } from './store.ts';
 import { StoreError } from './store.ts';
 
 export const tables = {
@@ -9,6 +9,7 @@ export const tables = {
   head: 0x02,
   session: 0x03,
   vote: 0x04,
+  base: 0x05,
   entry: 0x10,
   node: 0x11,
   block: 0x12,
@@ -17,11 +18,13 @@ export const tables = {
   reference: 0x15,
   state: 0x20,
   body: 0x30,
+  staged: 0x40,
+  offered: 0x41,
 } as const;
 export type Table = keyof typeof tables;
 
 /** A table of one row. */
-export function singleKey(table: 'identity' | 'head' | 'session' | 'vote'): Buffer {
+export function singleKey(table: 'identity' | 'head' | 'session' | 'vote' | 'base'): Buffer {
   return Buffer.of(tables[table]);
 }
 
@@ -38,6 +41,40 @@ export function nodeKey(level: number, index: number): Buffer {
   key[1] = level;
   writeUint64(key, 2, index);
   return key;
+}
+
+const partKinds = ['manifest', 'piece', 'block'] as const;
+
+export function partKey({ area, height, kind, first, second }: PartPlace): Buffer {
+  const key = Buffer.allocUnsafe(26);
+  key[0] = tables[area];
+  writeUint64(key, 1, height);
+  key[9] = partKinds.indexOf(kind);
+  writeUint64(key, 10, first);
+  writeUint64(key, 18, second);
+  return key;
+}
+
+/** Between the first key of an area and the first after it, or of one height in it. */
+export function partRange(area: PartPlace['area'], height?: number): { readonly start: Buffer; readonly end: Buffer } {
+  if (height === undefined) return tableRange(area);
+  const [start, end] = [Buffer.allocUnsafe(9), Buffer.allocUnsafe(9)];
+  for (const [key, at] of [
+    [start, height],
+    [end, height + 1],
+  ] as const) {
+    key[0] = tables[area];
+    writeUint64(key, 1, at);
+  }
+  return { start, end };
+}
+
+export function partHeight(key: Uint8Array): number {
+  return Number(Buffer.from(key.buffer, key.byteOffset + 1, 8).readBigUInt64BE());
+}
+
+export function tableRange(table: Table): { readonly start: Buffer; readonly end: Buffer } {
+  return { start: Buffer.of(tables[table]), end: Buffer.of(tables[table] + 1) };
 }
 
 export function digestKey(table: 'transaction' | 'body', digest: Digest): Buffer {

@@ -4,8 +4,8 @@ import { open, type RootDatabase } from 'lmdb';
 import { assert } from '../ledger/assert.ts';
 import type { Schema } from '../ledger/schema.ts';
 import { unreadable } from './data-file.ts';
-import { damaged } from './keys.ts';
-import { decodeRow } from './rows.ts';
+import { damaged, seal, unseal } from './keys.ts';
+import { decodeRow, encodeRow } from './rows.ts';
 
 export type Environment = RootDatabase<Buffer, Buffer>;
 
@@ -43,6 +43,20 @@ export function readValue(environment: Environment, key: Buffer): Buffer | undef
   } catch (error) {
     throw damaged(key, messageOf(error));
   }
+}
+
+export function readPayload(environment: Environment, key: Buffer): Uint8Array | undefined {
+  const value = readValue(environment, key);
+  return value === undefined ? undefined : unseal(key, value);
+}
+
+/** Inside a write transaction only, like all that puts. */
+export function putRow<T>(environment: Environment, key: Buffer, schema: Schema<T>, value: T): void {
+  environment.putSync(key, encodeRow(key, schema, value));
+}
+
+export function putPayload(environment: Environment, key: Buffer, payload: Uint8Array): void {
+  environment.putSync(key, seal(key, payload));
 }
 
 export function messageOf(error: unknown): string {

@@ -5,7 +5,7 @@ import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { assert } from '../ledger/assert.ts';
 import { type CommitCertificate, certificateSchema } from '../ledger/certificate.ts';
-import { type Digest, equalBytes, leafHash } from '../ledger/hash.ts';
+import { type Digest, equalBytes, leafHash, nodeHash } from '../ledger/hash.ts';
 import { rootOf } from '../ledger/merkle.ts';
 import type { Schema } from '../ledger/schema.ts';
 import { assertFollows, assertGenesis } from './continuity.ts';
@@ -13,14 +13,28 @@ import { checkDataFile, hasDataFile, unreadable } from './data-file.ts';
 import { type FolderLock, lockFolder } from './folder-lock.ts';
 import { checkIntegrity } from './integrity.ts';
 import * as keys from './keys.ts';
-import { type Environment, messageOf, openEnvironment, readRow, readValue } from './lmdb-environment.ts';
+import {
+  type Environment,
+  messageOf,
+  openEnvironment,
+  putPayload,
+  putRow,
+  readPayload,
+  readRow,
+} from './lmdb-environment.ts';
+import { installRows, nodeLevelMin, pruneRows, putLog, removeRange, viewOf } from './lmdb-log.ts';
 import * as rows from './rows.ts';
 import type {
   BlockCommit,
   BlockRow,
   Head,
+  LogBase,
+  PartPlace,
+  Pruning,
   ReferenceRow,
+  Snapshot,
   StatePath,
+  StateView,
   Store,
   StoreIdentity,
   VoteChange,
@@ -28,12 +42,6 @@ import type {
 import { StoreError, StoreFailure } from './store.ts';
 
 const stateSliceRecords = 1_000;
-/**
- * Nodes of smaller subtrees are hashed from their entries when they are asked for: a proof reads at most 15 entries for
- * them, and a block writes a quarter of the node rows (a third of all its rows were nodes below this level).
- */
-const nodeLevelMin = 4;
-
 /** What the caller knows about the folder it names. */
 export interface ExpectedIdentity {
   readonly chainId?: Digest;
@@ -130,6 +138,7 @@ class LmdbStore implements Store {
   /** Written at open and compared in each write: an older process that still lives cannot write any more. */
   private readonly session = randomBytes(16);
   private last: Head;
+  private first: LogBase;
   private state: 'open' | 'failed' | 'closed' = 'open';
 
   constructor(environment: Environment, folder: string, identity: StoreIdentity, head: Head, lock: FolderLock) {
@@ -138,12 +147,14 @@ class LmdbStore implements Store {
     this.identity = identity;
     this.last = head;
     this.lock = lock;
+    const whole = { height: 0, digest: identity.chainId, logSize: 1 };
+    this.first = readRow(environment, keys.singleKey('base'), rows.baseRow) ?? whole;
   }
 
   initialise(genesis: BlockCommit, vote: VoteChange | undefined): void {
     this.write(() => {
       this.putSession();
-      this.putRow(keys.singleKey('identity'), rows.identityRow, this.identity);
+      putRow(this.environment, keys.singleKey('identity'), rows.identityRow, this.identity);
       this.putBlock(genesis);
       if (vote !== undefined) this.putVote(vote);
     });
@@ -157,13 +168,15 @@ class LmdbStore implements Store {
     return this.last;
   }
 
+  base(): LogBase {
+    return this.first;
+  }
+
   entry(index: number): Uint8Array | undefined {
     const key = keys.numberKey('entry', index);
-    const entry = this.payload(key);
-    if (entry === undefined) {
-      if (index >= 0 && index < this.last.logSize) throw keys.damaged(key, 'it is missing');
-      return undefined;
-    }
+    const entry = readPayload(this.environment, key);
+    const isHeld = index === 0 || (index >= this.first.logSize && index < this.last.logSize);
+    if (entry === undefined && isHeld) throw keys.damaged(key, 'it is missing');
     return entry;
   }
 
@@ -178,17 +191,18 @@ class LmdbStore implements Store {
   }
 
   block(height: number): BlockRow | undefined {
-    return this.rowUpTo(0, height, keys.numberKey('block', height), rows.blockRow);
+    return this.heldRow(height, keys.numberKey('block', height), rows.blockRow);
   }
 
   certificate(height: number): CommitCertificate | undefined {
-    return this.rowUpTo(1, height, keys.numberKey('certificate', height), certificateSchema);
+    return this.heldRow(height, keys.numberKey('certificate', height), certificateSchema);
   }
 
-  /** A row that exists for each height from `first` to the head's. A flipped bit in a key loses it without a sign. */
-  private rowUpTo<T>(first: number, height: number, key: Buffer, schema: Schema<T>): T | undefined {
+  /** A row that exists for each height after the base. A flipped bit in a key loses it without a sign. */
+  private heldRow<T>(height: number, key: Buffer, schema: Schema<T>): T | undefined {
     const row = readRow(this.environment, key, schema);
-    if (row === undefined && height >= first && height <= this.last.height) throw keys.damaged(key, 'it is missing');
+    if (row === undefined && height > this.first.height && height <= this.last.height)
+      throw keys.damaged(key, 'it is missing');
     return row;
   }
 
@@ -202,13 +216,18 @@ class LmdbStore implements Store {
   }
 
   node(level: number, index: number): Uint8Array | undefined {
-    if (level >= nodeLevelMin) return this.payload(keys.nodeKey(level, index));
+    if (level >= nodeLevelMin) return readPayload(this.environment, keys.nodeKey(level, index));
     const [from, to] = [index * 2 ** level, (index + 1) * 2 ** level];
-    return from >= 0 && to <= this.last.logSize ? rootOf(this.entries(from, to).map(leafHash)) : undefined;
+    if (from < 0 || to > this.last.logSize) return undefined;
+    if (from >= this.first.logSize || this.first.height === 0) return rootOf(this.entries(from, to).map(leafHash));
+    const peak = readPayload(this.environment, keys.nodeKey(level, index));
+    if (peak !== undefined || level === 0) return peak;
+    const [left, right] = [this.node(level - 1, 2 * index), this.node(level - 1, 2 * index + 1)];
+    return left === undefined || right === undefined ? undefined : nodeHash(left, right);
   }
 
   get(path: StatePath): Uint8Array | undefined {
-    return this.payload(keys.stateKey(path));
+    return readPayload(this.environment, keys.stateKey(path));
   }
 
   *stateRecords(): Iterable<readonly [StatePath, Uint8Array]> {
@@ -233,11 +252,11 @@ class LmdbStore implements Store {
   }
 
   voteRecord(): Uint8Array | undefined {
-    return this.payload(keys.singleKey('vote'));
+    return readPayload(this.environment, keys.singleKey('vote'));
   }
 
   body(digest: Digest): Uint8Array | undefined {
-    return this.payload(keys.digestKey('body', digest));
+    return readPayload(this.environment, keys.digestKey('body', digest));
   }
 
   commit(commit: BlockCommit, vote: VoteChange): void {
@@ -255,6 +274,63 @@ class LmdbStore implements Store {
       this.assertSession();
       this.putVote(vote);
     });
+  }
+
+  prune(pruning: Pruning): void {
+    const { base } = pruning;
+    assert(base.height > this.first.height && base.height < this.last.height, 'the base moves on, below the head');
+    this.write(() => {
+      this.assertSession();
+      pruneRows(this.environment, this.first, pruning);
+    });
+    this.first = base;
+  }
+
+  stateView(): StateView {
+    return viewOf(this.environment);
+  }
+
+  putParts(parts: readonly (readonly [PartPlace, Uint8Array])[]): void {
+    this.write(() => {
+      this.assertSession();
+      for (const [place, bytes] of parts) putPayload(this.environment, keys.partKey(place), bytes);
+    });
+  }
+
+  part(place: PartPlace): Uint8Array | undefined {
+    return readPayload(this.environment, keys.partKey(place));
+  }
+
+  partHeights(area: PartPlace['area']): number[] {
+    const heights: number[] = [];
+    let { start } = keys.partRange(area);
+    const { end } = keys.partRange(area);
+    for (;;) {
+      const [key] = [...this.environment.getKeys({ start, end, limit: 1 })];
+      if (key === undefined) return heights;
+      const height = keys.partHeight(key);
+      heights.push(height);
+      ({ start } = keys.partRange(area, height + 1));
+    }
+  }
+
+  dropParts(area: PartPlace['area'], height: number): void {
+    this.write(() => {
+      this.assertSession();
+      removeRange(this.environment, keys.partRange(area, height));
+    });
+  }
+
+  install(snapshot: Snapshot, vote: VoteChange): void {
+    assert(snapshot.head.height > this.last.height, 'a snapshot is later than what it replaces');
+    assert(snapshot.base.height < snapshot.head.height, 'a snapshot holds its last block');
+    this.write(() => {
+      this.assertSession();
+      installRows(this.environment, snapshot);
+      this.putVote(vote);
+    });
+    this.first = snapshot.base;
+    this.last = snapshot.head;
   }
 
   /** After a failed write nothing touches the environment again, so it is left open for the dying process. */
@@ -286,53 +362,30 @@ class LmdbStore implements Store {
     }
   }
 
-  private putBlock({ head, block, entries, certificate, ...rest }: BlockCommit): void {
-    entries.forEach((entry, i) => {
-      this.putPayload(keys.numberKey('entry', block.firstIndex + i), entry);
-    });
-    for (const { level, index, hash } of rest.nodes)
-      if (level >= nodeLevelMin) this.putPayload(keys.nodeKey(level, index), hash);
-    this.putRow(keys.numberKey('block', block.height), rows.blockRow, block);
-    if (certificate !== undefined)
-      this.putRow(keys.numberKey('certificate', block.height), certificateSchema, certificate);
-    for (const [path, value] of rest.writes) {
+  private putBlock({ head, writes, ...log }: BlockCommit): void {
+    putLog(this.environment, log);
+    for (const [path, value] of writes) {
       const key = keys.stateKey(path);
       if (value === undefined) this.environment.removeSync(key);
-      else this.putPayload(key, value);
+      else putPayload(this.environment, key, value);
     }
-    for (const row of rest.references)
-      this.putRow(keys.referenceKey(row.member, row.reference), rows.referenceRow, row);
-    for (const [id, index] of rest.transactions) this.putRow(keys.digestKey('transaction', id), rows.indexRow, index);
-    this.putRow(keys.singleKey('head'), rows.headRow, head);
+    putRow(this.environment, keys.singleKey('head'), rows.headRow, head);
   }
 
   private putVote({ record, putBodies, deleteBodies }: VoteChange): void {
-    this.putPayload(keys.singleKey('vote'), record);
+    putPayload(this.environment, keys.singleKey('vote'), record);
     for (const digest of deleteBodies) this.environment.removeSync(keys.digestKey('body', digest));
-    for (const [digest, body] of putBodies) this.putPayload(keys.digestKey('body', digest), body);
+    for (const [digest, body] of putBodies) putPayload(this.environment, keys.digestKey('body', digest), body);
   }
 
   private putSession(): void {
-    this.putRow(keys.singleKey('session'), rows.sessionRow, this.session);
+    putRow(this.environment, keys.singleKey('session'), rows.sessionRow, this.session);
   }
 
   private assertSession(): void {
     const owner = readRow(this.environment, keys.singleKey('session'), rows.sessionRow);
     if (owner === undefined || !equalBytes(owner, this.session))
       throw new StoreError('another process has opened this store since');
-  }
-
-  private putRow<T>(key: Buffer, schema: Schema<T>, value: T): void {
-    this.environment.putSync(key, rows.encodeRow(key, schema, value));
-  }
-
-  private putPayload(key: Buffer, payload: Uint8Array): void {
-    this.environment.putSync(key, keys.seal(key, payload));
-  }
-
-  private payload(key: Buffer): Uint8Array | undefined {
-    const value = readValue(this.environment, key);
-    return value === undefined ? undefined : keys.unseal(key, value);
   }
 }
 

@@ -1,14 +1,21 @@
 // The store's contract in maps, for tests and the simulator. Nothing is copied on the way in or out: a caller that
 // changes bytes it handed over or got changes the store. `snapshot` is a disk image: a crash is a return to one.
+import { assert } from '../ledger/assert.ts';
 import type { CommitCertificate } from '../ledger/certificate.ts';
 import { type Digest, equalBytes, leafHash } from '../ledger/hash.ts';
 import { assertFollows, assertGenesis } from './continuity.ts';
+import { needlessNodes } from './pruned-nodes.ts';
 import type {
   BlockCommit,
   BlockRow,
   Head,
+  LogBase,
+  PartPlace,
+  Pruning,
   ReferenceRow,
+  Snapshot,
   StatePath,
+  StateView,
   Store,
   StoreIdentity,
   VoteChange,
@@ -27,13 +34,20 @@ export interface MemoryImage {
   readonly state: ReadonlyMap<StatePath, Uint8Array>;
   readonly bodies: ReadonlyMap<Digest, Uint8Array>;
   readonly voteRecord: Uint8Array | undefined;
+  readonly base: LogBase;
+  readonly parts: ReadonlyMap<string, Part>;
 }
+
+type Part = readonly [PartPlace, Uint8Array];
 
 export class MemoryStore implements Store {
   readonly identity: StoreIdentity;
   private last: Head;
+  private first: LogBase;
+  /** By index; pruned ones are left out. */
   private entryList: Uint8Array[] = [];
   private blocks: BlockRow[] = [];
+  private parts = new Map<string, Part>();
   private certificates = new Map<number, CommitCertificate>();
   private transactions = new Map<Digest, number>();
   private references = new Map<string, ReferenceRow>();
@@ -48,12 +62,17 @@ export class MemoryStore implements Store {
     assertGenesis(identity, genesis);
     this.identity = identity;
     this.last = genesis.head;
+    this.first = { height: 0, digest: identity.chainId, logSize: 1 };
     this.apply(genesis);
     if (vote !== undefined) this.persistVote(vote);
   }
 
   head(): Head {
     return this.last;
+  }
+
+  base(): LogBase {
+    return this.first;
   }
 
   entry(index: number): Uint8Array | undefined {
@@ -65,7 +84,9 @@ export class MemoryStore implements Store {
   }
 
   entries(from: number, to: number): Uint8Array[] {
-    return this.entryList.slice(from, Math.max(from, to));
+    const slice = this.entryList.slice(from, Math.max(from, to));
+    const gap = slice.findIndex((_, i) => !(from + i in this.entryList));
+    return gap < 0 ? slice : slice.slice(0, gap);
   }
 
   block(height: number): BlockRow | undefined {
@@ -131,10 +152,7 @@ export class MemoryStore implements Store {
   }
 
   private apply(commit: BlockCommit): void {
-    for (const entry of commit.entries) this.entryList.push(entry);
-    for (const { level, index, hash } of commit.nodes) this.nodes.set(`${level}/${index}`, hash);
-    this.blocks.push(commit.block);
-    if (commit.certificate !== undefined) this.certificates.set(commit.block.height, commit.certificate);
+    this.applyLog(commit);
     for (const [path, value] of commit.writes) {
       if (value === undefined) this.sorted = this.state.delete(path) ? undefined : this.sorted;
       else {
@@ -142,9 +160,90 @@ export class MemoryStore implements Store {
         this.state.set(path, value);
       }
     }
+    this.last = commit.head;
+  }
+
+  private applyLog(commit: Omit<BlockCommit, 'head' | 'writes'>): void {
+    const { block } = commit;
+    for (const [i, entry] of commit.entries.entries()) this.entryList[block.firstIndex + i] = entry;
+    for (const { level, index, hash } of commit.nodes) this.nodes.set(`${level}/${index}`, hash);
+    this.blocks[block.height] = block;
+    if (commit.certificate !== undefined) this.certificates.set(block.height, commit.certificate);
     for (const row of commit.references) this.references.set(`${row.member}\0${row.reference}`, row);
     for (const [id, index] of commit.transactions) this.transactions.set(id, index);
-    this.last = commit.head;
+  }
+
+  prune({ base, peaks, kept, transactions, references }: Pruning): void {
+    assert(base.height > this.first.height && base.height < this.last.height, 'the base moves on, below the head');
+    const keptIndexes = new Set(kept.map((height) => this.blocks[height]?.headerIndex));
+    for (let index = this.first.logSize; index < base.logSize; index++)
+      if (!keptIndexes.has(index)) delete this.entryList[index];
+    for (let height = this.first.height + 1; height <= base.height; height++) {
+      if (kept.includes(height)) continue;
+      delete this.blocks[height];
+      this.certificates.delete(height);
+    }
+    for (const { level, index } of needlessNodes(this.first.logSize, base.logSize, 0))
+      this.nodes.delete(`${level}/${index}`);
+    for (const { level, index, hash } of peaks) this.nodes.set(`${level}/${index}`, hash);
+    for (const id of transactions) this.transactions.delete(id);
+    for (const { member, reference, index } of references)
+      if (this.reference(member, reference)?.index === index) this.references.delete(`${member}\0${reference}`);
+    this.first = base;
+  }
+
+  stateView(): StateView {
+    const records = [...this.state];
+    let at = 0;
+    return {
+      next(limit) {
+        at += limit;
+        return records.slice(at - limit, at);
+      },
+      close() {
+        at = records.length;
+      },
+    };
+  }
+
+  putParts(parts: readonly Part[]): void {
+    for (const part of parts) this.parts.set(partName(part[0]), part);
+  }
+
+  part(place: PartPlace): Uint8Array | undefined {
+    return this.parts.get(partName(place))?.[1];
+  }
+
+  partHeights(area: PartPlace['area']): number[] {
+    const heights = [...this.parts.values()].flatMap(([place]) => (place.area === area ? [place.height] : []));
+    return [...new Set(heights)].sort((a, b) => a - b);
+  }
+
+  dropParts(area: PartPlace['area'], height: number): void {
+    for (const [name, [place]] of this.parts)
+      if (place.area === area && place.height === height) this.parts.delete(name);
+  }
+
+  install({ head, base, peaks, kept, blocks, state }: Snapshot, vote: VoteChange): void {
+    assert(head.height > this.last.height, 'a snapshot is later than what it replaces');
+    assert(base.height < head.height, 'a snapshot holds its last block');
+    const [log, records] = [[...blocks], new Map(state)];
+    this.entryList.length = 1;
+    this.blocks.length = 1;
+    for (const map of [this.certificates, this.transactions, this.references, this.nodes]) map.clear();
+    for (const { level, index, hash } of peaks) this.nodes.set(`${level}/${index}`, hash);
+    for (const { block, header, certificate } of kept) {
+      this.entryList[block.headerIndex] = header;
+      this.blocks[block.height] = block;
+      this.certificates.set(block.height, certificate);
+    }
+    for (const commit of log) this.applyLog(commit);
+    this.state = records;
+    this.sorted = undefined;
+    for (const height of this.partHeights('staged')) this.dropParts('staged', height);
+    this.first = base;
+    this.last = head;
+    this.persistVote(vote);
   }
 
   persistVote(vote: VoteChange): void {
@@ -156,8 +255,8 @@ export class MemoryStore implements Store {
   snapshot(): MemoryImage {
     return {
       head: this.last,
-      entries: [...this.entryList],
-      blocks: [...this.blocks],
+      entries: this.entryList.slice(),
+      blocks: this.blocks.slice(),
       certificates: new Map(this.certificates),
       transactions: new Map(this.transactions),
       references: new Map(this.references),
@@ -165,13 +264,15 @@ export class MemoryStore implements Store {
       state: new Map(this.state),
       bodies: new Map(this.bodies),
       voteRecord: this.vote,
+      base: this.first,
+      parts: new Map(this.parts),
     };
   }
 
   restore(image: MemoryImage): void {
     this.last = image.head;
-    this.entryList = [...image.entries];
-    this.blocks = [...image.blocks];
+    this.entryList = image.entries.slice();
+    this.blocks = image.blocks.slice();
     this.certificates = new Map(image.certificates);
     this.transactions = new Map(image.transactions);
     this.references = new Map(image.references);
@@ -179,8 +280,14 @@ export class MemoryStore implements Store {
     this.state = new Map(image.state);
     this.bodies = new Map(image.bodies);
     this.vote = image.voteRecord;
+    this.first = image.base;
+    this.parts = new Map(image.parts);
     this.sorted = undefined;
   }
 
   async close(): Promise<void> {}
+}
+
+function partName({ area, height, kind, first, second }: PartPlace): string {
+  return `${area} ${height} ${kind} ${first} ${second}`;
 }

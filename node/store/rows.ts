@@ -6,7 +6,7 @@ import { hash, name } from '../ledger/identifiers.ts';
 import { batchLinesMax, timestampMax } from '../ledger/limits.ts';
 import { bytes, decodeAs, encodeAs, integer, list, record, type Schema, uint } from '../ledger/schema.ts';
 import { damaged, nodeKey, numberKey, seal, singleKey, unseal } from './keys.ts';
-import type { BlockRow, Head, ReferenceRow, StoreIdentity } from './store.ts';
+import type { BlockRow, Head, LogBase, ReferenceRow, StoreIdentity } from './store.ts';
 
 /** The layout of keys and records. Another number in a folder means that another version wrote it. */
 export const storeFormat = 1;
@@ -26,6 +26,7 @@ export const headRow: Schema<Head> = record({
   peaks: list(hash, 1, 53),
   stateRoot: digest,
 });
+export const baseRow: Schema<LogBase> = record({ height: uint, digest, logSize: uint });
 export const blockRow: Schema<BlockRow> = record({ height: uint, digest, firstIndex: uint, headerIndex: uint });
 export const indexRow: Schema<number> = uint;
 export const sessionRow: Schema<Uint8Array> = bytes(16);

@@ -50,6 +50,14 @@ export interface TreeNode {
   readonly hash: Uint8Array;
 }
 
+/** The last block whose bytes are not held here any more: the log begins after it. Height 0 where all of it is held. */
+export interface LogBase {
+  readonly height: number;
+  readonly digest: Digest;
+  /** Entries up to and with that block's header. */
+  readonly logSize: number;
+}
+
 export interface BlockRow {
   readonly height: number;
   readonly digest: Digest;
@@ -73,6 +81,51 @@ export interface BlockCommit {
   readonly references: readonly ReferenceRow[];
   /** Transaction id -> log index of its entry. */
   readonly transactions: readonly (readonly [Digest, number])[];
+}
+
+/** One step of forgetting old blocks, from the base on. Entry 0 always stays. */
+export interface Pruning {
+  readonly base: LogBase;
+  /** The complete subtrees that the log up to the new base is made of: proofs of later entries need no others. */
+  readonly peaks: readonly TreeNode[];
+  /** Heights whose header and certificate stay, because they change the validator set. */
+  readonly kept: readonly number[];
+  readonly transactions: readonly Digest[];
+  /** Removed where the stored row is still this use of the reference. */
+  readonly references: readonly ReferenceRow[];
+}
+
+/** A whole ledger in place of what is held: state, the log from a base on, and the headers that lead to it. */
+export interface Snapshot {
+  readonly head: Head;
+  readonly base: LogBase;
+  readonly peaks: readonly TreeNode[];
+  /** Blocks below the base that stay for their header. */
+  readonly kept: readonly {
+    readonly block: BlockRow;
+    readonly header: Uint8Array;
+    readonly certificate: CommitCertificate;
+  }[];
+  readonly blocks: Iterable<Omit<BlockCommit, 'head' | 'writes'>>;
+  readonly state: Iterable<readonly [StatePath, Uint8Array]>;
+}
+
+/** Where a part of a snapshot lies: `staged` while it comes from others, `offered` to others. */
+export interface PartPlace {
+  readonly area: 'staged' | 'offered';
+  readonly height: number;
+  readonly kind: 'manifest' | 'piece' | 'block';
+  /** The chunk of a piece, the height of a block. */
+  readonly first: number;
+  /** The number of a piece in its chunk. */
+  readonly second: number;
+}
+
+/** The state as it was when the view was made, whatever is committed meanwhile. Close it soon: it pins pages. */
+export interface StateView {
+  /** The next records, none at the end. */
+  next(limit: number): readonly (readonly [StatePath, Uint8Array])[];
+  close(): void;
 }
 
 /** What the replica must not forget: its vote record as bytes, and bodies of blocks it voted for, by digest. */
@@ -102,6 +155,8 @@ export class StoreFailure extends FatalError {
 export interface Store extends StateStore, ReferenceStore {
   readonly identity: StoreIdentity;
   head(): Head;
+  /** Blocks up to this one are pruned: their rows are undefined, but for those that stay (Pruning). */
+  base(): LogBase;
   /** Log entry by index; throws StoreError where the bytes are not those that were stored. */
   entry(index: number): Uint8Array | undefined;
   /** Entries from `from` (inclusive) to `to` (exclusive) as far as they exist. */
@@ -119,5 +174,15 @@ export interface Store extends StateStore, ReferenceStore {
   /** Durable when it returns. The vote record moves with the block (rule D4), hence `vote`. */
   commit(commit: BlockCommit, vote: VoteChange): void;
   persistVote(vote: VoteChange): void;
+  /** Moves the base; it stays below the head. */
+  prune(pruning: Pruning): void;
+  stateView(): StateView;
+  putParts(parts: readonly (readonly [PartPlace, Uint8Array])[]): void;
+  part(place: PartPlace): Uint8Array | undefined;
+  /** Heights of which there are parts, ascending. */
+  partHeights(area: PartPlace['area']): number[];
+  dropParts(area: PartPlace['area'], height: number): void;
+  /** Everything at once or not at all; staged parts go with it. Iterables may read parts of this store. */
+  install(snapshot: Snapshot, vote: VoteChange): void;
   close(): Promise<void>;
 }

@@ -21,7 +21,7 @@ export class FakeChain {
   /** Blocks made so far, the genesis block first. */
   readonly commits: BlockCommit[] = [];
   private readonly random: Prng;
-  private readonly frontier = Frontier.empty();
+  private frontier = Frontier.empty();
   private head: Head;
 
   constructor(seed: number, validator = 'bank-a') {
@@ -100,6 +100,17 @@ export class FakeChain {
     };
     this.commits.push(commit);
     return commit;
+  }
+
+  /** Of the log as it is. */
+  root(): Uint8Array {
+    return this.frontier.root();
+  }
+
+  /** Back to a block that was made before: what comes next follows it. */
+  rewind({ head }: BlockCommit): void {
+    this.head = head;
+    this.frontier = Frontier.fromHashes(head.logSize, head.peaks);
   }
 
   private accounts(height: number): [StatePath, Uint8Array][] {

@@ -7,21 +7,44 @@ import { singleKey } from '../../node/store/keys.ts';
 import { openEnvironment } from '../../node/store/lmdb-environment.ts';
 import { createLmdbStore, openLmdbStore } from '../../node/store/lmdb-store.ts';
 import { preflight } from '../../node/store/preflight.ts';
+import { peakPlaces } from '../../node/store/pruned-nodes.ts';
 import { encodeRow, sessionRow } from '../../node/store/rows.ts';
 import { StoreError, StoreFailure } from '../../node/store/store.ts';
-import { testCompliance } from './_compliance.ts';
+import { type MakeStore, testCompliance } from './_compliance.ts';
 import { FakeChain, voteOf } from './_fixtures.ts';
 import { newFolder, testFolder } from './_folder.ts';
+import { testLogCompliance } from './_log-compliance.ts';
 
 const folders: string[] = [];
 test.after.always(() => {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
 
-testCompliance(test, async (identity, genesis, vote) => {
+const make: MakeStore = async (identity, genesis, vote) => {
   const folder = newFolder();
   folders.push(folder);
   return createLmdbStore(join(folder, 'store.1'), identity, genesis, vote);
+};
+testCompliance(test, make);
+testLogCompliance(test, make);
+
+test('a pruned store is opened again where its log begins', async (t) => {
+  const folder = testFolder(t);
+  const chain = new FakeChain(39);
+  const first = await createLmdbStore(folder, chain.identity, chain.genesis);
+  for (let height = 1; height <= 40; height++) first.commit(chain.next(3), voteOf(height));
+  const { block, head } = chain.commits[39] ?? chain.genesis;
+  const peaks = peakPlaces(head.logSize).map((place, i) => ({ ...place, hash: head.peaks[i] ?? new Uint8Array(32) }));
+  const base = { height: 39, digest: block.digest, logSize: head.logSize };
+  first.prune({ base, peaks, kept: [], transactions: [], references: [] });
+  await first.close();
+  await preflight(folder);
+  const store = await openLmdbStore(folder, { chainId: chain.identity.chainId, validator: 'bank-a' });
+  t.deepEqual(store.base(), base);
+  t.is(store.entry(base.logSize - 1), undefined);
+  t.notThrows(() => checkIntegrity(store));
+  store.commit(chain.next(3), voteOf(41));
+  await store.close();
 });
 
 test('a store that is closed and opened again holds the same', async (t) => {

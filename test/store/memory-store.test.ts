@@ -1,10 +1,13 @@
 import test from 'ava';
 import { InvariantError } from '../../node/ledger/assert.ts';
 import { MemoryStore } from '../../node/store/memory-store.ts';
-import { testCompliance } from './_compliance.ts';
+import { type MakeStore, testCompliance } from './_compliance.ts';
 import { FakeChain, voteOf } from './_fixtures.ts';
+import { testLogCompliance } from './_log-compliance.ts';
 
-testCompliance(test, async (identity, genesis, vote) => new MemoryStore(identity, genesis, vote));
+const make: MakeStore = async (identity, genesis, vote) => new MemoryStore(identity, genesis, vote);
+testCompliance(test, make);
+testLogCompliance(test, make);
 
 test('a snapshot is a disk image that later writes do not touch', (t) => {
   const chain = new FakeChain(20);
