@@ -1,5 +1,5 @@
-// The contract of a store whose log does not begin at height 1: pruned blocks, snapshots put in place of everything, and
-// their parts. Run by each implementation's tests.
+// The contract of a store whose log does not begin at height 1: pruned blocks, snapshots put in place of everything,
+// and their parts. Run by each implementation's tests.
 import type { ExecutionContext, TestFn } from 'ava';
 import { InvariantError } from '../../node/ledger/assert.ts';
 import { leafHash } from '../../node/ledger/hash.ts';
