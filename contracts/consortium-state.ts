@@ -95,6 +95,10 @@ export type Proposal = TypeOf<typeof proposalRecord>;
 /** Key `member/reference`. */
 export const proposalRecords: Collection<Proposal> = { name: 'proposals', schema: proposalRecord };
 
+/** Key `epoch/validator` -> log index of the evidence against it: one a validator and epoch. */
+export const accusedRecords: Collection<number> = { name: 'accused', schema: uint };
+export const accusedKey = (epoch: number, validator: string): string => `${epoch}/${validator}`;
+
 export const userKey = (member: string, user: string): string => `${member}/${user}`;
 export const proposalText = ({ member, reference }: ProposalId): string => `${member}/${reference}`;
 export const currentKey = 'current';
@@ -116,6 +120,16 @@ export function memberCount(state: StateReader): number {
 /** The validator set in force, and the parameters; absent only before the genesis state is written. */
 export function validatorsOf(state: StateReader): ValidatorSet | undefined {
   return state.read(validatorRecords, currentKey);
+}
+
+/** The set of the epoch of the next block or of the one before it; of no other is anything judged any more. */
+export function validatorsOfEpoch(state: StateReader, epoch: number): ValidatorSet | undefined {
+  return epoch === 0 ? validatorsOf(state) : undefined;
+}
+
+/** Whether there is evidence on the ledger already. */
+export function isAccused(state: StateReader, epoch: number, validator: string): boolean {
+  return state.read(accusedRecords, accusedKey(epoch, validator)) !== undefined;
 }
 
 export function parametersOf(state: StateReader): Parameters | undefined {

@@ -4,10 +4,12 @@
 import { assert, unreachable } from '../node/ledger/assert.ts';
 import { DecodeError, type Value } from '../node/ledger/codec.ts';
 import { toHex } from '../node/ledger/hash.ts';
-import { identifier } from '../node/ledger/identifiers.ts';
-import { list, record, type TypeOf, text } from '../node/ledger/schema.ts';
+import { identifier, name } from '../node/ledger/identifiers.ts';
+import { list, record, type TypeOf, text, uint } from '../node/ledger/schema.ts';
 import { publicKeyProblem, validatorSetSchema } from '../node/ledger/validators.ts';
 import {
+  accusedKey,
+  accusedRecords,
   type Change,
   changesSchema,
   consortiumName,
@@ -118,6 +120,12 @@ const proposedEvent = record({ id: proposalKey, changes: changesSchema });
 const approvedEvent = record({ id: proposalKey, member: identifier });
 const enactedEvent = record({ id: proposalKey });
 const failedEvent = record({ id: proposalKey, code: text(2, 8) });
+const accusedEvent = record({ epoch: uint, validator: name });
+
+/** What an evidence entry says happened; the host asks for it, no method does. */
+export function accusation(epoch: number, validator: string): ContractEvent {
+  return { type: 'accused', payload: accusedEvent.write({ epoch, validator }) };
+}
 
 /** Enacted by more than two thirds of the members there are now; checked again, since the state may have moved on. */
 function outcomeEvents(
@@ -219,8 +227,13 @@ export const consortium: Contract = {
     state.write(parameterRecords, currentKey, parameters);
   },
 
-  evolve(state, { type, payload }) {
+  evolve(state, { type, payload }, index) {
     switch (type) {
+      case 'accused': {
+        const { epoch, validator } = accusedEvent.read(payload);
+        state.write(accusedRecords, accusedKey(epoch, validator), index);
+        return;
+      }
       case 'proposed': {
         const { id, changes } = proposedEvent.read(payload);
         const proposal: Proposal = { changes, approvals: [id.member], status: 'open', failure: undefined };

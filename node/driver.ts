@@ -13,6 +13,7 @@ import { assert, unreachable } from './ledger/assert.ts';
 import type { CommitCertificate } from './ledger/certificate.ts';
 import { DecodeError } from './ledger/codec.ts';
 import { decodeHeader } from './ledger/entry.ts';
+import { type Evidence, evidenceSchema } from './ledger/evidence.ts';
 import { type Digest, equalBytes } from './ledger/hash.ts';
 import { blockBytesMax, blockLinesMax, blockTransactionsMax, timestampDriftMsMax } from './ledger/limits.ts';
 import { encodeAs } from './ledger/schema.ts';
@@ -203,7 +204,11 @@ export class Driver {
     if (block !== undefined) this.#executed.set(block.digest, block);
     const proposed = block && {
       digest: block.digest,
-      block: { header: block.headerBytes, transactions: block.transactions.map(({ bytes }) => bytes) },
+      block: {
+        header: block.headerBytes,
+        evidence: block.evidence,
+        transactions: block.transactions.map(({ bytes }) => bytes),
+      },
     };
     this.#queue.push({ type: 'proposal', epoch, view, height, proposed });
     if (block !== undefined) return;
@@ -318,8 +323,10 @@ function decidesAdmission(path: string): boolean {
   return path.startsWith('consortium/keys/') || path.startsWith('consortium/parameters/');
 }
 
-function isSame({ transactions }: ExecutedBlock, block: Block): boolean {
+function isSame({ evidence, transactions }: ExecutedBlock, block: Block): boolean {
+  const encoded = (each: Evidence | undefined) => (each === undefined ? noBytes : encodeAs(evidenceSchema, each));
   return (
+    equalBytes(encoded(evidence), encoded(block.evidence)) &&
     transactions.length === block.transactions.length &&
     transactions.every(({ bytes }, at) => equalBytes(bytes, block.transactions[at] ?? noBytes))
   );

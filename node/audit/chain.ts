@@ -2,14 +2,22 @@
 // accounts. It knows nothing of the node: what it trusts is the genesis entry, the two hash functions and Ed25519.
 import { type CommitCertificate, certificateProblem, certificateSchema } from '../ledger/certificate.ts';
 import { DecodeError } from '../ledger/codec.ts';
-import { accepted, decodeEntry, type Entry, type LineEntry, type TransactionEntry } from '../ledger/entry.ts';
+import {
+  accepted,
+  decodeEntry,
+  type Entry,
+  type EvidenceEntry,
+  type LineEntry,
+  type TransactionEntry,
+} from '../ledger/entry.ts';
+import { evidenceProblem } from '../ledger/evidence.ts';
 import { type Digest, digestBytes, digestOf, equalBytes, leafHash, toHex } from '../ledger/hash.ts';
 import type { Header } from '../ledger/header.ts';
 import { blockBytesMax, blockEntriesMax, blockLinesMax, blockTransactionsMax } from '../ledger/limits.ts';
 import { decodeAs } from '../ledger/schema.ts';
 import { decodeTransaction, isSigned, type Transaction } from '../ledger/transaction.ts';
 import { type ValidatorSet, validatorSetHash } from '../ledger/validators.ts';
-import type { Counts, Finding, Rule } from './finding.ts';
+import type { Accused, Counts, Finding, Rule } from './finding.ts';
 import { Frontier, type NodeListener } from './frontier.ts';
 import { ReferenceWindow } from './references.ts';
 
@@ -49,10 +57,19 @@ export interface CheckedLine {
   readonly entry: LineEntry;
 }
 
+export interface CheckedEvidence {
+  readonly kind: 4;
+  readonly index: number;
+  readonly bytes: Uint8Array;
+  readonly entry: EvidenceEntry;
+}
+
+export type CheckedEntry = CheckedTransaction | CheckedLine | CheckedEvidence;
+
 /** A block whose form, hashes and transactions are good; its certificate is judged with the next header. */
 export interface CheckedBlock {
   readonly firstIndex: number;
-  readonly body: readonly (CheckedTransaction | CheckedLine)[];
+  readonly body: readonly CheckedEntry[];
   readonly header: Header;
   readonly headerBytes: Uint8Array;
 }
@@ -74,7 +91,8 @@ export class ChainCheck {
   readonly #tree: Frontier;
   readonly #references: ReferenceWindow;
   #head: ChainHead;
-  #body: (CheckedTransaction | CheckedLine)[] = [];
+  #body: CheckedEntry[] = [];
+  readonly #accused = new Map<string, Accused>();
   #counts = { transactions: 0, lines: 0, accepted: 0, refused: 0, signatures: 0, certificates: 0 };
 
   constructor(genesisEntry: Uint8Array, terms: ChainTerms, listener?: NodeListener) {
@@ -100,6 +118,11 @@ export class ChainCheck {
     return this.#head;
   }
 
+  /** Validators whose contradictions are proven, in log order: one a validator and epoch. */
+  get accused(): Accused[] {
+    return [...this.#accused.values()];
+  }
+
   get counts(): Counts {
     return { blocks: this.#head.height, entries: this.#head.logSize, ...this.#counts };
   }
@@ -122,6 +145,10 @@ export class ChainCheck {
         break;
       case 3:
         return this.#seal(entry.header, bytes, index);
+      case 4:
+        this.#evidence(entry, index);
+        this.#body.push({ kind: 4, index, bytes, entry });
+        break;
     }
     // A log that never seals a block must not fill the memory.
     if (this.#body.length > blockEntriesMax) this.#fail('block-size', `over ${blockEntriesMax} entries`, index);
@@ -179,7 +206,9 @@ export class ChainCheck {
   }
 
   #line(line: LineEntry, index: number): void {
-    const previous = this.#body.at(-1) ?? this.#fail('entry-order', 'a batch line without a batch', index);
+    const previous = this.#body.at(-1);
+    if (previous === undefined || previous.kind === 4)
+      return this.#fail('entry-order', 'a batch line without a batch', index);
     const number = previous.kind === 1 ? 1 : previous.entry.line + 1;
     const batch = previous.kind === 1 ? previous.index : previous.entry.batch;
     if (line.batch !== batch || line.line !== number)
@@ -190,6 +219,27 @@ export class ChainCheck {
       );
     if (previous.kind === 1 && previous.entry.outcome !== accepted)
       this.#fail('entry-order', 'a line of a refused batch', index);
+  }
+
+  /** Judged by the signatures and the validator set alone; that it names whom they prove guilty is part of it. */
+  #evidence({ evidence, events }: EvidenceEntry, index: number): void {
+    if (this.#body.length > 0) this.#fail('entry-order', 'evidence that is not the first entry of its block', index);
+    const { epoch, validator } = evidence;
+    const set = epoch === 0 ? this.#terms.validators : undefined;
+    const id = set?.[validator]?.id;
+    if (set === undefined || id === undefined)
+      return this.#fail('evidence', `no validator ${validator} of epoch ${epoch} to be accused`, index);
+    const problem = evidenceProblem(evidence, this.#chainBytes, set);
+    if (problem !== undefined) this.#fail('evidence', problem, index);
+    const [event] = events;
+    const [eventEpoch, eventId] = Array.isArray(event?.payload) ? event.payload : [];
+    const isNamed = event?.contract === 'consortium' && event.type === 'accused' && event.payload !== undefined;
+    if (!isNamed || eventEpoch !== epoch || eventId !== id)
+      this.#fail('evidence', `its event does not name ${id} in epoch ${epoch}`, index);
+    const key = `${epoch}/${id}`;
+    if (this.#accused.has(key)) this.#fail('evidence', `${id} is accused in epoch ${epoch} twice`, index);
+    this.#accused.set(key, { validator: id, epoch, height: this.#head.height + 1, index });
+    this.#counts.signatures += 2;
   }
 
   #seal(header: Header, bytes: Uint8Array, index: number): CheckedBlock {
@@ -264,6 +314,7 @@ export class ChainCheck {
     this.#references.advance(time);
     let member = '';
     this.#body.forEach((item, i) => {
+      if (item.kind === 4) return;
       if (item.kind === 1) {
         ({ member } = item.transaction.body);
         this.#transactionInTime(item, time);
@@ -284,6 +335,7 @@ export class ChainCheck {
     let operations = 0;
     let bytes = 0;
     this.#body.forEach((item, i) => {
+      if (item.kind === 4) return;
       if (item.kind === 2 || this.#body[i + 1]?.kind !== 2) operations++;
       if (item.kind === 2) return;
       const { member } = item.transaction.body;
@@ -291,7 +343,7 @@ export class ChainCheck {
       bytes += item.transaction.bytes.length;
       ofMember.set(member, (ofMember.get(member) ?? 0) + 1);
     });
-    if (transactions < 1) this.#fail('block-size', 'a block without a transaction', index);
+    if (this.#body.length < 1) this.#fail('block-size', 'a block without a transaction', index);
     if (transactions > blockTransactionsMax || operations > blockLinesMax || bytes > blockBytesMax)
       this.#fail('block-size', `${transactions} transactions, ${operations} operations, ${bytes} bytes`, index);
     for (const [member, count] of ofMember)

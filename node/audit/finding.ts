@@ -6,7 +6,8 @@ export const rules = {
   source: 'the source gives the genesis, every entry and the last certificate, whole and well-formed',
   genesis: 'entry 0 is a valid genesis document, and it is the one that was expected',
   'entry-form': 'every entry is the one encoding of an entry of a known kind',
-  'entry-order': 'a block is transactions, each followed by its batch lines in order, then one header',
+  'entry-order':
+    'a block is evidence or none, transactions, each followed by its batch lines in order, then one header',
   'block-size': 'a block stays within the limits of transactions, lines and bytes',
   'header-chain': 'a header names this chain',
   'header-height': 'heights grow by one from 1',
@@ -21,6 +22,8 @@ export const rules = {
   'transaction-time': 'a transaction stands in a block before its validUntil, and not too long before',
   'transaction-signature': 'the signature of a transaction is that of the key it names',
   reference: 'a member uses a reference once within the reference window',
+  evidence:
+    'evidence is two signed statements that no honest validator signs both, and names their signer once an epoch',
   execution: 'running a block again gives every entry, byte for byte',
   'state-root': 'running a block again gives the state root that its header names',
   posting: 'every posting continues its account: sequence, previous entry and balance',
@@ -41,6 +44,14 @@ export interface Finding {
   readonly index?: number;
   readonly rule: Rule;
   readonly detail: string;
+}
+
+/** A validator whose contradiction is an entry of the log. That it is there is no fault of the ledger. */
+export interface Accused {
+  readonly validator: string;
+  readonly epoch: number;
+  readonly height: number;
+  readonly index: number;
 }
 
 export interface Counts {
@@ -80,6 +91,8 @@ export interface Verdict {
   readonly chainId: Digest | undefined;
   readonly counts: Counts;
   readonly sums: readonly CurrencySum[];
+  /** In log order. */
+  readonly accused: readonly Accused[];
   /** Of the last block that passed; the chainId and its root at height 0. */
   readonly head: {
     readonly height: number;
@@ -126,6 +139,9 @@ export function verdictLine(verdict: Verdict): string {
     `${counts.refused} refused`,
     `${counts.signatures} signatures`,
     `${counts.certificates} certificates`,
+    ...verdict.accused.map(
+      ({ validator, epoch, index }) => `${validator} contradicted itself in epoch ${epoch} (entry ${index})`,
+    ),
     ...verdict.sums.map((sum) => `${sum.currency} balances sum to ${sum.balances}`),
     `height ${head.height}, head ${head.digest}`,
   ];

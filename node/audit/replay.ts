@@ -10,6 +10,7 @@ import { genesisCommit } from '../execution/genesis-commit.ts';
 import type { BlockProblem } from '../execution/header-rules.ts';
 import type { KnownTransactions } from '../execution/transaction-cache.ts';
 import { formatAmount } from '../ledger/amount.ts';
+import type { Evidence } from '../ledger/evidence.ts';
 import { digestBytes, equalBytes } from '../ledger/hash.ts';
 import { decodeAs } from '../ledger/schema.ts';
 import { decodeTransaction, isSigned, type Transaction } from '../ledger/transaction.ts';
@@ -104,9 +105,10 @@ export class Replay implements Follower {
     const judged = body.flatMap((item) => (item.kind === 1 ? [item.transaction] : []));
     this.#judged.take(judged);
     const transactions = judged.map(({ bytes }) => bytes);
+    const [evidence] = evidenceIn(block);
     // Nor is the parent's certificate, which that step has judged too.
     const executed = this.#executor.execute(
-      { header: headerBytes, transactions },
+      { header: headerBytes, evidence, transactions },
       { trustedLastCommit: header.lastCommit },
     );
     if (isBlockProblem(executed)) return this.#broken(block, executed);
@@ -149,7 +151,10 @@ export class Replay implements Follower {
     const rule: Rule = problem.rule === 'state-root' ? 'state-root' : 'execution';
     const candidates = body.flatMap((item) => (item.kind === 1 ? [item.transaction] : []));
     const { proposer, timestamp, lastCommit } = header;
-    const { block: rebuilt } = this.#executor.propose({ proposer, timestamp, lastCommit, candidates });
+    const { block: rebuilt } = this.#executor.propose({
+      ...{ proposer, timestamp, lastCommit, candidates },
+      evidence: evidenceIn(block),
+    });
     const differing = body.find((item, i) => {
       const entry = rebuilt?.commit.entries[i];
       return entry === undefined || !equalBytes(entry, item.bytes);
@@ -179,6 +184,10 @@ export class Replay implements Follower {
     if (count !== this.#book.accounts.size)
       fail(height, 'posting', `${count} accounts where the events open ${this.#book.accounts.size}`);
   }
+}
+
+function evidenceIn({ body }: CheckedBlock): Evidence[] {
+  return body.flatMap((item) => (item.kind === 4 ? [item.entry.evidence] : []));
 }
 
 function allowances(genesis: Genesis): ReadonlyMap<string, bigint> {

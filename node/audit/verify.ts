@@ -164,6 +164,7 @@ class Verification {
       chainId: chain?.chainId,
       counts: chain?.counts ?? { ...zero, signatures: 0, certificates: 0 },
       sums: this.#sums,
+      accused: chain?.accused ?? [],
       head: chain?.head ?? {
         ...{ height: 0, digest: undefined, logSize: 0, logRoot: undefined, stateRoot: undefined, timestamp: 0 },
       },

@@ -2,15 +2,17 @@
 // network/inbound.ts before the replica sees it (Verified), and what follows from it is the replica's to say.
 import { type CommitCertificate, certificateSchema, type Signer, signerSchema } from '../ledger/certificate.ts';
 import { DecodeError, decode, encode, type Value } from '../ledger/codec.ts';
+import { type Evidence, evidenceSchema } from '../ledger/evidence.ts';
 import { type Digest, digestOf, taggedHash } from '../ledger/hash.ts';
 import { digest, signature } from '../ledger/identifiers.ts';
 import { blockTransactionsMax, entryBytesMax, transactionBytesMax, validatorsMax } from '../ledger/limits.ts';
 import { bytes, integer, list, literal, oneOf, option, record, type Schema, uint } from '../ledger/schema.ts';
 import { type VoteKind, type VotePosition, voteKinds } from '../ledger/vote.ts';
 
-/** What a validator votes on: the header's entry bytes and the transactions in order. */
+/** What a validator votes on: the header's entry bytes, evidence if there is any [A3], the transactions in order. */
 export interface Block {
   readonly header: Uint8Array;
+  readonly evidence: Evidence | undefined;
   readonly transactions: readonly Uint8Array[];
 }
 
@@ -96,6 +98,7 @@ const position = { epoch: uint, view: uint, height: uint, digest } as const;
 
 export const blockSchema: Schema<Block> = record({
   header: bytes(1, entryBytesMax),
+  evidence: option(evidenceSchema),
   transactions: list(bytes(1, transactionBytesMax), 0, blockTransactionsMax),
 });
 

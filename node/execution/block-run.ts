@@ -2,10 +2,13 @@
 // Proposing and checking a block are the same work here, so that what one builds the others accept.
 import { consortiumName, identityOf, type Parameters } from '../../contracts/consortium-state.ts';
 import { FatalError } from '../ledger/assert.ts';
+import { encodeEntry } from '../ledger/entry.ts';
+import type { Evidence } from '../ledger/evidence.ts';
 import type { Digest } from '../ledger/hash.ts';
 import { blockBytesMax, blockEntryBytesMax, blockLinesMax, blockTransactionsMax } from '../ledger/limits.ts';
 import type { Transaction } from '../ledger/transaction.ts';
 import type { ReferenceRow, ReferenceStore, StateStore } from '../store/store.ts';
+import { accusationOf } from './accusation.ts';
 import { type AdmissionProblem, type AdmissionView, admit } from './admission.ts';
 import type { Host } from './host.ts';
 import { type DecodedRecords, Overlay, readerOf } from './overlay.ts';
@@ -53,6 +56,7 @@ export class BlockRun {
   readonly references: ReferenceRow[] = [];
   readonly indexes: (readonly [Digest, number])[] = [];
   readonly state: Overlay;
+  evidence: Evidence | undefined;
   readonly #ground: RunGround;
   readonly #view: AdmissionView;
   readonly #height: number;
@@ -72,6 +76,19 @@ export class BlockRun {
     this.#view = admissionView(ground, this.state, place.time);
     this.#height = place.height;
     this.#firstIndex = place.firstIndex;
+  }
+
+  /** [A3] One, as the first entry of its block; or says what is wrong with it. */
+  addEvidence(evidence: Evidence): string | undefined {
+    if (this.entries.length > 0) return 'evidence is the first entry of its block, and one a block';
+    const event = accusationOf(evidence, readerOf(this.state, consortiumName), this.#ground.chainId);
+    if (typeof event === 'string') return event;
+    const entry = encodeEntry({ kind: 4, evidence, events: [event] });
+    this.#ground.host.evolve(event, this.state, this.#firstIndex);
+    this.evidence = evidence;
+    this.entries.push(entry);
+    this.#entryBytes += entry.length;
+    return undefined;
   }
 
   /** Adds a transaction, or says why not and stays as it was. */

@@ -6,6 +6,7 @@ import { assert } from '../ledger/assert.ts';
 import type { CommitCertificate } from '../ledger/certificate.ts';
 import { DecodeError } from '../ledger/codec.ts';
 import { decodeEntry, decodeHeader, encodeHeader } from '../ledger/entry.ts';
+import type { Evidence } from '../ledger/evidence.ts';
 import { type Digest, digestBytes, digestOf, equalBytes, leafHash } from '../ledger/hash.ts';
 import type { Header } from '../ledger/header.ts';
 import { blockEntriesMax, blockTransactionsMax, protocolVersion } from '../ledger/limits.ts';
@@ -13,6 +14,7 @@ import { type CompleteSubtree, Frontier } from '../ledger/merkle.ts';
 import type { Transaction } from '../ledger/transaction.ts';
 import { type ValidatorSet, validatorSetHash } from '../ledger/validators.ts';
 import type { BlockCommit, Head, ReferenceStore, StateStore } from '../store/store.ts';
+import { accusationOf } from './accusation.ts';
 import { type AdmissionProblem, admit } from './admission.ts';
 import { type AddProblem, admissionView, BlockRun, type RunGround } from './block-run.ts';
 import { type BlockProblem, type BlockRule, headerProblem } from './header-rules.ts';
@@ -27,6 +29,7 @@ export interface ExecutedBlock {
   readonly digest: Digest;
   readonly header: Header;
   readonly headerBytes: Uint8Array;
+  readonly evidence: Evidence | undefined;
   readonly transactions: readonly Transaction[];
   /** All that the store needs besides the block's own certificate. */
   readonly commit: Omit<BlockCommit, 'certificate'>;
@@ -43,7 +46,7 @@ export interface LeftOut {
 }
 
 export interface Proposed {
-  /** Undefined when no candidate is left to propose. */
+  /** Undefined when neither evidence nor a candidate is left to propose. */
   readonly block: ExecutedBlock | undefined;
   readonly left: readonly LeftOut[];
 }
@@ -114,17 +117,26 @@ export class Executor {
     return 'code' in admitted ? admitted : undefined;
   }
 
+  /** Why evidence may not stand in the next block, or undefined. */
+  evidenceProblem(evidence: Evidence): string | undefined {
+    const found = accusationOf(evidence, readerOf(this.#overlay(), consortiumName), this.#parts.chainId);
+    return typeof found === 'string' ? found : undefined;
+  }
+
   /** Builds the next block from candidates, in their order, as far as the limits allow. */
   propose(request: {
     readonly proposer: number;
     readonly timestamp: number;
     readonly lastCommit: CommitCertificate | undefined;
+    /** Of these the first that may stand [A3]. */
+    readonly evidence?: Iterable<Evidence>;
     readonly candidates: Iterable<Transaction>;
   }): Proposed {
     const { proposer, timestamp, lastCommit } = request;
     assert(timestamp > this.#head.timestamp, 'block timestamps grow');
     assert((lastCommit === undefined) === (this.#head.height === 0), 'every block but the first certifies its parent');
     const run = this.#run(timestamp);
+    for (const each of request.evidence ?? []) if (run.addEvidence(each) === undefined) break;
     const left: LeftOut[] = [];
     for (const candidate of request.candidates) {
       const problem = run.add(candidate);
@@ -133,7 +145,7 @@ export class Executor {
       if (problem === undefined || problem.code === 'limit' || problem.code === 'repeated') continue;
       left.push({ id: candidate.id, problem });
     }
-    if (run.transactions.length === 0) return { block: undefined, left };
+    if (run.entries.length === 0) return { block: undefined, left };
     const sealed = this.#seal(run);
     const setHash = digestBytes(this.#validatorSetHash);
     const header: Header = {
@@ -159,7 +171,11 @@ export class Executor {
    * The whole validity of a block on this head, except that its timestamp is near the clock. Never throws on content.
    */
   execute(
-    block: { readonly header: Uint8Array; readonly transactions: readonly Uint8Array[] },
+    block: {
+      readonly header: Uint8Array;
+      readonly evidence?: Evidence | undefined;
+      readonly transactions: readonly Uint8Array[];
+    },
     options: ExecuteOptions = {},
   ): ExecutedBlock | BlockProblem {
     const header = this.#decoded(() => decodeHeader(block.header));
@@ -173,8 +189,11 @@ export class Executor {
     });
     if (problem !== undefined) return problem;
     const count = block.transactions.length;
-    if (count < 1 || count > blockTransactionsMax) return broken('limits', `${count} transactions`);
+    if (count > blockTransactionsMax || (count < 1 && block.evidence === undefined))
+      return broken('limits', `${count} transactions`);
     const run = this.#run(header.timestamp);
+    const refusal = block.evidence && run.addEvidence(block.evidence); // [A3]
+    if (refusal !== undefined) return broken('evidence', refusal);
     for (const [at, bytes] of block.transactions.entries()) {
       const transaction = this.#decoded(() => this.#parts.cache.decode(bytes));
       if (typeof transaction === 'string') return broken('transaction', `transaction ${at}: ${transaction}`);
@@ -197,13 +216,15 @@ export class Executor {
     const header = entries.at(-1);
     if (header === undefined || entries.length > blockEntriesMax + 1) return broken('limits', 'no block of entries');
     const transactions: Uint8Array[] = [];
+    let evidence: Evidence | undefined;
     for (const [at, bytes] of entries.slice(0, -1).entries()) {
       const entry = this.#decoded(() => decodeEntry(bytes));
       if (typeof entry === 'string') return broken('entries', `entry ${at}: ${entry}`);
       if (entry.kind === 1) transactions.push(entry.transaction);
+      else if (entry.kind === 4 && at === 0) evidence = entry.evidence;
       else if (entry.kind !== 2) return broken('entries', `entry ${at} is of kind ${entry.kind}`);
     }
-    const executed = this.execute({ header, transactions }, options);
+    const executed = this.execute({ header, evidence, transactions }, options);
     if (isBlockProblem(executed)) return executed;
     const given = executed.commit.entries;
     const differs =
@@ -270,9 +291,9 @@ export class Executor {
     const head = { height, digest, logSize: frontier.size, timestamp, peaks: frontier.toHashes(), stateRoot };
     const block = { height, digest, firstIndex: this.#head.logSize, headerIndex };
     const entries = [...run.entries, headerBytes];
-    const { transactions, references, indexes } = run;
+    const { evidence, transactions, references, indexes } = run;
     const commit = { head, block, entries, nodes, writes, references, transactions: indexes };
-    return { digest, header, headerBytes, transactions, commit, tree, state: run.state };
+    return { digest, header, headerBytes, evidence, transactions, commit, tree, state: run.state };
   }
 }
 

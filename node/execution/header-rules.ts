@@ -19,6 +19,7 @@ export const blockRules = [
   'validator-set',
   'last-commit',
   'limits',
+  'evidence',
   'transaction',
   'log-size',
   'log-root',

@@ -99,6 +99,12 @@ export class Host {
     return { entries, references };
   }
 
+  /** What no method decided: an event that the host itself has found to be one. */
+  evolve(event: LedgerEvent, state: Overlay, index: number): void {
+    const { contract, ...inner } = event;
+    this.#contracts.get(contract)?.evolve(writerOf(state, contract), inner, index);
+  }
+
   /** One operation on a layer of its own, merged if it is accepted. */
   #perform(state: Overlay, place: RunPlace, operation: Operation): Performed {
     const { contract: name, index, entryOf } = operation;

@@ -1,6 +1,6 @@
-// The audit entry: the unit of the log. Each kind is an array that begins with its number. Kind 4 (evidence) is
-// reserved.
+// The audit entry: the unit of the log. Each kind is an array that begins with its number.
 import { DecodeError, decode, encode, type Value } from './codec.ts';
+import { evidenceSchema } from './evidence.ts';
 import { type Digest, digestOf, leafHash } from './hash.ts';
 import { type Header, headerSchema } from './header.ts';
 import { name, referenceText } from './identifiers.ts';
@@ -35,12 +35,15 @@ const lineSchema = record({
   events,
 });
 const headerEntrySchema = record({ kind: literal(3), header: headerSchema });
+/** [A2] The one event names the accused by the id that it keeps over epochs. */
+const evidenceEntrySchema = record({ kind: literal(4), evidence: evidenceSchema, events: list(eventSchema, 1, 1) });
 
 export type GenesisEntry = TypeOf<typeof genesisSchema>;
 export type TransactionEntry = TypeOf<typeof transactionSchema>;
 export type LineEntry = TypeOf<typeof lineSchema>;
 export type HeaderEntry = TypeOf<typeof headerEntrySchema>;
-export type Entry = GenesisEntry | TransactionEntry | LineEntry | HeaderEntry;
+export type EvidenceEntry = TypeOf<typeof evidenceEntrySchema>;
+export type Entry = GenesisEntry | TransactionEntry | LineEntry | HeaderEntry | EvidenceEntry;
 
 /** Throws DecodeError when the entry would be over the limit: the caller must not have let it grow so far. */
 export function encodeEntry(entry: Entry): Uint8Array {
@@ -59,6 +62,8 @@ function writeEntry(entry: Entry): Value {
       return lineSchema.write(entry);
     case 3:
       return headerEntrySchema.write(entry);
+    case 4:
+      return evidenceEntrySchema.write(entry);
   }
 }
 
@@ -76,6 +81,8 @@ export function decodeEntry(encoded: Uint8Array): Entry {
       return lineSchema.read(value);
     case 3:
       return headerEntrySchema.read(value);
+    case 4:
+      return evidenceEntrySchema.read(value);
     default:
       throw new DecodeError('no entry of a known kind');
   }

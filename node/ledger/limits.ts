@@ -16,8 +16,8 @@ export const entryEventsMax = 256; // of one operation
 export const blockTransactionsMax = 1_024;
 export const blockLinesMax = 4_096;
 export const blockBytesMax = 2_097_152;
-/** Entries of a block without its header: one a transaction and one a line. */
-export const blockEntriesMax = blockTransactionsMax + blockLinesMax;
+/** Entries of a block without its header: one a transaction, one a line, and evidence. */
+export const blockEntriesMax = blockTransactionsMax + blockLinesMax + 1;
 /** Bytes of a block's entries without its header: one answer of the sync protocol holds any block. */
 export const blockEntryBytesMax = 6_000_000;
 /** Of one line's entry, so that the largest transaction with all its lines fits into a block. */

@@ -3,6 +3,7 @@ import { type Block, blockSchema } from '../consensus/messages.ts';
 import { assert } from '../ledger/assert.ts';
 import { DecodeError } from '../ledger/codec.ts';
 import { decodeEntry } from '../ledger/entry.ts';
+import type { Evidence } from '../ledger/evidence.ts';
 import type { Digest } from '../ledger/hash.ts';
 import { decodeAs } from '../ledger/schema.ts';
 import type { Store } from '../store/store.ts';
@@ -70,10 +71,13 @@ export class SyncServer {
     const { entries } = this.#stored(height);
     const header = entries.at(-1);
     assert(header !== undefined, 'a block ends with its header');
-    const transactions = entries.flatMap((each) => {
+    const transactions: Uint8Array[] = [];
+    let evidence: Evidence | undefined;
+    for (const each of entries) {
       const entry = decodeEntry(each);
-      return entry.kind === 1 ? [entry.transaction] : [];
-    });
-    return { header, transactions };
+      if (entry.kind === 1) transactions.push(entry.transaction);
+      else if (entry.kind === 4) evidence = entry.evidence;
+    }
+    return { header, evidence, transactions };
   }
 }

@@ -2,10 +2,12 @@
 // height. A certificate proves who agreed, never that what they agreed on is right.
 import test, { type ExecutionContext } from 'ava';
 import { verify } from '../../node/audit/audit.ts';
-import { type Rule, rules } from '../../node/audit/finding.ts';
+import { type Rule, rules, verdictLine } from '../../node/audit/finding.ts';
 import { decodeEntry, type Entry, encodeEntry, type LedgerEvent } from '../../node/ledger/entry.ts';
+import type { Evidence } from '../../node/ledger/evidence.ts';
 import { digestOf } from '../../node/ledger/hash.ts';
 import { bodyOf, signTransaction, type Transaction } from '../../node/ledger/transaction.ts';
+import { doubleCommit } from '../execution/_evidence.ts';
 import { clearing, genesisTime, type Signer, seedOf, signer, type TestLedger, tellers } from '../execution/_ledger.ts';
 import { accountIds, buildChain, certify, Forger, type Forgery, transferOf } from './_chain.ts';
 
@@ -130,6 +132,46 @@ test('the last block needs its certificate beside the log', async (t) => {
   await expectFinding(t, forger, { rule: 'certificate', height: bad, detail: /of height 5/ });
   forger.certificate = good;
   t.true((await verify(forger.source, { genesis: ledger.genesis })).ok);
+});
+
+function evidenceBlock(...candidates: Transaction[]) {
+  const { block } = ledger.executor.propose({
+    ...{ proposer: 0, timestamp: ledger.time + 1, lastCommit: ledger.lastCommit },
+    evidence: [doubleCommit(ledger.chainId, 3)],
+    candidates,
+  });
+  if (block === undefined) throw new Error('nothing to propose');
+  return { body: block.commit.entries.slice(0, -1), stateRoot: block.header.stateRoot };
+}
+
+test('[A2] evidence on the ledger is judged again, and the verdict names the accused', async (t) => {
+  const { body, stateRoot } = evidenceBlock(transfer());
+  const verdict = await verify(forge({ header: { stateRoot } }, body).source, { genesis: ledger.genesis });
+  t.is(verdict.finding, undefined);
+  t.like(verdict.accused, [{ validator: 'node-3', epoch: 0, height: bad }]);
+  t.regex(verdictLine(verdict), /^OK: .*node-3 contradicted itself in epoch 0 \(entry \d+\)/);
+});
+
+test('[A3] evidence that proves nothing, names another or stands elsewhere is found', async (t) => {
+  const { body } = evidenceBlock(transfer());
+  const [entry = new Uint8Array(0), paid = entry] = body;
+  const { first, second } = doubleCommit(ledger.chainId, 3);
+  const forged: readonly (readonly [Evidence, RegExp])[] = [
+    [doubleCommit(seedOf('another chain'), 3), /does not verify/],
+    [{ ...doubleCommit(ledger.chainId, 3), first: second, second: first }, /order/],
+    [{ ...doubleCommit(ledger.chainId, 3), second: first }, /may sign both/],
+    [doubleCommit(ledger.chainId, 3, { epoch: 1 }), /of epoch 1/],
+    [doubleCommit(ledger.chainId, 4), /no validator 4/],
+    [doubleCommit(ledger.chainId, 2), /does not name node-2/],
+  ];
+  for (const [evidence, detail] of forged) {
+    const wrong = changed(entry, (each) => (each.kind === 4 ? { ...each, evidence } : each));
+    await expectFinding(t, forge({}, [wrong, paid]), { rule: 'evidence', detail });
+  }
+  await expectFinding(t, forge({}, [paid, entry]), { rule: 'entry-order', detail: /not the first/ });
+  await expectFinding(t, forge({}, [entry, entry]), { rule: 'entry-order', detail: /not the first/ });
+  const twice = forge({ header: { stateRoot: evidenceBlock().stateRoot } }, [entry]).seal([entry]);
+  await expectFinding(t, twice, { rule: 'evidence', height: bad + 1, detail: /twice/ });
 });
 
 test('entries stand in their places', async (t) => {

@@ -30,7 +30,7 @@ export function makeBlock(header: Header, items = header.label.split('+')): { di
   const bytes = utf8([header.height, header.parent, header.proposer, header.label].join(' '));
   const digest = digestOf(sha256(bytes));
   names.set(digest, `${header.proposer}:${header.label}`);
-  return { digest, block: { header: bytes, transactions: items.map(utf8) } };
+  return { digest, block: { header: bytes, evidence: undefined, transactions: items.map(utf8) } };
 }
 
 export function readHeader(block: Block): Header {

@@ -1,7 +1,7 @@
 // The worked examples of docs/formats.md, computed: for each the bytes, how the page shows them, and the reader that
 // must refuse every change of them.
 import { accountsCollection, postingSchema } from '../../contracts/accounts.ts';
-import { consortium } from '../../contracts/consortium.ts';
+import { accusation, consortium } from '../../contracts/consortium.ts';
 import {
   countRecords,
   keyRecords,
@@ -28,7 +28,8 @@ import {
 import { stateKey, statePath, stateValueHash } from '../../node/execution/state-path.ts';
 import { certificateSchema, signerSchema } from '../../node/ledger/certificate.ts';
 import { decode, encode } from '../../node/ledger/codec.ts';
-import { decodeEntry, decodeHeader } from '../../node/ledger/entry.ts';
+import { decodeEntry, decodeHeader, encodeEntry } from '../../node/ledger/entry.ts';
+import { evidenceOf, type Statement } from '../../node/ledger/evidence.ts';
 import { digestBytes, leafHash, toHex } from '../../node/ledger/hash.ts';
 import { consistencyPath, inclusionPath, rootOf } from '../../node/ledger/merkle.ts';
 import { decodeAs, encodeAs, type Schema } from '../../node/ledger/schema.ts';
@@ -36,7 +37,7 @@ import { deriveSeed, publicKeyOf } from '../../node/ledger/signature.ts';
 import { stateLeafHash } from '../../node/ledger/state-proof.ts';
 import { bodySchema, decodeTransaction, type Transaction } from '../../node/ledger/transaction.ts';
 import { keyProofMessage, validatorSchema, validatorSetHash } from '../../node/ledger/validators.ts';
-import { voteMessage } from '../../node/ledger/vote.ts';
+import { type VotePosition, voteMessage } from '../../node/ledger/vote.ts';
 import {
   approval,
   batch,
@@ -199,6 +200,23 @@ const consensusExamples: Example[] = [
   bytesExample('new-view-digest', digestBytes(newViewPositionOf().digest)),
 ];
 
+const prepareOf = (position: VotePosition): Statement => {
+  return { kind: 'prepare', ...position, signature: signedBy(3, 'prepare', position).signature };
+};
+const otherPosition = { ...votePosition, digest: blocks[2].digest };
+const contradiction = evidenceOf(0, 3, prepareOf(votePosition), prepareOf(otherPosition));
+const evidenceExamples: Example[] = [
+  cbor(
+    'evidence-entry',
+    encodeEntry({
+      kind: 4,
+      evidence: contradiction,
+      events: [{ contract: 'consortium', ...accusation(0, 'validator-4') }],
+    }),
+    decodeEntry,
+  ),
+];
+
 const stateExamples: Example[] = [
   recordExample('account-record', 'payments', accountsCollection, 'N-2'),
   cbor('issuance-record', recordBytes('payments', 'issuance', 'CZK')),
@@ -236,6 +254,7 @@ export const examples: readonly Example[] = [
   ...argumentExamples,
   ...eventExamples,
   ...consensusExamples,
+  ...evidenceExamples,
   ...stateExamples,
   ...logExamples,
 ];
@@ -256,6 +275,8 @@ export const nested: readonly (readonly [format: string, fields: object])[] = [
   ['validator', decodeAs(validatorSchema, encodeAs(validatorSchema, founder))],
   ['parameters', decodeAs(parametersSchema, recordBytes('consortium', 'parameters', 'current'))],
   ['side', posted.debtor],
+  ['evidence', contradiction],
+  ['statement', contradiction.first],
   ['event', paid.events[0] ?? {}],
   ['committed', asked.committed],
   ['prepared', asked.prepared],

@@ -14,6 +14,7 @@ const anyField: { readonly [example: string]: readonly string[] } = {
   'transaction-body': ['7'],
   'transaction-entry': ['3.0.2'],
   'line-entry': ['5.0.2'],
+  'evidence-entry': ['2.0.2'],
   batch: ['0.0.1', '0.1.1'],
 };
 
@@ -87,8 +88,14 @@ for (const { name, bytes, read } of examples) {
   });
 }
 
-test('an entry of an unknown kind is refused, evidence among them', (t) => {
-  for (const kind of [4, 5, -1, 'x']) t.throws(() => decodeEntry(encode([kind, 0])), { instanceOf: DecodeError });
+test('an entry of an unknown kind is refused, and evidence of an unknown type', (t) => {
+  for (const kind of [5, 6, -1, 'x']) t.throws(() => decodeEntry(encode([kind, 0])), { instanceOf: DecodeError });
+  const [kind, evidence, events] = decode(
+    examples.find(({ name }) => name === 'evidence-entry')?.bytes ?? new Uint8Array(0),
+  ) as [Value, readonly Value[], Value];
+  t.notThrows(() => decodeEntry(encode([kind, evidence, events])));
+  t.throws(() => decodeEntry(encode([kind, evidence.with(0, 1), events])), { instanceOf: DecodeError });
+  t.throws(() => decodeEntry(encode([kind, evidence, []])), { instanceOf: DecodeError });
   t.throws(() => decodeEntry(encode(0)), { instanceOf: DecodeError });
 });
 

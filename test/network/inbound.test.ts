@@ -47,7 +47,7 @@ function judge(message: Message, from?: number, channel?: Channel): Judgement {
 
 const chain = new Chain(n);
 const header = chain.add([Chain.transactionEntry('a')]).entries.at(-1) ?? new Uint8Array(0);
-const block = { header, transactions: [new Uint8Array([1])] };
+const block = { header, evidence: undefined, transactions: [new Uint8Array([1])] };
 const prepared = preparedOf(n, 1, height, digest);
 const committed = committedOf(n, height - 1, other);
 const viewChange = viewChangeOf(0, 3, committed, prepared);

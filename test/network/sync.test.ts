@@ -203,7 +203,11 @@ test('a body is served from votes, then from the log, and must be the one that w
   const chain = chainOf(2);
   const header = chain.blocks[1]?.entries.at(-1) ?? new Uint8Array(0);
   const digest = headerDigest(header);
-  const block: Block = { header, transactions: ['2 a', '2 b', '2 c'].map((name) => new TextEncoder().encode(name)) };
+  const block: Block = {
+    header,
+    evidence: undefined,
+    transactions: ['2 a', '2 b', '2 c'].map((name) => new TextEncoder().encode(name)),
+  };
   const voted = sourceOf(new Chain(n), new Map([[digest, encodeAs(blockSchema, block)]]));
   const wrongTransactions: Peer = () => encodeBodyAnswer({ ...block, transactions: [] });
   const otherBlock: Peer = () => encodeBodyAnswer({ ...block, header: chain.blocks[0]?.entries.at(-1) ?? header });

@@ -80,23 +80,24 @@ export class Forger {
 
   /** As good a block as the first, if nothing in it depends on the millisecond. */
   otherBlock(message: PrePrepare): PrePrepare {
-    const { header, transactions } = message.block;
+    const { header, transactions, evidence } = message.block;
     const later = { ...decodeHeader(header), timestamp: decodeHeader(header).timestamp + 1 + this.#chance.int(3) };
-    return this.proposal(message, { header: encodeHeader(later), transactions });
+    return this.proposal(message, { header: encodeHeader(later), evidence, transactions });
   }
 
   /** A block that no honest validator may prepare. */
   wrongBlock(message: PrePrepare): PrePrepare {
-    const { header, transactions } = message.block;
+    const { header, transactions, evidence } = message.block;
     const chance = this.#chance;
-    if (chance.hits(0.2)) return this.proposal(message, { header, transactions: [...transactions, ...transactions] });
-    if (chance.hits(0.2)) return this.proposal(message, { header, transactions: transactions.slice(1) });
+    if (chance.hits(0.2))
+      return this.proposal(message, { header, evidence, transactions: [...transactions, ...transactions] });
+    if (chance.hits(0.2)) return this.proposal(message, { header, evidence, transactions: transactions.slice(1) });
     try {
       const good = decodeHeader(header);
       const root = chance.pick(['logRoot', 'stateRoot', 'parent'] as const);
       const isRoot = chance.hits(0.5);
       const wrong: Header = isRoot ? { ...good, [root]: flipped(good[root], chance) } : withOneWrong(good, chance);
-      return this.proposal(message, { header: encodeHeader(wrong), transactions });
+      return this.proposal(message, { header: encodeHeader(wrong), evidence, transactions });
     } catch (error) {
       if (!(error instanceof DecodeError) && !(error instanceof TypeError)) throw error;
       return message;
