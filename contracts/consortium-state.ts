@@ -82,7 +82,11 @@ const keyRecord = record({ member: identifier, user: userName, roles: roleSet, a
 export const keyRecords: Collection<TypeOf<typeof keyRecord>> = { name: 'keys', schema: keyRecord };
 /** Keys of validators, in hex -> which validator: no user may register one. */
 export const validatorKeyRecords: Collection<string> = { name: 'validator-keys', schema: text(1, 34) };
-export const validatorRecords: Collection<ValidatorSet> = { name: 'validators', schema: validatorSetSchema };
+/** Key: the epoch's number -> its validator set and the first height that it votes for. Kept for ever: a certificate is
+ * judged by the set of its own height.
+ */
+const epochRecord = record({ from: uint, validators: validatorSetSchema });
+export const epochRecords: Collection<TypeOf<typeof epochRecord>> = { name: 'epochs', schema: epochRecord };
 export const parameterRecords: Collection<Parameters> = { name: 'parameters', schema: parametersSchema };
 export const countRecords: Collection<number> = { name: 'counts', schema: uint };
 const proposalRecord = record({
@@ -117,14 +121,39 @@ export function memberCount(state: StateReader): number {
   return state.read(countRecords, 'members') ?? 0;
 }
 
-/** The validator set in force, and the parameters; absent only before the genesis state is written. */
+/** A validator set with the heights that it votes for: from `from` until the next epoch begins. */
+export interface Epoch {
+  readonly number: number;
+  readonly from: number;
+  readonly validators: ValidatorSet;
+}
+
+/** The epoch of the block after this state; absent only before the genesis state is written. */
+export function latestEpoch(state: StateReader): Epoch | undefined {
+  return epochNumbered(state, state.read(countRecords, 'epoch') ?? 0);
+}
+
+/** The epoch that a height belongs to. Heights after the next one count to the latest that is known. */
+export function epochAt(state: StateReader, height: number): Epoch | undefined {
+  let epoch = latestEpoch(state);
+  while (epoch !== undefined && epoch.from > height) epoch = epochNumbered(state, epoch.number - 1);
+  return epoch;
+}
+
+export function epochNumbered(state: StateReader, number: number): Epoch | undefined {
+  const found = state.read(epochRecords, `${number}`);
+  return found && { number, ...found };
+}
+
+/** The validator set of the block after this state. */
 export function validatorsOf(state: StateReader): ValidatorSet | undefined {
-  return state.read(validatorRecords, currentKey);
+  return latestEpoch(state)?.validators;
 }
 
 /** The set of the epoch of the next block or of the one before it; of no other is anything judged any more. */
 export function validatorsOfEpoch(state: StateReader, epoch: number): ValidatorSet | undefined {
-  return epoch === 0 ? validatorsOf(state) : undefined;
+  const latest = latestEpoch(state)?.number ?? 0;
+  return epoch === latest || epoch === latest - 1 ? epochNumbered(state, epoch)?.validators : undefined;
 }
 
 /** Whether there is evidence on the ledger already. */
@@ -132,6 +161,7 @@ export function isAccused(state: StateReader, epoch: number, validator: string):
   return state.read(accusedRecords, accusedKey(epoch, validator)) !== undefined;
 }
 
+/** The parameters; absent only before the genesis state is written. */
 export function parametersOf(state: StateReader): Parameters | undefined {
   return state.read(parameterRecords, currentKey);
 }

@@ -15,6 +15,7 @@ import {
   consortiumName,
   countRecords,
   currentKey,
+  epochRecords,
   isMember,
   keyRecords,
   memberCount,
@@ -34,7 +35,6 @@ import {
   userRecords,
   userSchema,
   validatorKeyRecords,
-  validatorRecords,
 } from './consortium-state.ts';
 import type { Context, Contract, ContractEvent, Decision, Method, StateReader, StateWriter } from './contract.ts';
 
@@ -221,7 +221,7 @@ export const consortium: Contract = {
     const { section, validators, parameters } = consortiumBeginSchema.read(value);
     for (const { id, name } of section.members) addMember(state, id, name);
     for (const user of section.users) addUser(state, user);
-    state.write(validatorRecords, currentKey, validators);
+    state.write(epochRecords, '0', { from: 1, validators });
     for (const { id, voteKey, auditKey, networkKey } of validators)
       for (const key of [voteKey, auditKey, networkKey]) state.write(validatorKeyRecords, toHex(key), id);
     state.write(parameterRecords, currentKey, parameters);

@@ -3,27 +3,25 @@
 import { contracts, lineCount } from '../contracts/registry.ts';
 import type { BlockListener, LedgerNode, NodeStatus, Submission } from './api/ledger-node.ts';
 import type { TimerConfig } from './config.ts';
-import { type Block, blockSchema, encodeMessage, type Message } from './consensus/messages.ts';
-import { decodeRecord, firstRecord, type VoteRecord } from './consensus/record.ts';
+import { encodeMessage, type Message } from './consensus/messages.ts';
 import { Replica } from './consensus/replica.ts';
 import type { Timings } from './consensus/timers.ts';
 import { Driver } from './driver.ts';
 import type { EventLoop } from './event-loop.ts';
 import { Executor } from './execution/executor.ts';
-import { treeOf } from './execution/genesis-commit.ts';
 import { TransactionCache } from './execution/transaction-cache.ts';
 import { FinalityTimes } from './finality.ts';
 import { Intake } from './intake.ts';
 import type { CommitCertificate } from './ledger/certificate.ts';
-import { type Digest, digestBytes, digestOf, toHex } from './ledger/hash.ts';
+import { type Digest, digestBytes, toHex } from './ledger/hash.ts';
 import { Frontier } from './ledger/merkle.ts';
-import { decodeAs } from './ledger/schema.ts';
-import { quorumOf, type ValidatorSet } from './ledger/validators.ts';
+import { quorumOf } from './ledger/validators.ts';
 import { Mempool, type MempoolLimits } from './mempool.ts';
-import { channelOf, Inbound, type MessageReader } from './network/inbound.ts';
-import { SyncClient } from './network/sync-client.ts';
+import { channelOf, type MessageReader } from './network/inbound.ts';
 import { SyncServer } from './network/sync-server.ts';
 import type { Channel, Receiver, Transport } from './network/transport.ts';
+import { bodiesOf, checkedTree, voteRecordOf } from './opening.ts';
+import { Seat } from './seat.ts';
 import { type Store, StoreError } from './store/store.ts';
 
 export interface ValidatorNodeParts {
@@ -58,13 +56,11 @@ export class ValidatorNode implements LedgerNode, Receiver {
   readonly store: Store;
   readonly genesisText: string;
   readonly #parts: ValidatorNodeParts;
-  readonly #validators: ValidatorSet;
-  readonly #self: number;
   readonly #executor: Executor;
+  readonly #seat: Seat;
   readonly #mempool: Mempool;
   readonly #driver: Driver;
   readonly #intake: Intake;
-  readonly #inbound: Inbound;
   readonly #server: SyncServer;
   readonly #finality = new FinalityTimes();
   readonly #noticed = new Map<number, number>();
@@ -84,15 +80,24 @@ export class ValidatorNode implements LedgerNode, Receiver {
     const cache = parts.transactions ?? new TransactionCache();
     const chainId = digestBytes(parts.chainId);
     this.#executor = new Executor({ store, chainId, contracts, tree: checkedTree(store), cache });
-    this.#validators = this.#executor.validators;
-    this.#self = this.#validators.findIndex(({ id }) => id === parts.validator);
-    if (this.#self < 0) throw new StoreError(`${parts.validator} is no validator of this chain; check the config`);
+    this.#seat = new Seat({
+      epoch: this.#executor.epoch,
+      validator: parts.validator,
+      chainId,
+      transport: parts.transport,
+      syncTimeoutMs: parts.timers.syncTimeoutMs,
+      after: parts.loop.after,
+      position: () => replica.position(),
+      reader: parts.reader,
+    });
+    const { self } = this.#seat;
+    if (self < 0) throw new StoreError(`${parts.validator} is no validator of this chain; check the config`);
     this.#mempool = new Mempool(parts.mempool, (transaction) => lineCount(transaction.body));
     const { record, amnesia } = voteRecordOf(store);
     const { certificate, height, digest } = { certificate: store.certificate(store.head().height), ...store.head() };
     const replica = new Replica({
-      self: this.#self,
-      validators: this.#validators.length,
+      self,
+      validators: this.#executor.validators.length,
       chainId,
       timings: timingsOf(parts.timers),
       head: { height, digest, certificate },
@@ -101,22 +106,14 @@ export class ValidatorNode implements LedgerNode, Receiver {
       sign: parts.sign,
       amnesia,
     });
-    this.#inbound = new Inbound({
-      chainId,
-      epoch: record.epoch,
-      validators: this.#validators,
-      self: this.#self,
-      position: () => replica.position(),
-      reader: parts.reader,
-    });
     this.#server = new SyncServer(store);
     this.#driver = new Driver({
-      self: this.#self,
+      self,
       replica,
       executor: this.#executor,
       store,
       mempool: this.#mempool,
-      fetcher: this.#fetcher(chainId),
+      fetcher: this.#seat,
       soon: parts.loop.soon,
       send: (to, message) => parts.transport.send(to, channelOf(message), encodeMessage(message)),
       broadcast: (message) => parts.transport.broadcast(channelOf(message), encodeMessage(message)),
@@ -190,7 +187,7 @@ export class ValidatorNode implements LedgerNode, Receiver {
 
   #take(from: number, channel: Channel, bytes: Uint8Array): void {
     if (channel === 'transactions') return this.#intake.receive(from, bytes);
-    const judged = this.#inbound.check(from, channel, bytes);
+    const judged = this.#seat.check(from, channel, bytes);
     if ('message' in judged) return this.#driver.put({ type: 'message', message: judged.message });
     this.#refused.set(judged.refused, (this.#refused.get(judged.refused) ?? 0) + 1);
     if (judged.refused === 'committed-height') this.#notice(from, judged.height);
@@ -243,7 +240,7 @@ export class ValidatorNode implements LedgerNode, Receiver {
   status(): NodeStatus {
     const { parts, replica, head } = { parts: this.#parts, replica: this.#driver.status(), head: this.store.head() };
     const peers = parts.transport.peers();
-    const quorum = quorumOf(this.#validators.length).size;
+    const quorum = quorumOf(this.#executor.validators.length).size;
     const reason = this.#unreadiness(peers.length + 1, quorum);
     const times = this.#finality.percentiles();
     return {
@@ -251,7 +248,7 @@ export class ValidatorNode implements LedgerNode, Receiver {
       chainId: parts.chainId,
       name: parts.name,
       validator: parts.validator,
-      index: this.#self,
+      index: this.#seat.self,
       epoch: replica.epoch,
       view: replica.view,
       mode: replica.voice === 'voting' ? replica.mode : replica.voice,
@@ -261,7 +258,7 @@ export class ValidatorNode implements LedgerNode, Receiver {
       stateRoot: head.stateRoot,
       logRoot: toHex(Frontier.fromHashes(head.logSize, head.peaks).root()),
       peers,
-      validators: this.#validators.length,
+      validators: this.#executor.validators.length,
       quorum,
       ready: reason === undefined,
       ...(reason === undefined ? {} : { reason }),
@@ -300,48 +297,6 @@ export class ValidatorNode implements LedgerNode, Receiver {
   get silence(): string | undefined {
     return this.#silence;
   }
-
-  #fetcher(chainId: Uint8Array) {
-    const { transport, timers, loop } = this.#parts;
-    const options = { chainId, validators: this.#validators, timeoutMs: timers.syncTimeoutMs, after: loop.after };
-    const client = new SyncClient(transport, options);
-    return {
-      blocks: client.fetchBlocks.bind(client),
-      body: (height: number, digest: Digest, from: readonly number[], holds: (block: Block) => boolean) =>
-        client.fetchBody(height, digest, from, holds),
-    };
-  }
-}
-
-function checkedTree(store: Store) {
-  const tree = treeOf(store);
-  if (digestOf(tree.root) === store.head().stateRoot) return tree;
-  throw new StoreError(
-    'the state in the store is not that of its last block: the disk changed what was written. ' +
-      'Move the data folder away and ask the consortium to rotate this validator in again.',
-  );
-}
-
-/** The stored record; a missing or contradicting one means that this validator may have forgotten votes [R3]. */
-function voteRecordOf(store: Store): { record: VoteRecord; amnesia: string | undefined } {
-  const stored = store.voteRecord();
-  const { height } = store.head();
-  if (stored === undefined) return { record: firstRecord(height + 1), amnesia: 'the vote record is missing' };
-  const record = decodeRecord(stored);
-  const amnesia =
-    record.height === height + 1
-      ? undefined
-      : `the vote record is for height ${record.height}, the chain has ${height}`;
-  return { record: { ...record, height: height + 1 }, amnesia };
-}
-
-function bodiesOf(store: Store, record: VoteRecord): Map<Digest, Block> {
-  const bodies = new Map<Digest, Block>();
-  for (const digest of record.bodies) {
-    const encoded = store.body(digest);
-    if (encoded !== undefined) bodies.set(digest, decodeAs(blockSchema, encoded));
-  }
-  return bodies;
 }
 
 function timingsOf(timers: TimerConfig): Timings {

@@ -25,7 +25,7 @@ const cliFormats = ['csv-parse/*', 'csv-stringify/*', 'fast-xml-parser', 'ibanto
 const clients = [...cli, ...cliPackages, ...cliFormats, 'node/closest-name.ts'];
 const libp2p = ['libp2p', '@libp2p/*', '@multiformats/*'];
 // A validator without its adapters: neither LMDB nor libp2p.
-const validatorFiles = ['driver', 'intake', 'finality', 'mempool', 'store/store', 'network/inbound'];
+const validatorFiles = ['driver', 'intake', 'finality', 'mempool', 'opening', 'seat', 'store/store', 'network/inbound'];
 const validatorParts = [
   'node/consensus',
   'node/execution',
@@ -100,6 +100,12 @@ const layers: readonly Layer[] = [
     of: 'node/validator-node.ts',
     may: [...validatorParts, 'node/ledger', 'contracts/registry.ts'],
     mayTypes: ['node'],
+  },
+  { of: 'node/opening.ts', may: ['node/ledger', 'node/consensus', 'node/execution', 'node/store/store.ts'] },
+  {
+    of: 'node/seat.ts',
+    may: ['node/network/inbound.ts', 'node/network/sync-client.ts'],
+    mayTypes: ['node', 'contracts'],
   },
   { of: 'node/main.ts', may: ['node', 'contracts', 'genesis', 'node:*', 'pino', 'prom-client'] },
   {

@@ -1,6 +1,15 @@
 // Blocks from transactions, and the check of blocks that others built: the same work, then a comparison. Many
 // candidates may be executed on one head; nothing here or in the store changes until `committed`.
-import { consortiumName, isMember, parametersOf, validatorsOf } from '../../contracts/consortium-state.ts';
+import {
+  consortiumName,
+  type Epoch,
+  epochAt,
+  epochRecords,
+  isMember,
+  latestEpoch,
+  parameterRecords,
+  parametersOf,
+} from '../../contracts/consortium-state.ts';
 import type { Contract } from '../../contracts/contract.ts';
 import { assert } from '../ledger/assert.ts';
 import type { CommitCertificate } from '../ledger/certificate.ts';
@@ -37,6 +46,8 @@ export interface ExecutedBlock {
   readonly tree: StateTree;
   /** What it writes, over the state before it. */
   readonly state: Overlay;
+  /** The epoch that begins after this block, if it changes the validator set. */
+  readonly nextEpoch: Epoch | undefined;
 }
 
 /** A candidate that may not be ordered now, and why. */
@@ -77,8 +88,11 @@ export class Executor {
   #head: Head;
   #tree: StateTree;
   #ground: RunGround;
-  #validators: ValidatorSet;
-  #validatorSetHash: Digest;
+  /** Of the block after the head. */
+  #epoch: Epoch;
+  #setHash: Digest;
+  /** Of the head itself: its validators certify it. */
+  #headEpoch: Epoch;
 
   constructor(parts: ExecutorParts) {
     this.#parts = parts;
@@ -86,8 +100,8 @@ export class Executor {
     this.#head = parts.store.head();
     this.#tree = parts.tree;
     assert(digestOf(this.#tree.root) === this.#head.stateRoot, 'the state tree is that of the head');
-    ({ ground: this.#ground, validators: this.#validators } = this.#consortiumNow());
-    this.#validatorSetHash = validatorSetHash(this.#validators);
+    ({ ground: this.#ground, epoch: this.#epoch, headEpoch: this.#headEpoch } = this.#consortiumNow());
+    this.#setHash = validatorSetHash(this.#epoch.validators);
   }
 
   get head(): Head {
@@ -98,13 +112,14 @@ export class Executor {
     return this.#tree;
   }
 
-  /** The set in force for the next block. */
-  get validators(): ValidatorSet {
-    return this.#validators;
+  /** That of the next block. */
+  get epoch(): Epoch {
+    return this.#epoch;
   }
 
-  get validatorSetHash(): Digest {
-    return this.#validatorSetHash;
+  /** The set in force for the next block. */
+  get validators(): ValidatorSet {
+    return this.#epoch.validators;
   }
 
   /**
@@ -147,11 +162,10 @@ export class Executor {
     }
     if (run.entries.length === 0) return { block: undefined, left };
     const sealed = this.#seal(run);
-    const setHash = digestBytes(this.#validatorSetHash);
     const header: Header = {
       version: 1,
       chainId: this.#parts.chainId,
-      epoch: 0,
+      epoch: this.#epoch.number,
       height: this.#head.height + 1,
       proposer,
       timestamp,
@@ -159,8 +173,8 @@ export class Executor {
       logSize: sealed.frontier.size,
       logRoot: sealed.frontier.root(),
       stateRoot: sealed.tree.root,
-      validatorSetHash: setHash,
-      nextValidatorSetHash: setHash,
+      validatorSetHash: digestBytes(this.#setHash),
+      nextValidatorSetHash: digestBytes(sealed.nextSetHash),
       protocolVersion,
       lastCommit,
     };
@@ -183,8 +197,11 @@ export class Executor {
     const problem = headerProblem(header, {
       chainId: this.#parts.chainId,
       head: this.#head,
-      validators: this.#validators,
-      validatorSetHash: this.#validatorSetHash,
+      epoch: this.#epoch.number,
+      validators: this.#epoch.validators,
+      validatorSetHash: this.#setHash,
+      parentEpoch: this.#headEpoch.number,
+      parentValidators: this.#headEpoch.validators,
       trusted: options.trustedLastCommit,
     });
     if (problem !== undefined) return problem;
@@ -208,6 +225,8 @@ export class Executor {
       return broken('log-root', 'execution gives another log root');
     if (!equalBytes(header.stateRoot, sealed.tree.root))
       return broken('state-root', 'execution gives another state root');
+    if (!equalBytes(header.nextValidatorSetHash, digestBytes(sealed.nextSetHash)))
+      return broken('next-validator-set', 'execution gives another next validator set');
     return this.#executed(run, sealed, header, block.header);
   }
 
@@ -238,20 +257,26 @@ export class Executor {
     assert(equalBytes(executed.header.parent, digestBytes(this.#head.digest)), 'a committed block follows the head');
     assert(this.#parts.store.head().digest === head.digest, 'the store has committed the block');
     this.#head = head;
+    this.#headEpoch = this.#epoch;
     this.#tree = executed.tree;
     executed.state.handOver(this.#records);
     if (executed.commit.writes.some(([path]) => isConsortiumSetting(path))) {
-      ({ ground: this.#ground, validators: this.#validators } = this.#consortiumNow());
-      this.#validatorSetHash = validatorSetHash(this.#validators);
+      ({ ground: this.#ground, epoch: this.#epoch } = this.#consortiumNow());
+      this.#setHash = validatorSetHash(this.#epoch.validators);
     }
   }
 
-  #consortiumNow(): { ground: RunGround; validators: ValidatorSet } {
+  #consortiumNow(): { ground: RunGround; epoch: Epoch; headEpoch: Epoch } {
     const { store, cache, chainId } = this.#parts;
     const reader = readerOf(this.#overlay(), consortiumName);
-    const [parameters, validators] = [parametersOf(reader), validatorsOf(reader)];
-    assert(parameters !== undefined && validators !== undefined, 'genesis wrote the parameters and the validators');
-    return { ground: { store, host: this.#host, cache, records: this.#records, chainId, parameters }, validators };
+    const [parameters, epoch] = [parametersOf(reader), latestEpoch(reader)];
+    assert(parameters !== undefined && epoch !== undefined, 'genesis wrote the parameters and the validators');
+    const headEpoch = epochAt(reader, this.#head.height) ?? epoch; // genesis has none
+    return {
+      ground: { store, host: this.#host, cache, records: this.#records, chainId, parameters },
+      epoch,
+      headEpoch,
+    };
   }
 
   #overlay(): Overlay {
@@ -277,11 +302,15 @@ export class Executor {
     const frontier = Frontier.fromHashes(this.#head.logSize, this.#head.peaks);
     for (const entry of run.entries) frontier.append(leafHash(entry), nodes);
     const writes = run.state.writes();
-    return { nodes, frontier, writes, tree: this.#tree.update(stateChanges(writes)) };
+    const nextEpoch = writes.some(([path]) => path.startsWith(epochsPrefix))
+      ? latestEpoch(readerOf(run.state, consortiumName))
+      : undefined;
+    const nextSetHash = nextEpoch === undefined ? this.#setHash : validatorSetHash(nextEpoch.validators);
+    return { nodes, frontier, writes, tree: this.#tree.update(stateChanges(writes)), nextEpoch, nextSetHash };
   }
 
   #executed(run: BlockRun, sealed: Sealed, header: Header, headerBytes: Uint8Array): ExecutedBlock {
-    const { frontier, nodes, writes, tree } = sealed;
+    const { frontier, nodes, writes, tree, nextEpoch } = sealed;
     const leaf = leafHash(headerBytes);
     const digest = digestOf(leaf);
     const headerIndex = frontier.size;
@@ -293,7 +322,7 @@ export class Executor {
     const entries = [...run.entries, headerBytes];
     const { evidence, transactions, references, indexes } = run;
     const commit = { head, block, entries, nodes, writes, references, transactions: indexes };
-    return { digest, header, headerBytes, evidence, transactions, commit, tree, state: run.state };
+    return { digest, header, headerBytes, evidence, transactions, commit, tree, state: run.state, nextEpoch };
   }
 }
 
@@ -302,6 +331,8 @@ interface Sealed {
   readonly frontier: Frontier;
   readonly writes: BlockCommit['writes'];
   readonly tree: StateTree;
+  readonly nextEpoch: Epoch | undefined;
+  readonly nextSetHash: Digest;
 }
 
 export function stateChanges(writes: BlockCommit['writes']): StateChange[] {
@@ -309,8 +340,10 @@ export function stateChanges(writes: BlockCommit['writes']): StateChange[] {
 }
 
 function isConsortiumSetting(path: string): boolean {
-  return path.startsWith(`${consortiumName}/validators/`) || path.startsWith(`${consortiumName}/parameters/`);
+  return path.startsWith(epochsPrefix) || path.startsWith(`${consortiumName}/${parameterRecords.name}/`);
 }
+
+const epochsPrefix = `${consortiumName}/${epochRecords.name}/`;
 
 function broken(rule: BlockRule, detail: string): BlockProblem {
   return { rule, detail };

@@ -24,6 +24,7 @@ export const blockRules = [
   'log-size',
   'log-root',
   'state-root',
+  'next-validator-set',
   'entries',
 ] as const;
 export type BlockRule = (typeof blockRules)[number];
@@ -37,8 +38,13 @@ export interface BlockProblem {
 export interface HeaderGround {
   readonly chainId: Uint8Array;
   readonly head: Head;
+  /** Of the block's own height. */
+  readonly epoch: number;
   readonly validators: ValidatorSet;
   readonly validatorSetHash: Digest;
+  /** Those that certify the head. */
+  readonly parentEpoch: number;
+  readonly parentValidators: ValidatorSet;
   /** A certificate of the head that was found good already: the same bytes are not verified again. */
   readonly trusted: CommitCertificate | undefined;
 }
@@ -48,13 +54,14 @@ export function headerProblem(header: Header, ground: HeaderGround): BlockProble
   const setHash = digestBytes(validatorSetHash);
   const problem = (rule: BlockRule, detail: string): BlockProblem => ({ rule, detail });
   if (!equalBytes(header.chainId, ground.chainId)) return problem('chain', 'the block is of another chain');
-  if (header.epoch !== 0) return problem('epoch', `epoch ${header.epoch} where this is epoch 0`);
+  if (header.epoch !== ground.epoch)
+    return problem('epoch', `epoch ${header.epoch} where this is epoch ${ground.epoch}`);
   if (header.height !== head.height + 1)
     return problem('height', `height ${header.height} does not follow ${head.height}`);
   if (!equalBytes(header.parent, digestBytes(head.digest))) return problem('parent', 'the parent is not the head');
   if (header.timestamp <= head.timestamp) return problem('timestamp', "the timestamp is not after the parent's");
   if (header.proposer >= validators.length) return problem('proposer', `there is no validator ${header.proposer}`);
-  if (!equalBytes(header.validatorSetHash, setHash) || !equalBytes(header.nextValidatorSetHash, setHash))
+  if (!equalBytes(header.validatorSetHash, setHash))
     return problem('validator-set', 'the validator set is not the one in force');
   const detail = lastCommitProblem(header.lastCommit, ground);
   return detail === undefined ? undefined : problem('last-commit', detail);
@@ -64,9 +71,10 @@ function lastCommitProblem(lastCommit: CommitCertificate | undefined, ground: He
   const { head, trusted } = ground;
   if (head.height === 0) return lastCommit === undefined ? undefined : 'a certificate where genesis has none';
   if (lastCommit === undefined) return 'the certificate of the parent is missing';
-  const isForParent = lastCommit.epoch === 0 && lastCommit.height === head.height && lastCommit.digest === head.digest;
+  const isForParent =
+    lastCommit.epoch === ground.parentEpoch && lastCommit.height === head.height && lastCommit.digest === head.digest;
   if (!isForParent) return 'the certificate is not for the parent';
   const bytes = encodeAs(certificateSchema, lastCommit);
   if (trusted !== undefined && equalBytes(bytes, encodeAs(certificateSchema, trusted))) return undefined;
-  return certificateProblem(lastCommit, ground.chainId, ground.validators);
+  return certificateProblem(lastCommit, ground.chainId, ground.parentValidators);
 }

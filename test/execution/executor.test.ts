@@ -141,7 +141,7 @@ test('every header field that is wrong breaks its own rule', (t) => {
     ['timestamp', { timestamp: ledger.time }],
     ['proposer', { proposer: 4 }],
     ['validator-set', { validatorSetHash: hash }],
-    ['validator-set', { nextValidatorSetHash: hash }],
+    ['next-validator-set', { nextValidatorSetHash: hash }],
     ['last-commit', { lastCommit: undefined }],
     ['last-commit', { lastCommit: { ...lastCommit, height: lastCommit.height + 1 } }],
     ['last-commit', { lastCommit: { ...lastCommit, epoch: 1 } }],
