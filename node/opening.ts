@@ -1,5 +1,5 @@
-// What a validator finds in its store when it starts: whether the state is that of the head, and whether the vote record
-// is what this key signed last [R1, R3].
+// What a validator finds in its store when it starts: whether the state is that of the head, and whether the vote
+// record is what this key signed last [R1, R3].
 import { type Block, blockSchema } from './consensus/messages.ts';
 import { decodeRecord, firstRecord, type VoteRecord } from './consensus/record.ts';
 import { treeOf } from './execution/genesis-commit.ts';

@@ -1,5 +1,5 @@
-// Which validator set a height has, from the state in a store: certificates, cosignatures and receipts of old blocks are
-// judged by the set of their own height.
+// Which validator set a height has, from the state in a store: certificates, cosignatures and receipts of old blocks
+// are judged by the set of their own height.
 import { consortiumName, type Epoch, epochAt, latestEpoch } from '../../contracts/consortium-state.ts';
 import type { StateReader } from '../../contracts/contract.ts';
 import { assert } from '../ledger/assert.ts';

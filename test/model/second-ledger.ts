@@ -71,7 +71,7 @@ export class SecondLedger {
       const [member, user, key, roles] = must(rowOf(each, 4), 'a user');
       addUser(state, { member: String(member), user: String(user), key: key as Uint8Array, roles: Number(roles) });
     }
-    state.set(['consortium', 'validators', 'current'], validators);
+    state.set(['consortium', 'epochs', '0'], [1, validators]);
     for (const each of validators) {
       const [id, , ...keys] = must(rowOf(each, 8), 'a validator');
       for (const key of keys.slice(0, 3))
