@@ -23,6 +23,13 @@ import type { Head, Store } from './store/store.ts';
 /** Twice the bodies that the replica keeps: whatever it may still commit is among them. */
 const executedMax = 2 * bodiesMax;
 
+const blockLimits = {
+  transactionsMax: blockTransactionsMax,
+  bytesMax: blockBytesMax,
+  linesMax: blockLinesMax,
+  memberTransactionsMax: blockTransactionsMax,
+};
+
 /** A block that was fetched and checked against its certificate and its log root, not yet executed. */
 export interface FetchedBlock {
   readonly entries: readonly Uint8Array[];
@@ -71,11 +78,14 @@ export class Driver {
   #isDraining = true;
   #isStopped = false;
   #view: number;
+  #isViewOpen = false;
   #work = { waiting: false, oldest: undefined as string | undefined };
 
   constructor(parts: DriverParts) {
     this.#parts = parts;
-    this.#view = parts.replica.position().view;
+    const { view, mode } = parts.replica.position();
+    this.#view = view;
+    this.#isViewOpen = mode === 'normal';
     parts.replica.noteLogSize(parts.store.head().logSize);
   }
 
@@ -109,7 +119,7 @@ export class Driver {
   /** Tells the replica what waits, if that has changed. */
   noteWork(): void {
     const { mempool } = this.#parts;
-    const oldest = mempool.oldest()?.id;
+    const oldest = mempool.round();
     const waiting = mempool.size > 0;
     if (waiting === this.#work.waiting && oldest === this.#work.oldest) return;
     this.#work = { waiting, oldest };
@@ -133,10 +143,14 @@ export class Driver {
   }
 
   #noteView(): void {
-    const { view } = this.#parts.replica.position();
-    if (view === this.#view) return;
+    const { view, mode } = this.#parts.replica.position();
+    const [wasOpen, isOpen] = [this.#isViewOpen, mode === 'normal'];
+    const isLeft = wasOpen && (view !== this.#view || !isOpen);
     this.#view = view;
-    // What every primary in turn has left out no longer drives the timers.
+    this.#isViewOpen = isOpen;
+    if (!isLeft) return;
+    // [T4] What every primary in turn has left out no longer drives the timers. One whose view was never entered left
+    // nothing out: else some failed views would make everyone forget what waits.
     this.#parts.mempool.leftOut(this.#parts.executor.validators.length);
     this.noteWork();
   }
@@ -193,12 +207,7 @@ export class Driver {
       proposer: self,
       timestamp: Math.max(this.#parts.now(), executor.head.timestamp + 1),
       lastCommit: store.certificate(executor.head.height),
-      candidates: mempool.take({
-        transactionsMax: blockTransactionsMax,
-        bytesMax: blockBytesMax,
-        linesMax: blockLinesMax,
-        memberTransactionsMax: blockTransactionsMax,
-      }),
+      candidates: mempool.take(blockLimits),
     });
     mempool.remove(left.filter(({ problem }) => problem.code !== 'too-far').map(({ id }) => id));
     if (block !== undefined) this.#executed.set(block.digest, block);
@@ -213,7 +222,7 @@ export class Driver {
     this.#queue.push({ type: 'proposal', epoch, view, height, proposed });
     if (block !== undefined) return;
     // What was dropped must drive no timer; what stays is offered again when the mempool next changes.
-    this.#work = { waiting: false, oldest: mempool.oldest()?.id };
+    this.#work = { waiting: false, oldest: mempool.round() };
     this.#queue.push({ type: 'work', ...this.#work });
   }
 
@@ -264,7 +273,7 @@ export class Driver {
     assert(executed.nextEpoch === undefined, 'the validator set does not change in this version');
     this.#executed.clear();
     replica.noteLogSize(executor.head.logSize);
-    mempool.remove(executed.transactions.map(({ id }) => id));
+    mempool.settled(executed.transactions, blockLimits);
     this.#recheck(executed);
     for (const listener of this.#listeners) listener(executed.commit.block, executed.commit.transactions);
     this.noteWork();

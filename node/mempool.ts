@@ -2,7 +2,7 @@
 // whether a transaction is valid: whoever adds one has checked it, and says after each commit what still holds.
 import { assert } from './ledger/assert.ts';
 import type { Digest } from './ledger/hash.ts';
-import { transactionBytesMax } from './ledger/limits.ts';
+import { batchLinesMax, transactionBytesMax } from './ledger/limits.ts';
 import type { Transaction } from './ledger/transaction.ts';
 
 export interface MempoolLimits {
@@ -32,6 +32,14 @@ interface Waiting {
   readonly sequence: number;
   /** How many primaries had been replaced when it came, or when a client asked again for what no longer counted. */
   replaced: number;
+  /** Its place among all that ever began to count for timers. */
+  since: number;
+}
+
+/** [T4] Everything that counted when it began. It ends when none of that counts any more. */
+interface Round {
+  readonly last: number;
+  readonly number: number;
 }
 
 interface MemberQueue {
@@ -53,6 +61,9 @@ export class Mempool {
   #bytes = 0;
   #sequence = 0;
   #replaced = 0;
+  #began = 0;
+  #round: Round | undefined;
+  #rounds = 0;
 
   /** `lineCount` tells how many of a block's lines a transaction takes: those of a batch, else one. */
   constructor(limits: MempoolLimits, lineCount: (transaction: Transaction) => number = () => 1) {
@@ -79,7 +90,7 @@ export class Mempool {
     }
     const problem = this.problem(transaction);
     if (problem !== undefined) return problem;
-    this.#insert({ transaction, origin, sequence: this.#sequence++, replaced: this.#replaced });
+    this.#insert({ transaction, origin, sequence: this.#sequence++, replaced: this.#replaced, since: 0 });
     return 'added';
   }
 
@@ -89,7 +100,12 @@ export class Mempool {
     if (!this.#own.has(id)) this.#own.set(id, waiting);
     if (this.#driving.has(id)) return;
     waiting.replaced = this.#replaced;
-    this.#driving.set(id, waiting);
+    this.#drive(waiting);
+  }
+
+  #drive(waiting: Waiting): void {
+    waiting.since = this.#began++;
+    this.#driving.set(waiting.transaction.id, waiting);
   }
 
   /** Why it would not be added. Costs nothing, so it is worth asking before a signature is verified. */
@@ -145,7 +161,26 @@ export class Mempool {
     return chosen;
   }
 
-  /** What a block has settled, or what this node found that it may not propose. Unknown ids are fine. */
+  /**
+   * What a block has settled. A full block was no place for the rest: where the present round had its fair share of it,
+   * one part for each member that waits, the round begins anew [T4].
+   */
+  settled(transactions: readonly Transaction[], limits: TakeLimits): void {
+    const last = this.#round?.last ?? -1;
+    const served = transactions.filter(({ id }) => (this.#driving.get(id)?.since ?? Number.POSITIVE_INFINITY) <= last);
+    const isServed = served.length * Math.max(1, this.#members.size) >= transactions.length;
+    if (isServed && this.#isFull(transactions, limits)) this.#round = { last, number: ++this.#rounds };
+    this.remove(transactions.map(({ id }) => id));
+  }
+
+  #isFull(transactions: readonly Transaction[], { transactionsMax, bytesMax, linesMax }: TakeLimits): boolean {
+    const bytes = transactions.reduce((sum, each) => sum + each.bytes.length, 0);
+    const lines = transactions.reduce((sum, each) => sum + this.#lineCount(each), 0);
+    if (transactions.length >= transactionsMax) return true;
+    return bytes > bytesMax - transactionBytesMax || lines > linesMax - batchLinesMax;
+  }
+
+  /** What this node found that it may not propose. Unknown ids are fine. */
   remove(ids: Iterable<Digest>): void {
     for (const id of ids) {
       const waiting = this.#waiting.get(id);
@@ -167,6 +202,18 @@ export class Mempool {
   oldest(): { readonly id: Digest; readonly sequence: number } | undefined {
     for (const [id, { sequence }] of this.#driving) return { id, sequence };
     return undefined;
+  }
+
+  /**
+   * [T4] The round under way, if anything counts: the same name as long as something waits that counted when it began.
+   * A timer of the oldest alone would let a primary that serves one transaction at a time starve all others.
+   */
+  round(): string | undefined {
+    const [first] = this.#driving.values();
+    if (first === undefined) this.#round = undefined;
+    else if (this.#round === undefined || first.since > this.#round.last)
+      this.#round = { last: this.#began - 1, number: ++this.#rounds };
+    return this.#round && String(this.#round.number);
   }
 
   /**
@@ -225,7 +272,7 @@ export class Mempool {
     queue.bytes += bytes.length;
     this.#bytes += bytes.length;
     this.#waiting.set(id, waiting);
-    this.#driving.set(id, waiting);
+    this.#drive(waiting);
     if (waiting.origin === 'client') this.#own.set(id, waiting);
   }
 

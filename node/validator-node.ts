@@ -219,6 +219,7 @@ export class ValidatorNode implements LedgerNode, Receiver {
 
   connected(peer: number): void {
     this.#parts.log('info', 'connected', { peer });
+    this.#guarded(() => this.#driver.put({ type: 'connected', peer }));
   }
 
   disconnected(peer: number): void {

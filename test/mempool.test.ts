@@ -116,6 +116,42 @@ test('what n primaries in a row left out drives no timer, and may still be order
   t.is(mempool.oldest(), undefined);
 });
 
+test('[T4] a round ends when nothing of it waits, however much came meanwhile', (t) => {
+  const mempool = pool();
+  t.is(mempool.round(), undefined);
+  const [first, second, third] = ['1', '2', '3'].map((reference) => transaction('A', reference));
+  if (first === undefined || second === undefined || third === undefined) return t.fail();
+  mempool.add(first, 'client');
+  mempool.add(second, 'client');
+  const round = mempool.round();
+  mempool.settled([first], wide);
+  t.is(mempool.round(), round, 'who serves one at a time gains no time');
+  mempool.add(third, 'client');
+  mempool.settled([second], wide);
+  const next = mempool.round();
+  t.not(next, round);
+  mempool.settled([third], wide);
+  t.is(mempool.round(), undefined);
+});
+
+test('[T4] a full block begins the round anew if the round had its part of it', (t) => {
+  const mempool = pool();
+  const limits = { ...wide, transactionsMax: 2 };
+  const waiting = ['1', '2', '3', '4', '5'].map((reference) => transaction('A', reference));
+  for (const each of waiting) mempool.add(each, 'client');
+  const round = mempool.round();
+  mempool.settled(waiting.slice(0, 2), limits);
+  const again = mempool.round();
+  t.not(again, round);
+  mempool.add(transaction('B', '1'), 'client');
+  const others = ['1', '2'].map((reference) => transaction('C', reference));
+  for (const each of others) mempool.add(each, 'client');
+  mempool.settled(others, limits);
+  t.is(mempool.round(), again, 'full of others is no excuse');
+  mempool.settled(waiting.slice(2, 3), limits);
+  t.is(mempool.round(), again, 'nor is a block that had room');
+});
+
 test('what expired, and what no longer holds after a commit, is dropped', (t) => {
   const mempool = pool();
   mempool.add(transaction('A', '1', 100, 500), 'client');

@@ -4,19 +4,28 @@ import { signersOf } from './choice.ts';
 import type { Core } from './core.ts';
 import type { Verified } from './events.ts';
 import { type Message, positionOf, type Status } from './messages.ts';
-import { fetchFrom, judge, sendPrePrepare, tryDecide, tryPropose, vouch } from './normal-case.ts';
+import { fetchFrom, judge, prePrepareOf, tryDecide, tryPropose, vouch } from './normal-case.ts';
 import { considerViewChanges } from './view-change.ts';
 
 // [C1]
 export function sendStatuses(core: Core): void {
-  const { self: validator, epoch, view, mode, committed, logSize } = core;
   core.broughtUp.clear();
-  for (let to = 0; to < core.electorate.validators; to++) {
-    if (to === core.self) continue;
-    const heard = core.heard.get(to); // [R2]
-    const status: Status = { type: 'status', validator, epoch, view, mode, height: committed.height, logSize, heard };
-    core.emit({ type: 'send', to, message: status });
-  }
+  for (let to = 0; to < core.electorate.validators; to++) if (to !== core.self) sendStatus(core, to);
+}
+
+function sendStatus(core: Core, to: number): void {
+  const { self: validator, epoch, view, mode, committed, logSize } = core;
+  const heard = core.heard.get(to); // [R2]
+  const status: Status = { type: 'status', validator, epoch, view, mode, height: committed.height, logSize, heard };
+  core.emit({ type: 'send', to, message: status });
+}
+
+/** [C1, C4] Who comes back need not wait for an interval to end. */
+export function onConnected(core: Core, to: number): void {
+  if (to === core.self || to >= core.electorate.validators) return;
+  core.broughtUp.delete(to);
+  sendStatus(core, to);
+  repeat(core, (message) => core.emit({ type: 'send', to, message }));
 }
 
 /** Keeps the highest signed message of each key, so that its owner can be shown it after a restart [R2]. */
@@ -68,16 +77,19 @@ function bringUp(core: Core, status: Status): void {
 }
 
 /** [C4] The stored messages of what is undecided, byte for byte. */
-export function repeat(core: Core): void {
+export function repeat(core: Core, emit: (message: Message) => void = (message) => toAll(core, message)): void {
   if (core.voice !== 'voting') return;
   if (core.mode === 'changing') {
-    if (core.viewChange !== undefined) core.emit({ type: 'broadcast', message: core.viewChange });
+    if (core.viewChange !== undefined) emit(core.viewChange);
     return;
   }
   core.missingBody = undefined;
-  if (core.isPrimary) sendPrePrepare(core);
-  if (core.prepare !== undefined) core.emit({ type: 'broadcast', message: core.prepare });
-  if (core.commit !== undefined) core.emit({ type: 'broadcast', message: core.commit });
+  const proposal = core.isPrimary ? prePrepareOf(core) : undefined;
+  for (const message of [proposal, core.prepare, core.commit]) if (message !== undefined) emit(message);
+}
+
+function toAll(core: Core, message: Message): void {
+  core.emit({ type: 'broadcast', message });
 }
 
 /** [C2] Called each tick. */

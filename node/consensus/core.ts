@@ -5,6 +5,7 @@ import type { Digest } from '../ledger/hash.ts';
 import { covers } from './amnesia.ts';
 import type { Choice } from './choice.ts';
 import type { Effect } from './events.ts';
+import { Floor } from './floor.ts';
 import type {
   Block,
   Committed,
@@ -58,6 +59,7 @@ export class Core {
   readonly electorate: Electorate;
   readonly signer: VoteSigner;
   readonly timers: Timers;
+  readonly floor: Floor;
   readonly votes = new Votes();
   readonly epoch: number;
 
@@ -107,7 +109,8 @@ export class Core {
     this.self = options.self;
     this.electorate = new Electorate(options.validators);
     this.signer = new VoteSigner(options.chainId, record, options.sign);
-    this.timers = new Timers(options.timings);
+    this.timers = new Timers(options.timings, this.electorate.faulty);
+    this.floor = new Floor(this.electorate.faulty);
     this.epoch = record.epoch;
     this.view = record.view;
     this.mode = record.mode;
@@ -119,6 +122,7 @@ export class Core {
     this.viewChange = record.viewChange;
     this.newView = record.newView;
     this.silenced = record.silenced;
+    this.judgePrimary();
     this.bodies = new Map(options.bodies);
     this.#stored = new Set(options.bodies.keys());
     if (record.accepted !== undefined) this.accepted = { ...record.accepted, valid: false };
@@ -230,6 +234,16 @@ export class Core {
     this.votes.enterView();
   }
 
+  viewEntered(): void {
+    this.timers.viewEntered();
+    this.judgePrimary();
+  }
+
+  /** [T5] From here on this view's primary is watched; nobody watches itself. */
+  judgePrimary(): void {
+    this.floor.viewEntered(this.isPrimary ? undefined : this.primary);
+  }
+
   digestAt(height: number): Digest | undefined {
     return this.#digests.get(height);
   }
@@ -245,6 +259,7 @@ export class Core {
     this.valid.clear();
     this.votes.enterHeight();
     this.timers.committed();
+    this.floor.committed();
     const deleteBodies = [...this.#stored];
     this.#stored.clear();
     this.bodies.clear();
@@ -255,7 +270,7 @@ export class Core {
       this.viewChange = undefined;
       this.newView = undefined;
       this.choice = undefined;
-      this.timers.viewEntered();
+      this.viewEntered();
     }
     this.emit({ type: 'commit', certificate, record: this.record(), deleteBodies });
   }

@@ -17,7 +17,7 @@ export type Event =
   | { readonly type: 'message'; readonly message: Verified<Message> }
   /**
    * What waits in the mempool, the latest word last: the driver hands on its own events in the order of their rise.
-   * `oldest` names the oldest transaction that still counts for timers.
+   * `oldest` names the round of what still counts for timers; another name is another round [T4].
    */
   | { readonly type: 'work'; readonly waiting: boolean; readonly oldest: string | undefined }
   /** The answer to `propose`: a block that was executed here, or nothing when nothing admissible waits. */
@@ -41,6 +41,8 @@ export type Event =
   | { readonly type: 'fetched'; readonly certificate: CommitCertificate }
   /** The body behind a digest that `fetchBody` asked for; its header has that digest. */
   | { readonly type: 'body'; readonly height: number; readonly digest: Digest; readonly block: Block }
+  /** There is a connection to this validator, after there was none. */
+  | { readonly type: 'connected'; readonly peer: number }
   /** A `fetch` is over, whether blocks came or not. */
   | { readonly type: 'fetchEnded' }
   /** A `fetchBody` that nobody could answer. */

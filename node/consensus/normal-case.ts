@@ -68,7 +68,8 @@ export function vouch(core: Core): void {
   if (core.isPrimary && accepted.signature === undefined) {
     accepted.signature = core.signer.sign('pre-prepare', position);
     core.persist([accepted.digest]); // [D1]
-    sendPrePrepare(core);
+    const message = prePrepareOf(core);
+    if (message !== undefined) core.emit({ type: 'broadcast', message });
   } else if (!core.isPrimary && core.prepare === undefined) {
     const signature = core.signer.sign('prepare', position);
     core.prepare = { type: 'prepare', ...position, validator: core.self, signature };
@@ -79,13 +80,13 @@ export function vouch(core: Core): void {
   tryPrepared(core);
 }
 
-export function sendPrePrepare(core: Core): void {
+/** The primary's proposal, once it is signed. */
+export function prePrepareOf(core: Core): PrePrepare | undefined {
   const { accepted } = core;
   const block = accepted === undefined ? undefined : core.bodies.get(accepted.digest);
-  if (accepted?.signature === undefined || block === undefined) return;
+  if (accepted?.signature === undefined || block === undefined) return undefined;
   const { view, digest, validator, signature } = accepted;
-  const position = { epoch: core.epoch, view, height: core.height, digest };
-  core.emit({ type: 'broadcast', message: { type: 'pre-prepare', ...position, validator, signature, block } });
+  return { type: 'pre-prepare', epoch: core.epoch, view, height: core.height, digest, validator, signature, block };
 }
 
 export function onPrepare(core: Core, vote: Verified<Vote>): void {

@@ -1,9 +1,19 @@
 // The PBFT replica: events in, effects out. Synchronous and deterministic; it has no clock, chance, promise, I/O or
 // logger, and no input makes it throw. The rules are docs/consensus.md's; the handlers beside this file hold them.
 import { unreachable } from '../ledger/assert.ts';
-import { considerFetch, noteHeard, onFetchEnded, onStatus, repeat, resume, sendStatuses } from './catch-up.ts';
+import {
+  considerFetch,
+  noteHeard,
+  onConnected,
+  onFetchEnded,
+  onStatus,
+  repeat,
+  resume,
+  sendStatuses,
+} from './catch-up.ts';
 import { Core, type ReplicaOptions, type Voice } from './core.ts';
 import type { Effect, Event, Verified } from './events.ts';
+import type { Awaited } from './floor.ts';
 import type { Message, Mode, Vote } from './messages.ts';
 import {
   onBody,
@@ -61,10 +71,10 @@ export class Replica {
     return { epoch, view, mode, primary, height: committed.height, voice, bestHeight };
   }
 
-  /** The view it is in and the height that votes are for. */
-  position(): { readonly view: number; readonly height: number } {
-    const { view, height } = this.#core;
-    return { view, height };
+  /** The view and mode it is in and the height that votes are for. */
+  position(): { readonly view: number; readonly mode: Mode; readonly height: number } {
+    const { view, mode, height } = this.#core;
+    return { view, mode, height };
   }
 
   /** Entries in the log, for statuses only: consensus does not use it. */
@@ -98,6 +108,8 @@ export class Replica {
       case 'body':
         if (event.height === core.height) onBody(core, event.digest, event.block);
         return;
+      case 'connected':
+        return onConnected(core, event.peer);
       case 'fetchEnded':
         return onFetchEnded(core);
       case 'bodyMissing':
@@ -145,8 +157,18 @@ export class Replica {
     const counts = core.oldest !== undefined;
     const late = core.timers.countProgress(open || counts); // [T1]
     const starved = core.timers.countOldest(counts); // [T4]
-    if (late || starved) return core.demandView(core.view + 1);
+    const slow = core.floor.count(awaited(core), core.timers.timeoutTicks); // [T5]
+    if (late || starved || slow) return core.demandView(core.view + 1);
     if (core.timers.countResend(open)) repeat(core);
     tryPropose(core);
   }
+}
+
+/** [T5] The primary owes a proposal only to who is not behind itself: what a quorum has settled it proposes no more. */
+function awaited(core: Core): Awaited {
+  if (core.accepted !== undefined) return 'votes';
+  const heights = [...core.statuses.values()].map((each) => each.height);
+  const isBehind = core.certified !== undefined || (core.electorate.attested(heights) ?? 0) > core.committed.height;
+  const isOwed = core.oldest !== undefined || core.fixed !== undefined;
+  return isOwed && !isBehind && !core.isPrimary ? 'proposal' : 'nothing';
 }

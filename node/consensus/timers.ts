@@ -17,6 +17,7 @@ const backoffMax = 8;
 
 export class Timers {
   readonly #timings: Timings;
+  readonly #faulty: number;
   #progress = 0;
   #oldest = 0;
   #resend = 0;
@@ -24,14 +25,16 @@ export class Timers {
   #behind = 0;
   #failedViews = 0;
 
-  constructor(timings: Timings) {
+  constructor(timings: Timings, faulty: number) {
     this.#timings = timings;
+    this.#faulty = faulty;
     this.#status = timings.statusIntervalTicks - 1; // the first status goes out with the first tick
   }
 
-  /** [T3] */
+  /** [T3] f views in a row may have failed for their primaries alone; one more, and the network may be slow. */
   get timeoutTicks(): number {
-    return this.#timings.proposalTimeoutTicks * Math.min(2 ** this.#failedViews, backoffMax);
+    const doublings = Math.max(0, this.#failedViews - this.#faulty);
+    return this.#timings.proposalTimeoutTicks * Math.min(2 ** doublings, backoffMax);
   }
 
   /** [T1, T2] True when the running timer has just expired. */

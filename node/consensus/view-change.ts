@@ -14,6 +14,7 @@ export function startViewChange(core: Core, view: number): void {
   core.newView = undefined;
   core.choice = undefined;
   core.timers.viewFailed();
+  core.floor.viewLeft();
   const { epoch, self: validator, committed, prepared } = core;
   const unsigned = { type: 'view-change', epoch, view, validator, committed, prepared } as const; // [V2]
   core.viewChange = { ...unsigned, signature: core.signer.sign('view-change', viewChangePosition(unsigned)) };
@@ -101,7 +102,7 @@ function enterView(core: Core, newView: NewView, choice: Choice): void {
   core.viewChange = undefined;
   core.newView = newView;
   core.choice = choice;
-  core.timers.viewEntered();
+  core.viewEntered();
   core.persist(); // [D3]
   if (newView.validator === core.self) core.emit({ type: 'broadcast', message: newView });
   // [P4] Were the base's certificate known to one that lies alone, those who hold the body could still commit it.

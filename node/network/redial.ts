@@ -2,7 +2,8 @@
 // that a run can be repeated; both ends dial, and the loser of two connections is closed by one of them (peer-link.ts).
 
 const firstDelayMs = 50;
-const delayMsMax = 2_000;
+/** Of the time in which a quorum comes together after an outage, this and one dial are the larger part. */
+const delayMsMax = 500;
 /** A shorter connection was no success: a peer that accepts and hangs up is dialled ever later. */
 const lastedMs = 3_000;
 

@@ -47,7 +47,9 @@ export class Stage {
     const [name = '', ...rest] = command.split(' ');
     assert(usage[name] !== undefined, `no command ${name}; there are:\n${Object.values(usage).join('\n')}`);
     if (name === 'cluster') {
-      this.#cluster = new Cluster(Number(rest[0]), { timings: { statusIntervalTicks: 5 } }).start();
+      this.#cluster = new Cluster(Number(rest[0]), {
+        timings: { statusIntervalTicks: 5, oldestTimeoutTicks: 22 },
+      }).start();
       return '';
     }
     if (name === 'state') return this.#state();

@@ -259,28 +259,28 @@ test('[T2] the timer of the view being changed to starts when a quorum asks for 
   lone.tick(500);
   t.is(lone.mode, 'changing 1', 'two of three: f lying ones cannot hurry it on');
   lone.hear(viewChange(0, 7));
-  lone.tick(23);
+  lone.tick(11);
   t.is(lone.mode, 'changing 1');
   lone.tick(1);
   t.is(lone.mode, 'changing 2');
 });
 
-test('[T3] timeouts double with each failed view up to 8 B, and are B again after a commit', (t) => {
+test('[T3] f failed views cost B each, then timeouts double up to 8 B, and are B again after a commit', (t) => {
   const lone = new Lone(6, { validators: 7 });
   lone.work('x');
   lone.hear(prePrepare(a));
-  const timeouts = [1, 2, 3, 4, 5].map((view) => {
+  const timeouts = [1, 2, 3, 4, 5, 6, 7].map((view) => {
     let ticks = 0;
     for (; lone.mode !== `changing ${view}`; ticks++) lone.tick();
     lone.hear(...[0, 1, 2, 3].map((by) => viewChange(by, view)));
     return ticks;
   });
-  t.deepEqual(timeouts, [12, 24, 48, 96, 96]);
-  lone.hear({ type: 'committed', certificate: certificate(a.digest, [0, 1, 2, 3, 4], { view: 5 }) });
+  t.deepEqual(timeouts, [12, 12, 12, 24, 48, 96, 96]);
+  lone.hear({ type: 'committed', certificate: certificate(a.digest, [0, 1, 2, 3, 4], { view: 7 }) });
   lone.tick(11);
-  t.is(lone.mode, 'normal 5');
+  t.is(lone.mode, 'normal 7');
   lone.tick();
-  t.is(lone.mode, 'changing 6');
+  t.is(lone.mode, 'changing 8');
 });
 
 test('[T4] the oldest waiting transaction has a timer that commits of others do not restart', (t) => {
