@@ -2,7 +2,7 @@
 // questions that the host asks of it. How any of it changes is in consortium.ts.
 import { DecodeError, type Value } from '../node/ledger/codec.ts';
 import { toHex } from '../node/ledger/hash.ts';
-import { identifier, publicKey, referenceText, userName } from '../node/ledger/identifiers.ts';
+import { identifier, name, publicKey, referenceText, userName } from '../node/ledger/identifiers.ts';
 import { blockTransactionsMax } from '../node/ledger/limits.ts';
 import {
   bytes,
@@ -16,7 +16,7 @@ import {
   text,
   uint,
 } from '../node/ledger/schema.ts';
-import { type ValidatorSet, validatorSetSchema } from '../node/ledger/validators.ts';
+import { type Validator, type ValidatorSet, validatorSchema, validatorSetSchema } from '../node/ledger/validators.ts';
 import { type Collection, type Role, roles, type SignerIdentity, type StateReader } from './contract.ts';
 import { variant } from './variant.ts';
 
@@ -62,6 +62,11 @@ export const changeSchema = variant({
   'add-member': [0, record({ id: identifier, name: memberNameText, users: list(compactUser, 0, 64) })],
   'add-user': [1, userSchema],
   'deactivate-user': [2, record({ member: identifier, user: userName })],
+  'add-learner': [3, validatorSchema],
+  'remove-learner': [4, record({ id: name })],
+  'add-validator': [5, record({ id: name })],
+  'rotate-validator-keys': [6, record({ id: name })],
+  'remove-validator': [7, record({ id: name })],
 });
 export type Change = TypeOf<typeof changeSchema>;
 export const changesSchema = list(changeSchema, 1, 256);
@@ -82,6 +87,9 @@ const keyRecord = record({ member: identifier, user: userName, roles: roleSet, a
 export const keyRecords: Collection<TypeOf<typeof keyRecord>> = { name: 'keys', schema: keyRecord };
 /** Keys of validators, in hex -> which validator: no user may register one. */
 export const validatorKeyRecords: Collection<string> = { name: 'validator-keys', schema: text(1, 34) };
+/** Key: the id of a validator to be, or of one that is: then these are its next keys. It follows without a vote. */
+export const learnerRecords: Collection<Validator> = { name: 'learners', schema: validatorSchema };
+export const learnersMax = 16;
 /** Key: the epoch's number -> its validator set and the first height that it votes for. Kept for ever: a certificate is
  * judged by the set of its own height.
  */

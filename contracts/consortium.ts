@@ -1,12 +1,11 @@
 // The consortium's own contract: who the members are, who may sign for them, and how that changes: an officer proposes,
-// officers of other members approve, and more than two thirds of the members enact it. Validators do not change here
-// yet.
-import { assert, unreachable } from '../node/ledger/assert.ts';
+// officers of other members approve, and more than two thirds of the members enact it.
+import { assert } from '../node/ledger/assert.ts';
 import { DecodeError, type Value } from '../node/ledger/codec.ts';
 import { toHex } from '../node/ledger/hash.ts';
 import { identifier, name } from '../node/ledger/identifiers.ts';
 import { list, record, type TypeOf, text, uint } from '../node/ledger/schema.ts';
-import { publicKeyProblem, validatorSetSchema } from '../node/ledger/validators.ts';
+import { publicKeyProblem, validatorProblem, validatorSetSchema } from '../node/ledger/validators.ts';
 import {
   accusedKey,
   accusedRecords,
@@ -37,6 +36,7 @@ import {
   validatorKeyRecords,
 } from './consortium-state.ts';
 import type { Context, Contract, ContractEvent, Decision, Method, StateReader, StateWriter } from './contract.ts';
+import { enactValidatorChange, keysOf, SetDraft, validatorCodes } from './validator-changes.ts';
 
 export const consortiumSectionSchema = record({
   members: list(memberSchema, 1, membersMax),
@@ -49,28 +49,32 @@ export const consortiumBeginSchema = record({
   parameters: parametersSchema,
 });
 
-const changeCodes = ['NOMEMB', 'DUPMEMB', 'DUPUSER', 'DUPKEY', 'NOUSER', 'MAXMEMB'] as const;
+const changeCodes = ['NOMEMB', 'DUPMEMB', 'DUPUSER', 'DUPKEY', 'NOUSER', 'MAXMEMB', ...validatorCodes] as const;
 type ChangeCode = (typeof changeCodes)[number];
 
 /**
  * What stands against the changes, in their order, or undefined. Later changes see earlier ones, so that one proposal
  * may add a member and then a user of it.
  */
-function changesProblem(state: StateReader, changes: readonly Change[]): ChangeCode | undefined {
+function changesProblem(state: StateReader, draft: SetDraft, changes: readonly Change[]): ChangeCode | undefined {
   const newMembers = new Set<string>();
   const newUsers = new Set<string>();
   const newKeys = new Set<string>();
   const leaving = new Set<string>();
   const known = (member: string) => newMembers.has(member) || isMember(state, member);
+  const keysProblem = (keys: readonly Uint8Array[]): ChangeCode | undefined => {
+    for (const key of keys.map(toHex)) {
+      const taken = state.read(keyRecords, key) !== undefined || state.read(validatorKeyRecords, key) !== undefined;
+      if (taken || newKeys.has(key)) return 'DUPKEY';
+      newKeys.add(key);
+    }
+    return undefined;
+  };
   const userProblem = (member: string, user: string, publicKey: Uint8Array): ChangeCode | undefined => {
     const place = userKey(member, user);
-    const key = toHex(publicKey);
     if (newUsers.has(place) || state.read(userRecords, place) !== undefined) return 'DUPUSER';
-    const taken = state.read(keyRecords, key) !== undefined || state.read(validatorKeyRecords, key) !== undefined;
-    if (taken || newKeys.has(key)) return 'DUPKEY';
     newUsers.add(place);
-    newKeys.add(key);
-    return undefined;
+    return keysProblem([publicKey]);
   };
   const problemOf = (change: Change): ChangeCode | undefined => {
     switch (change.kind) {
@@ -93,8 +97,10 @@ function changesProblem(state: StateReader, changes: readonly Change[]): ChangeC
         leaving.add(place);
         return undefined;
       }
+      case 'add-learner':
+        return known(change.member) ? (keysProblem(keysOf(change)) ?? draft.add(change)) : 'NOMEMB';
       default:
-        return unreachable(change);
+        return draft.add(change);
     }
   };
   for (const change of changes) {
@@ -105,21 +111,32 @@ function changesProblem(state: StateReader, changes: readonly Change[]): ChangeC
 }
 
 /**
- * The first key that the signature rule does not accept. Asked only when keys are registered: it costs up to two
+ * What is wrong with a key that the changes register: the signature rule does not accept it, or its holder is not shown. Asked only when keys are registered: it costs up to two
  * milliseconds a key, and an officer alone must not be able to make everybody do that thousands of times.
  */
-function badKeyOf(changes: readonly Change[]): Uint8Array | undefined {
-  const keys = changes.flatMap((change) => {
-    if (change.kind === 'add-user') return [change.publicKey];
-    return change.kind === 'add-member' ? change.users.map(({ publicKey }) => publicKey) : [];
-  });
-  return keys.find((key) => publicKeyProblem(key) !== undefined);
+function keyProblemOf(changes: readonly Change[], chainId: Uint8Array): string | undefined {
+  for (const change of changes) {
+    const problem = change.kind === 'add-learner' ? validatorProblem(change, chainId) : userKeysProblem(change);
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
+}
+
+function userKeysProblem(change: Change): string | undefined {
+  if (change.kind !== 'add-user' && change.kind !== 'add-member') return undefined;
+  for (const { publicKey } of change.kind === 'add-user' ? [change] : change.users) {
+    const problem = publicKeyProblem(publicKey);
+    if (problem !== undefined) return `public key ${toHex(publicKey)} is not one that may sign: ${problem}`;
+  }
+  return undefined;
 }
 
 const proposedEvent = record({ id: proposalKey, changes: changesSchema });
 const approvedEvent = record({ id: proposalKey, member: identifier });
 const enactedEvent = record({ id: proposalKey });
 const failedEvent = record({ id: proposalKey, code: text(2, 8) });
+/** The whole set, so that the log alone tells it, and the header of this block names its hash. */
+const validatorsEvent = record({ epoch: uint, from: uint, validators: validatorSetSchema });
 const accusedEvent = record({ epoch: uint, validator: name });
 
 /** What an evidence entry says happened; the host asks for it, no method does. */
@@ -128,17 +145,17 @@ export function accusation(epoch: number, validator: string): ContractEvent {
 }
 
 /** Enacted by more than two thirds of the members there are now; checked again, since the state may have moved on. */
-function outcomeEvents(
-  state: StateReader,
-  id: ProposalId,
-  changes: readonly Change[],
-  approvals: number,
-): ContractEvent[] {
+function outcomeEvents(state: Context, id: ProposalId, changes: readonly Change[], approvals: number): ContractEvent[] {
   if (3 * approvals <= 2 * memberCount(state)) return [];
-  const code = changesProblem(state, changes) ?? (badKeyOf(changes) === undefined ? undefined : 'BADKEY');
-  return code === undefined
-    ? [{ type: 'enacted', payload: enactedEvent.write({ id }) }]
-    : [{ type: 'failed', payload: failedEvent.write({ id, code }) }];
+  const draft = new SetDraft(state, state.height);
+  const code =
+    changesProblem(state, draft, changes) ??
+    (keyProblemOf(changes, state.chainId) === undefined ? undefined : 'BADKEY');
+  if (code !== undefined) return [{ type: 'failed', payload: failedEvent.write({ id, code }) }];
+  const enacted = { type: 'enacted', payload: enactedEvent.write({ id }) };
+  if (draft.nextEpoch === undefined) return [enacted];
+  const { number: epoch, from, validators } = draft.nextEpoch;
+  return [enacted, { type: 'validators-changed', payload: validatorsEvent.write({ epoch, from, validators }) }];
 }
 
 const proposeArgs = record({ changes: changesSchema });
@@ -150,7 +167,7 @@ const propose: Method<TypeOf<typeof proposeArgs>, (typeof proposeCodes)[number]>
     if (!context.signer.roles.includes('officer')) return { refusal: 'DS0G' };
     const id = { member: context.signer.member, reference: context.reference };
     if (context.read(proposalRecords, proposalText(id)) !== undefined) return { refusal: 'DUPPROP' };
-    const problem = changesProblem(context, changes);
+    const problem = changesProblem(context, new SetDraft(context, context.height), changes);
     if (problem !== undefined) return { refusal: problem };
     const proposed = { type: 'proposed', payload: proposedEvent.write({ id, changes }) };
     return { events: [proposed, ...outcomeEvents(context, id, changes, 1)] };
@@ -201,7 +218,7 @@ function enact(state: StateWriter, change: Change): void {
       return;
     }
     default:
-      unreachable(change);
+      enactValidatorChange(state, change);
   }
 }
 
@@ -222,8 +239,8 @@ export const consortium: Contract = {
     for (const { id, name } of section.members) addMember(state, id, name);
     for (const user of section.users) addUser(state, user);
     state.write(epochRecords, '0', { from: 1, validators });
-    for (const { id, voteKey, auditKey, networkKey } of validators)
-      for (const key of [voteKey, auditKey, networkKey]) state.write(validatorKeyRecords, toHex(key), id);
+    for (const validator of validators)
+      for (const key of keysOf(validator)) state.write(validatorKeyRecords, toHex(key), validator.id);
     state.write(parameterRecords, currentKey, parameters);
   },
 
@@ -251,6 +268,12 @@ export const consortium: Contract = {
         for (const change of changes) enact(state, change);
         return;
       }
+      case 'validators-changed': {
+        const { epoch, from, validators } = validatorsEvent.read(payload);
+        state.write(epochRecords, `${epoch}`, { from, validators });
+        state.write(countRecords, 'epoch', epoch);
+        return;
+      }
       case 'failed': {
         const { id, code } = failedEvent.read(payload);
         updateProposal(state, id, (found) => ({ ...found, status: 'failed', failure: code }));
@@ -264,13 +287,15 @@ export const consortium: Contract = {
 
 /**
  * Arguments of `propose` and `approve`, as clients build them. Both are sent to the contract `consortium`. A bad key
- * throws DecodeError: the members would approve in vain.
+ * throws DecodeError: the members would approve in vain. Proofs of a validator's keys are for one chain.
  */
-export function proposeArguments(changes: readonly Change[]): Value {
-  const bad = badKeyOf(changes);
-  if (bad !== undefined) throw new DecodeError(`public key ${toHex(bad)} is not one that may sign`);
+export function proposeArguments(changes: readonly Change[], chainId: Uint8Array = noChain): Value {
+  const problem = keyProblemOf(changes, chainId);
+  if (problem !== undefined) throw new DecodeError(problem);
   return proposeArgs.write({ changes });
 }
+
+const noChain = new Uint8Array(32);
 
 export function approveArguments(proposal: ProposalId): Value {
   return approveArgs.write({ proposal });

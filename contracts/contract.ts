@@ -30,6 +30,8 @@ export interface StateWriter extends StateReader {
 }
 
 export interface Context extends StateReader {
+  /** Names the chain: what is proved for it is proved for no other. */
+  readonly chainId: Uint8Array;
   readonly signer: SignerIdentity;
   /** The reference of the transaction, or of the batch line that is being decided. */
   readonly reference: string;

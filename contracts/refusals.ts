@@ -46,6 +46,14 @@ export const refusalTexts = {
   NOPROP: 'There is no such proposal.',
   CLOSED: 'The proposal is enacted or has failed already.',
   DUPAPPR: 'The member has approved the proposal already.',
+  NOVAL: 'There is no validator of this identifier.',
+  DUPVAL: 'A validator of this identifier exists.',
+  NOLEARN: 'There is no learner of this identifier; its keys are registered first.',
+  DUPLEARN: 'A learner of this identifier exists.',
+  MAXLEARN: 'There are as many learners as there may be.',
+  MAXVAL: 'There are as many validators as there may be.',
+  MINVAL: 'Fewer than four validators would remain: they could bear no faulty one.',
+  CHGMAX: 'More validators would change in one block than may be faulty, or one of them twice.',
 } as const;
 
 export type RefusalCode = keyof typeof refusalTexts;

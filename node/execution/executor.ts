@@ -96,7 +96,7 @@ export class Executor {
 
   constructor(parts: ExecutorParts) {
     this.#parts = parts;
-    this.#host = new Host(parts.contracts, (state, id) => isMember(readerOf(state, consortiumName), id));
+    this.#host = new Host(parts.contracts, (state, id) => isMember(readerOf(state, consortiumName), id), parts.chainId);
     this.#head = parts.store.head();
     this.#tree = parts.tree;
     assert(digestOf(this.#tree.root) === this.#head.stateRoot, 'the state tree is that of the head');

@@ -58,8 +58,10 @@ type Decided = { readonly events: readonly ContractEvent[]; readonly lines: read
 export class Host {
   readonly #contracts: ReadonlyMap<string, Contract>;
   readonly #isMember: (state: Overlay, id: string) => boolean;
+  readonly #chainId: Uint8Array;
 
-  constructor(contracts: readonly Contract[], isMember: (state: Overlay, id: string) => boolean) {
+  constructor(contracts: readonly Contract[], isMember: (state: Overlay, id: string) => boolean, chainId: Uint8Array) {
+    this.#chainId = chainId;
     this.#contracts = new Map(contracts.map((contract) => [contract.name, contract]));
     this.#isMember = isMember;
   }
@@ -149,7 +151,8 @@ export class Host {
     const { signer, height, time } = place;
     const { reference, index } = operation;
     const isMember = (id: string) => this.#isMember(state, id);
-    const context: Context = { ...readerOf(state, contract.name), signer, reference, height, time, index, isMember };
+    const facts = { chainId: this.#chainId, signer, reference, height, time, index, isMember };
+    const context: Context = { ...readerOf(state, contract.name), ...facts };
     const decision = method.decide(context, args);
     if ('refusal' in decision) return decision.refusal;
     return { events: decision.events, lines: decision.lines ?? [] };

@@ -26,6 +26,8 @@ export class Bench {
   readonly contract: Contract;
   readonly #members: ReadonlySet<string>;
   index = 1;
+  height = 1;
+  chainId: Uint8Array = new Uint8Array(32);
 
   constructor(contract: Contract, members: readonly string[], section: Value) {
     this.contract = contract;
@@ -37,9 +39,10 @@ export class Bench {
     const found = this.contract.methods[method];
     if (found === undefined) throw new Error(`no method ${method}`);
     const context: Context = {
+      chainId: this.chainId,
       signer,
       reference,
-      height: 1,
+      height: this.height,
       time: 1,
       index: this.index,
       isMember: (id) => this.#members.has(id),

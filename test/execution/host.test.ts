@@ -10,7 +10,7 @@ import { bodyOf, signTransaction, type Transaction } from '../../node/ledger/tra
 import { nonce, tellers } from './_ledger.ts';
 import { notes, notesCollection } from './_notes-contract.ts';
 
-const host = new Host([consortium, notes], () => false);
+const host = new Host([consortium, notes], () => false, new Uint8Array(32));
 const emptyState = () => new Overlay({ get: () => undefined });
 const { seed, publicKey } = tellers.NORTH;
 
