@@ -111,8 +111,9 @@ function changesProblem(state: StateReader, draft: SetDraft, changes: readonly C
 }
 
 /**
- * What is wrong with a key that the changes register: the signature rule does not accept it, or its holder is not shown. Asked only when keys are registered: it costs up to two
- * milliseconds a key, and an officer alone must not be able to make everybody do that thousands of times.
+ * What is wrong with a key that the changes register: the signature rule does not accept it, or its holder is not
+ * shown. Asked only when keys are registered: it costs up to two milliseconds a key, and an officer alone must not be
+ * able to make everybody do that thousands of times.
  */
 function keyProblemOf(changes: readonly Change[], chainId: Uint8Array): string | undefined {
   for (const change of changes) {
