@@ -7,7 +7,6 @@ import type { Effect, Event } from './consensus/events.ts';
 import { type Block, blockSchema, type Message } from './consensus/messages.ts';
 import { bodiesMax, encodeRecord, type VoteRecord } from './consensus/record.ts';
 import type { Replica, ReplicaStatus } from './consensus/replica.ts';
-import { type Divergence, damageOf } from './divergence.ts';
 import type { EventLoop } from './event-loop.ts';
 import { type ExecutedBlock, type Executor, isBlockProblem } from './execution/executor.ts';
 import { assert, unreachable } from './ledger/assert.ts';
@@ -40,7 +39,7 @@ export interface FetchedBlock {
 
 /** Gets from other validators what this one misses. Answers undefined when nobody has it; never rejects. */
 export interface Fetcher {
-  blocks(height: number, from: readonly number[], head: Head): Promise<readonly FetchedBlock[] | undefined>;
+  blocks(height: number, from: readonly number[], head: Head): Promise<readonly FetchedBlock[] | 'pruned' | undefined>;
   body(
     height: number,
     digest: Digest,
@@ -63,8 +62,6 @@ export interface DriverParts {
   now(): number;
   /** This replica votes no more in this epoch [R3]. */
   onSilence(reason: string): void;
-  /** The state here differs from the chain: the node ends as if killed, and heals [R4]. */
-  onDivergence(divergence: Divergence): void;
   /** A write that failed or a broken invariant: nothing may go on after it, for what is durable is not known. */
   onFailure(error: unknown): void;
   /** Nothing may go on after it: the process writes down what it was told and ends. */
@@ -93,11 +90,7 @@ export class Driver {
   }
 
   start(): void {
-    try {
-      this.#perform(this.#parts.replica.start());
-    } catch (error) {
-      return this.#failed(error);
-    }
+    this.#perform(this.#parts.replica.start());
     this.#isDraining = false;
     this.#drain();
   }
@@ -142,7 +135,8 @@ export class Driver {
         this.#noteView();
       }
     } catch (error) {
-      this.#failed(error);
+      this.stop();
+      this.#parts.onFailure(error);
     } finally {
       this.#isDraining = false;
     }
@@ -201,15 +195,10 @@ export class Driver {
   }
 
   #watched(started: Promise<void>): void {
-    started.catch((error: unknown) => this.#failed(error));
-  }
-
-  /** Wherever it was thrown, nothing after it is performed: what is durable is that of a crash at this place. */
-  #failed(error: unknown): void {
-    this.stop();
-    const damage = damageOf(error);
-    if (damage === undefined) this.#parts.onFailure(error);
-    else this.#parts.onDivergence(damage);
+    started.catch((error: unknown) => {
+      this.stop();
+      this.#parts.onFailure(error);
+    });
   }
 
   #propose({ epoch, view, height }: Extract<Effect, { type: 'propose' }>): void {
@@ -307,8 +296,9 @@ export class Driver {
   /** [C2] Blocks come checked; they are executed one after another, and the replica commits each. */
   async #fetch(height: number, from: readonly number[]): Promise<void> {
     const { fetcher, executor, store } = this.#parts;
-    const blocks = height === executor.head.height + 1 ? await fetcher.blocks(height, from, executor.head) : undefined;
-    for (const block of blocks ?? []) {
+    const found = height === executor.head.height + 1 ? await fetcher.blocks(height, from, executor.head) : undefined;
+    const blocks = found === 'pruned' ? [] : (found ?? []);
+    for (const block of blocks) {
       if (this.#isStopped) return;
       // Meanwhile votes may have committed it.
       if (block.certificate.height !== executor.head.height + 1) continue;
@@ -317,7 +307,7 @@ export class Driver {
       if (isBlockProblem(result)) {
         this.stop();
         const reason = `block ${block.certificate.height} is certified, but here ${result.rule}: ${result.detail}`;
-        return this.#parts.onDivergence({ reason, refused: block.certificate }); // [R4]
+        return this.#parts.onIncident(reason, [block.certificate]);
       }
       this.#executed.set(result.digest, result);
       this.put({ type: 'fetched', certificate: block.certificate });

@@ -6,11 +6,9 @@ import type { TimerConfig } from './config.ts';
 import { encodeMessage, type Message } from './consensus/messages.ts';
 import { Replica } from './consensus/replica.ts';
 import type { Timings } from './consensus/timers.ts';
-import { type Divergence, damageOf } from './divergence.ts';
 import { Driver } from './driver.ts';
 import type { EventLoop } from './event-loop.ts';
 import { Executor } from './execution/executor.ts';
-import type { StateTree } from './execution/state-tree.ts';
 import { TransactionCache } from './execution/transaction-cache.ts';
 import { FinalityTimes } from './finality.ts';
 import { Intake } from './intake.ts';
@@ -22,7 +20,7 @@ import { Mempool, type MempoolLimits } from './mempool.ts';
 import { channelOf, type MessageReader } from './network/inbound.ts';
 import { SyncServer } from './network/sync-server.ts';
 import type { Channel, Receiver, Transport } from './network/transport.ts';
-import { bodiesOf, voteRecordOf } from './opening.ts';
+import { bodiesOf, checkedTree, voteRecordOf } from './opening.ts';
 import { Seat } from './seat.ts';
 import { type Store, StoreError } from './store/store.ts';
 
@@ -49,12 +47,6 @@ export interface ValidatorNodeParts {
   /** Shared by validators of one process, which then do once what is the same for all of them. */
   readonly reader?: MessageReader | undefined;
   readonly transactions?: TransactionCache | undefined;
-  /** The state here differs from the chain; nothing more comes from this node [R4]. */
-  readonly onDivergence: (divergence: Divergence) => void;
-  /** Of the store's state, compared with the head. */
-  readonly tree: StateTree;
-  /** The height of a certified block that was refused here: no vote before it is committed [R4]. */
-  readonly awaits: number | undefined;
 }
 
 const noticeIntervalMs = 100;
@@ -78,7 +70,7 @@ export class ValidatorNode implements LedgerNode, Receiver {
   #isReadOnly = false;
   #silence: string | undefined;
 
-  /** Throws StoreError when this validator is none of the chain's. */
+  /** Throws StoreError when the stored state is not that of the head. */
   constructor(parts: ValidatorNodeParts) {
     const { store } = parts;
     this.#parts = parts;
@@ -87,7 +79,7 @@ export class ValidatorNode implements LedgerNode, Receiver {
     this.#startedAt = parts.now();
     const cache = parts.transactions ?? new TransactionCache();
     const chainId = digestBytes(parts.chainId);
-    this.#executor = new Executor({ store, chainId, contracts, tree: parts.tree, cache });
+    this.#executor = new Executor({ store, chainId, contracts, tree: checkedTree(store), cache });
     this.#seat = new Seat({
       epoch: this.#executor.epoch,
       validator: parts.validator,
@@ -113,7 +105,6 @@ export class ValidatorNode implements LedgerNode, Receiver {
       bodies: bodiesOf(store, record),
       sign: parts.sign,
       amnesia,
-      awaits: parts.awaits,
     });
     this.#server = new SyncServer(store);
     this.#driver = new Driver({
@@ -129,7 +120,6 @@ export class ValidatorNode implements LedgerNode, Receiver {
       now: parts.now,
       onSilence: (reason) => this.#silenced(reason),
       onIncident: parts.onIncident,
-      onDivergence: parts.onDivergence,
       onFailure: parts.onFailure,
     });
     this.#intake = new Intake({
@@ -222,9 +212,7 @@ export class ValidatorNode implements LedgerNode, Receiver {
       return work();
     } catch (error) {
       this.#driver.stop();
-      const damage = damageOf(error);
-      if (damage === undefined) this.#parts.onFailure(error);
-      else this.#parts.onDivergence(damage);
+      this.#parts.onFailure(error);
       return undefined;
     }
   }
@@ -289,8 +277,6 @@ export class ValidatorNode implements LedgerNode, Receiver {
       return `connected to ${connected - 1} other validators; a quorum is ${quorum} with this one`;
     if (voice === 'silenced') return `this validator votes no more: ${this.#silence}`;
     if (voice === 'listening') return 'waiting for the statuses of a quorum';
-    if (voice === 'following')
-      return `this node's state differed from the chain; it votes again after block ${this.#parts.awaits}`;
     if (bestHeight > height + 4) return `catching up: height ${height} of ${bestHeight}`;
     return this.#isReadOnly ? 'read-only: the disk is nearly full' : undefined;
   }

@@ -25,11 +25,10 @@ const cliFormats = ['csv-parse/*', 'csv-stringify/*', 'fast-xml-parser', 'ibanto
 const clients = [...cli, ...cliPackages, ...cliFormats, 'node/closest-name.ts'];
 const libp2p = ['libp2p', '@libp2p/*', '@multiformats/*'];
 // A validator without its adapters: neither LMDB nor libp2p.
-const validatorFiles = ['divergence', 'driver', 'intake', 'finality', 'mempool', 'opening', 'seat', 'store/store'];
+const validatorFiles = ['driver', 'intake', 'finality', 'mempool', 'opening', 'seat', 'store/store', 'network/inbound'];
 const validatorParts = [
   'node/consensus',
   'node/execution',
-  'node/network/inbound.ts',
   ...[...validatorFiles, 'network/sync-client', 'network/sync-server'].map((file) => `node/${file}.ts`),
 ];
 const product = ['node', 'cli', 'contracts', 'genesis'];
@@ -72,6 +71,20 @@ const layers: readonly Layer[] = [
   },
   { of: 'node/audit', may: audit },
   {
+    of: 'node/snapshot',
+    may: [
+      'node/snapshot',
+      'node/ledger',
+      'node/execution',
+      'contracts',
+      'node/store/pruned-nodes.ts',
+      'node/network/fetched-block.ts',
+      'node/network/peer-asker.ts',
+      'node/network/sync-messages.ts',
+    ],
+    mayTypes: ['node/store/store.ts', 'node/network/transport.ts'],
+  },
+  {
     of: 'node/audit/replay.ts',
     may: [...audit, 'node/execution', 'contracts'],
     mayTypes: ['node/store/store.ts'],
@@ -83,7 +96,7 @@ const layers: readonly Layer[] = [
   { of: 'node/config.ts', may: ['node/ledger', 'node/closest-name.ts', 'node:*', 'zod', 'smol-toml'] },
   {
     of: 'node/driver.ts',
-    may: ['node/ledger', 'node/consensus', 'node/execution', 'node/mempool.ts', 'node/divergence.ts'],
+    may: ['node/ledger', 'node/consensus', 'node/execution', 'node/mempool.ts'],
     mayTypes: [
       'node/store/store.ts',
       'node/network/transport.ts',
@@ -107,20 +120,6 @@ const layers: readonly Layer[] = [
     of: 'node/seat.ts',
     may: ['node/network/inbound.ts', 'node/network/sync-client.ts'],
     mayTypes: ['node', 'contracts'],
-  },
-  { of: 'node/divergence.ts', may: ['node/ledger', 'node/execution', 'node/store/store.ts'] },
-  {
-    of: 'node/healing.ts',
-    may: ['node/ledger', 'node/execution', 'node/store/store.ts'],
-    mayTypes: ['contracts', 'genesis'],
-  },
-  {
-    of: 'node/healing-node.ts',
-    may: [
-      ...['node/ledger', 'node/execution', 'node/store/store.ts', 'node/consensus/record.ts', 'contracts/registry.ts'],
-      ...['divergence', 'healing', 'validator-node', 'network/sync-client'].map((file) => `node/${file}.ts`),
-    ],
-    mayTypes: ['node', 'genesis'],
   },
   { of: 'node/main.ts', may: ['node', 'contracts', 'genesis', 'node:*', 'pino', 'prom-client'] },
   {

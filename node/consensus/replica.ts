@@ -3,7 +3,6 @@
 import { unreachable } from '../ledger/assert.ts';
 import {
   considerFetch,
-  findVoice,
   noteHeard,
   onConnected,
   onFetchEnded,
@@ -59,7 +58,6 @@ export class Replica {
 
   step(event: Event): Effect[] {
     this.#handle(event);
-    if (this.#core.voice === 'following') findVoice(this.#core); // [R4]
     const { demanded } = this.#core;
     this.#core.demanded = undefined;
     if (demanded !== undefined) startViewChange(this.#core, demanded);

@@ -1,53 +1,56 @@
-// Asks others for what this validator misses, one at a time, and hands on only what was checked. Who lied or did not
-// answer is asked last from then on; nobody is asked never, for there may be no other.
+// Asks others for the blocks and bodies that this validator misses, and hands on only what was checked.
 import type { Block } from '../consensus/messages.ts';
-import type { EventLoop } from '../event-loop.ts';
 import { assert } from '../ledger/assert.ts';
-import { DecodeError } from '../ledger/codec.ts';
 import { decodeHeader, headerDigest } from '../ledger/entry.ts';
 import type { Digest } from '../ledger/hash.ts';
 import type { ValidatorSet } from '../ledger/validators.ts';
 import { type CheckedBlock, checkFetchedBlock, type LogEnd } from './fetched-block.ts';
-import { blocksAnswerBytesMax, decodeBlocksAnswer, decodeBodyAnswer, encodeSyncRequest } from './sync-messages.ts';
+import { type AskerOptions, PeerAsker, type PeerFaults } from './peer-asker.ts';
+import {
+  blocksAnswerBytesMax,
+  decodeBlocksAnswer,
+  decodeBodyAnswer,
+  encodeSyncRequest,
+  isPrunedAnswer,
+} from './sync-messages.ts';
 import type { Transport } from './transport.ts';
 
-export interface SyncOptions {
+export interface SyncOptions extends AskerOptions {
   readonly chainId: Uint8Array;
   readonly validators: ValidatorSet;
-  /** For one answer, from the request to its last byte. */
-  readonly timeoutMs: number;
-  readonly after: EventLoop['after'];
-}
-
-/** Faults of a peer: an answer that is false outweighs any number of answers that did not come. */
-export interface PeerFaults {
-  readonly lies: number;
-  readonly silences: number;
 }
 
 export class SyncClient {
-  readonly #transport: Pick<Transport, 'request'>;
+  readonly #asker: PeerAsker;
   readonly #options: SyncOptions;
-  readonly #faults = new Map<number, PeerFaults>();
 
   constructor(transport: Pick<Transport, 'request'>, options: SyncOptions) {
-    this.#transport = transport;
+    this.#asker = new PeerAsker(transport, options);
     this.#options = options;
   }
 
-  /** Blocks from `height` on, checked one after another on `head`; undefined when no candidate has the first. */
-  fetchBlocks(
+  /**
+   * Blocks from `height` on, checked one after another on `head`; undefined when no candidate gives the first, 'pruned'
+   * when one says that it has forgotten it and nobody else gives it.
+   */
+  async fetchBlocks(
     height: number,
     candidates: readonly number[],
     head: LogEnd,
-  ): Promise<readonly CheckedBlock[] | undefined> {
+  ): Promise<readonly CheckedBlock[] | 'pruned' | undefined> {
     assert(height === head.height + 1, 'a fetch begins where the log ends');
     const request = encodeSyncRequest({ type: 'blocks', height, bytesMax: blocksAnswerBytesMax });
-    return this.#ask(candidates, request, (peer, answer) => {
+    let isPruned = false;
+    const blocks = await this.#asker.ask(candidates, request, (peer, answer) => {
+      if (isPrunedAnswer(answer)) {
+        isPruned = true;
+        return undefined;
+      }
       const checked = this.#checked(answer, head);
-      if (checked.problem !== undefined) this.#blame(peer, 'lies');
+      if (checked.problem !== undefined) this.#asker.blame(peer, 'lies');
       return checked.blocks.length > 0 ? checked.blocks : undefined;
     });
+    return blocks ?? (isPruned ? 'pruned' : undefined);
   }
 
   /**
@@ -62,17 +65,17 @@ export class SyncClient {
     holds: (block: Block) => boolean = () => true,
   ): Promise<Block | undefined> {
     const request = encodeSyncRequest({ type: 'body', height, digest });
-    return this.#ask(candidates, request, (peer, answer) => {
+    return this.#asker.ask(candidates, request, (peer, answer) => {
       const block = decodeBodyAnswer(answer);
       const isIt = headerDigest(block.header) === digest && decodeHeader(block.header).height === height;
       if (isIt && holds(block)) return block;
-      this.#blame(peer, 'lies');
+      this.#asker.blame(peer, 'lies');
       return undefined;
     });
   }
 
   faults(peer: number): PeerFaults {
-    return this.#faults.get(peer) ?? { lies: 0, silences: 0 };
+    return this.#asker.faults(peer);
   }
 
   /** As many blocks as hold, and what is wrong with the next one. */
@@ -86,52 +89,5 @@ export class SyncClient {
       end = checked.end;
     }
     return { blocks, problem: undefined };
-  }
-
-  async #ask<T>(
-    candidates: readonly number[],
-    request: Uint8Array,
-    read: (peer: number, answer: Uint8Array) => T | undefined,
-  ): Promise<T | undefined> {
-    for (const peer of this.#bestFirst(candidates)) {
-      const answer = await this.#answer(peer, request);
-      if (answer === undefined) {
-        this.#blame(peer, 'silences');
-        continue;
-      }
-      try {
-        const result = read(peer, answer);
-        if (result !== undefined) return result;
-      } catch (error) {
-        if (!(error instanceof DecodeError)) throw error;
-        this.#blame(peer, 'lies');
-      }
-    }
-    return undefined;
-  }
-
-  /** Refusals, resets and timeouts all mean the same here: ask the next. */
-  async #answer(peer: number, request: Uint8Array): Promise<Uint8Array | undefined> {
-    const deadline = new AbortController();
-    const cancel = this.#options.after(this.#options.timeoutMs, () => deadline.abort());
-    try {
-      return await this.#transport.request(peer, request, deadline.signal);
-    } catch {
-      return undefined;
-    } finally {
-      cancel();
-    }
-  }
-
-  #bestFirst(candidates: readonly number[]): number[] {
-    return [...candidates].sort((a, b) => {
-      const [left, right] = [this.faults(a), this.faults(b)];
-      return left.lies - right.lies || left.silences - right.silences;
-    });
-  }
-
-  #blame(peer: number, fault: keyof PeerFaults): void {
-    const faults = this.faults(peer);
-    this.#faults.set(peer, { ...faults, [fault]: faults[fault] + 1 });
   }
 }

@@ -12,17 +12,28 @@ import {
   decodeSyncRequest,
   encodeBlocksAnswer,
   encodeBodyAnswer,
+  encodePrunedAnswer,
   type StoredBlock,
   type SyncRequest,
 } from './sync-messages.ts';
 
-export type SyncSource = Pick<Store, 'head' | 'block' | 'entries' | 'certificate' | 'body'>;
+export type SyncSource = Pick<Store, 'head' | 'base' | 'block' | 'entries' | 'certificate' | 'body'>;
+
+/** What is on offer, as bytes; both undefined where nothing is. */
+export interface SnapshotSource {
+  newest(): { readonly manifest: Uint8Array } | undefined;
+  piece(height: number, chunk: number, piece: number): Uint8Array | undefined;
+}
+
+const noSnapshots: SnapshotSource = { newest: () => undefined, piece: () => undefined };
 
 export class SyncServer {
   readonly #store: SyncSource;
+  readonly #snapshots: SnapshotSource;
 
-  constructor(store: SyncSource) {
+  constructor(store: SyncSource, snapshots: SnapshotSource = noSnapshots) {
     this.#store = store;
+    this.#snapshots = snapshots;
   }
 
   /** Undefined for a request of no known form, and when there is nothing to give. */
@@ -34,12 +45,26 @@ export class SyncServer {
       if (error instanceof DecodeError) return undefined;
       throw error;
     }
-    if (asked.type === 'blocks') {
-      const blocks = this.#blocks(asked.height, asked.bytesMax);
-      return blocks.length === 0 ? undefined : encodeBlocksAnswer(blocks);
+    return this.#answer(asked);
+  }
+
+  #answer(asked: SyncRequest): Uint8Array | undefined {
+    switch (asked.type) {
+      case 'blocks': {
+        const base = this.#store.base().height;
+        if (base > 0 && asked.height <= base) return encodePrunedAnswer(base + 1);
+        const blocks = this.#blocks(asked.height, asked.bytesMax);
+        return blocks.length === 0 ? undefined : encodeBlocksAnswer(blocks);
+      }
+      case 'body': {
+        const block = this.#body(asked.height, asked.digest);
+        return block === undefined ? undefined : encodeBodyAnswer(block);
+      }
+      case 'manifest':
+        return this.#snapshots.newest()?.manifest;
+      case 'piece':
+        return this.#snapshots.piece(asked.height, asked.chunk, asked.piece);
     }
-    const block = this.#body(asked.height, asked.digest);
-    return block === undefined ? undefined : encodeBodyAnswer(block);
   }
 
   /** At least one, if there is one: a block over `bytesMax` could never be had otherwise. */
@@ -67,7 +92,8 @@ export class SyncServer {
   #body(height: number, digest: Digest): Block | undefined {
     const encoded = this.#store.body(digest);
     if (encoded !== undefined) return decodeAs(blockSchema, encoded);
-    if (height < 1 || this.#store.block(height)?.digest !== digest) return undefined;
+    if (height < 1 || height <= this.#store.base().height || this.#store.block(height)?.digest !== digest)
+      return undefined;
     const { entries } = this.#stored(height);
     const header = entries.at(-1);
     assert(header !== undefined, 'a block ends with its header');

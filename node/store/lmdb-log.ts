@@ -37,10 +37,12 @@ export function pruneRows(environment: Environment, from: LogBase, pruning: Prun
     const row = readRow(environment, keys.numberKey('block', height), rows.blockRow);
     if (row !== undefined) keptIndexes.add(row.headerIndex);
   }
-  for (let index = from.logSize; index < base.logSize; index++)
+  // The header of the last base goes too, unless it is kept.
+  const first = Math.max(1, from.height);
+  for (let index = from.height === 0 ? 1 : from.logSize - 1; index < base.logSize; index++)
     if (!keptIndexes.has(index)) environment.removeSync(keys.numberKey('entry', index));
   const keptHeights = new Set(kept);
-  for (let height = from.height + 1; height <= base.height; height++) {
+  for (let height = first; height <= base.height; height++) {
     if (keptHeights.has(height)) continue;
     environment.removeSync(keys.numberKey('block', height));
     environment.removeSync(keys.numberKey('certificate', height));

@@ -11,7 +11,7 @@ import type { Schema } from '../ledger/schema.ts';
 import { assertFollows, assertGenesis } from './continuity.ts';
 import { checkDataFile, hasDataFile, unreadable } from './data-file.ts';
 import { type FolderLock, lockFolder } from './folder-lock.ts';
-import { checkIntegrity, InconsistentStore } from './integrity.ts';
+import { checkIntegrity } from './integrity.ts';
 import * as keys from './keys.ts';
 import {
   type Environment,
@@ -23,7 +23,6 @@ import {
   readRow,
 } from './lmdb-environment.ts';
 import { installRows, nodeLevelMin, pruneRows, putLog, removeRange, viewOf } from './lmdb-log.ts';
-import { repairBlock, repairState } from './lmdb-repair.ts';
 import * as rows from './rows.ts';
 import type {
   BlockCommit,
@@ -33,24 +32,20 @@ import type {
   PartPlace,
   Pruning,
   ReferenceRow,
-  RepairedBlock,
   Snapshot,
-  StateDifference,
   StatePath,
   StateView,
   Store,
   StoreIdentity,
   VoteChange,
 } from './store.ts';
-import { DamagedRow, StoreError, StoreFailure } from './store.ts';
+import { StoreError, StoreFailure } from './store.ts';
 
 const stateSliceRecords = 1_000;
 /** What the caller knows about the folder it names. */
 export interface ExpectedIdentity {
   readonly chainId?: Digest;
   readonly validator?: string;
-  /** Whoever opens it heals it: rows that can be made again may be damaged, and `flaw` says what was found. */
-  readonly toHeal?: boolean;
 }
 
 /** Makes a new store with its genesis block. Refuses a folder that holds one. */
@@ -105,13 +100,7 @@ function openChecked(folder: string, expected: ExpectedIdentity, lock: FolderLoc
   const head = readRow(environment, headKey, rows.headRow);
   if (head === undefined) throw unreadable(folder, 'it holds no head record');
   const store = new LmdbStore(environment, folder, identity, head, lock);
-  try {
-    checkIntegrity(store);
-  } catch (error) {
-    const isHealed = expected.toHeal === true && (error instanceof DamagedRow || error instanceof InconsistentStore);
-    if (!isHealed) throw error;
-    store.flaw = error.message;
-  }
+  checkIntegrity(store);
   return store;
 }
 
@@ -143,7 +132,6 @@ function readIdentity(environment: Environment, folder: string, expected: Expect
 
 class LmdbStore implements Store {
   readonly identity: StoreIdentity;
-  flaw: string | undefined;
   private readonly environment: Environment;
   private readonly folder: string;
   private readonly lock: FolderLock;
@@ -273,7 +261,8 @@ class LmdbStore implements Store {
 
   commit(commit: BlockCommit, vote: VoteChange): void {
     assertFollows(this.last, commit);
-    this.change(() => {
+    this.write(() => {
+      this.assertSession();
       this.putBlock(commit);
       this.putVote(vote);
     });
@@ -281,25 +270,19 @@ class LmdbStore implements Store {
   }
 
   persistVote(vote: VoteChange): void {
-    this.change(() => this.putVote(vote));
-  }
-
-  divergence(): Uint8Array | undefined {
-    return readPayload(this.environment, keys.singleKey('divergence'));
-  }
-
-  markDivergence(mark: Uint8Array | undefined): void {
-    const key = keys.singleKey('divergence');
-    this.change(() => {
-      if (mark === undefined) this.environment.removeSync(key);
-      else putPayload(this.environment, key, mark);
+    this.write(() => {
+      this.assertSession();
+      this.putVote(vote);
     });
   }
 
   prune(pruning: Pruning): void {
     const { base } = pruning;
     assert(base.height > this.first.height && base.height < this.last.height, 'the base moves on, below the head');
-    this.change(() => pruneRows(this.environment, this.first, pruning));
+    this.write(() => {
+      this.assertSession();
+      pruneRows(this.environment, this.first, pruning);
+    });
     this.first = base;
   }
 
@@ -308,7 +291,8 @@ class LmdbStore implements Store {
   }
 
   putParts(parts: readonly (readonly [PartPlace, Uint8Array])[]): void {
-    this.change(() => {
+    this.write(() => {
+      this.assertSession();
       for (const [place, bytes] of parts) putPayload(this.environment, keys.partKey(place), bytes);
     });
   }
@@ -331,7 +315,8 @@ class LmdbStore implements Store {
   }
 
   dropParts(area: PartPlace['area'], height: number): void {
-    this.change(() => {
+    this.write(() => {
+      this.assertSession();
       removeRange(this.environment, keys.partRange(area, height));
     });
   }
@@ -339,37 +324,13 @@ class LmdbStore implements Store {
   install(snapshot: Snapshot, vote: VoteChange): void {
     assert(snapshot.head.height > this.last.height, 'a snapshot is later than what it replaces');
     assert(snapshot.base.height < snapshot.head.height, 'a snapshot holds its last block');
-    this.change(() => {
+    this.write(() => {
+      this.assertSession();
       installRows(this.environment, snapshot);
       this.putVote(vote);
     });
     this.first = snapshot.base;
     this.last = snapshot.head;
-  }
-
-  repairBlock(block: RepairedBlock): number {
-    return this.change(() => repairBlock(this.environment, block));
-  }
-
-  repairState(right: ReadonlyMap<StatePath, Uint8Array>): StateDifference[] {
-    return this.change(() => repairState(this.environment, right));
-  }
-
-  dropDamagedBodies(digests: readonly Digest[]): void {
-    this.change(() => {
-      const unreadable = digests.filter((digest) => !this.isReadable(digest));
-      for (const digest of unreadable) this.environment.removeSync(keys.digestKey('body', digest));
-    });
-  }
-
-  private isReadable(digest: Digest): boolean {
-    try {
-      this.body(digest);
-      return true;
-    } catch (error) {
-      if (error instanceof DamagedRow) return false;
-      throw error;
-    }
   }
 
   /** After a failed write nothing touches the environment again, so it is left open for the dying process. */
@@ -381,24 +342,16 @@ class LmdbStore implements Store {
     await this.lock.release();
   }
 
-  /** A write of the session that opened the store. */
-  private change<T>(work: () => T): T {
-    return this.write(() => {
-      this.assertSession();
-      return work();
-    });
-  }
-
   /**
    * One LMDB transaction, synced when it returns: without overlapping syncs mdb_txn_commit calls fdatasync for the
    * pages and then writes the meta page through a descriptor opened with O_DSYNC. After a failed fdatasync the kernel
    * may drop the dirty pages and report the next one as a success, so a failure is final.
    */
-  private write<T>(work: () => T): T {
+  private write(work: () => void): void {
     if (this.state !== 'open')
       throw new StoreFailure(`the store in ${this.folder} is ${this.state}; nothing is written`);
     try {
-      return this.environment.transactionSync(work);
+      this.environment.transactionSync(work);
     } catch (error) {
       this.state = 'failed';
       throw new StoreFailure(

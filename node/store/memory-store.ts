@@ -13,16 +13,14 @@ import type {
   PartPlace,
   Pruning,
   ReferenceRow,
-  RepairedBlock,
   Snapshot,
-  StateDifference,
   StatePath,
   StateView,
   Store,
   StoreIdentity,
   VoteChange,
 } from './store.ts';
-import { DamagedRow } from './store.ts';
+import { StoreError } from './store.ts';
 
 /** Everything that a store holds. Opaque: made by `snapshot`, understood by `restore`. */
 export interface MemoryImage {
@@ -38,7 +36,6 @@ export interface MemoryImage {
   readonly voteRecord: Uint8Array | undefined;
   readonly base: LogBase;
   readonly parts: ReadonlyMap<string, Part>;
-  readonly divergence: Uint8Array | undefined;
 }
 
 type Part = readonly [PartPlace, Uint8Array];
@@ -58,7 +55,6 @@ export class MemoryStore implements Store {
   private state = new Map<StatePath, Uint8Array>();
   private bodies = new Map<Digest, Uint8Array>();
   private vote: Uint8Array | undefined;
-  private mark: Uint8Array | undefined;
   /** Paths in the order of their UTF-8 bytes, made when a range is asked for. */
   private sorted: StatePath[] | undefined;
 
@@ -83,7 +79,7 @@ export class MemoryStore implements Store {
     const entry = this.entryList[index];
     const leaf = this.node(0, index);
     if (entry !== undefined && leaf !== undefined && !equalBytes(leafHash(entry), leaf))
-      throw new DamagedRow(`entry ${index} does not hash to its leaf`);
+      throw new StoreError(`entry ${index} does not hash to its leaf`);
     return entry;
   }
 
@@ -180,9 +176,10 @@ export class MemoryStore implements Store {
   prune({ base, peaks, kept, transactions, references }: Pruning): void {
     assert(base.height > this.first.height && base.height < this.last.height, 'the base moves on, below the head');
     const keptIndexes = new Set(kept.map((height) => this.blocks[height]?.headerIndex));
-    for (let index = this.first.logSize; index < base.logSize; index++)
+    const { height: last, logSize } = this.first;
+    for (let index = last === 0 ? 1 : logSize - 1; index < base.logSize; index++)
       if (!keptIndexes.has(index)) delete this.entryList[index];
-    for (let height = this.first.height + 1; height <= base.height; height++) {
+    for (let height = Math.max(1, last); height <= base.height; height++) {
       if (kept.includes(height)) continue;
       delete this.blocks[height];
       this.certificates.delete(height);
@@ -256,52 +253,6 @@ export class MemoryStore implements Store {
     for (const [digest, body] of vote.putBodies) this.bodies.set(digest, body);
   }
 
-  divergence(): Uint8Array | undefined {
-    return this.mark;
-  }
-
-  markDivergence(mark: Uint8Array | undefined): void {
-    this.mark = mark;
-  }
-
-  repairBlock({ block, entries, certificate, nodes, references, transactions }: RepairedBlock): number {
-    let repaired = 0;
-    entries.forEach((entry, at) => {
-      const index = block.firstIndex + at;
-      if (equalBytes(this.entryList[index] ?? new Uint8Array(0), entry)) return;
-      this.entryList[index] = entry;
-      repaired++;
-    });
-    for (const { level, index, hash } of nodes) {
-      if (equalBytes(this.node(level, index) ?? new Uint8Array(0), hash)) continue;
-      this.nodes.set(`${level}/${index}`, hash);
-      repaired++;
-    }
-    this.blocks[block.height] = block;
-    if (certificate !== undefined) this.certificates.set(block.height, certificate);
-    for (const row of references) this.references.set(`${row.member}\0${row.reference}`, row);
-    for (const [id, index] of transactions) this.transactions.set(id, index);
-    return repaired;
-  }
-
-  repairState(right: ReadonlyMap<StatePath, Uint8Array>): StateDifference[] {
-    const differences: StateDifference[] = [];
-    for (const [path, stored] of this.state) {
-      const wanted = right.get(path);
-      if (wanted === undefined) differences.push({ path, found: 'extra', stored, right: undefined });
-      else if (!equalBytes(stored, wanted)) differences.push({ path, found: 'other', stored, right: wanted });
-    }
-    for (const [path, wanted] of right)
-      if (!this.state.has(path)) differences.push({ path, found: 'missing', stored: undefined, right: wanted });
-    for (const each of differences)
-      if (each.right === undefined) this.state.delete(each.path);
-      else this.state.set(each.path, each.right);
-    this.sorted = undefined;
-    return differences;
-  }
-
-  dropDamagedBodies(_digests: readonly Digest[]): void {}
-
   snapshot(): MemoryImage {
     return {
       head: this.last,
@@ -316,7 +267,6 @@ export class MemoryStore implements Store {
       voteRecord: this.vote,
       base: this.first,
       parts: new Map(this.parts),
-      divergence: this.mark,
     };
   }
 
@@ -333,7 +283,6 @@ export class MemoryStore implements Store {
     this.vote = image.voteRecord;
     this.first = image.base;
     this.parts = new Map(image.parts);
-    this.mark = image.divergence;
     this.sorted = undefined;
   }
 

@@ -43,6 +43,7 @@ function sourceOf(chain: Chain, bodies = new Map<Digest, Uint8Array>()): SyncSou
   });
   return {
     head: () => ({ ...chain.end, timestamp: 0, stateRoot: digestNamed('state') }),
+    base: () => ({ height: 0, digest: digestNamed('genesis'), logSize: 1 }),
     block: (height) => rows[height - 1],
     certificate: (height) => chain.blocks[height - 1]?.certificate,
     entries: (from, to) => log.slice(from, to),
@@ -66,6 +67,10 @@ function clientOf(peers: readonly Peer[], timeoutMs = 200): { client: SyncClient
   return { client: new SyncClient(transport, { chainId, validators, timeoutMs, after: realEventLoop.after }), asked };
 }
 
+function held<T>(found: readonly T[] | 'pruned' | undefined): readonly T[] | undefined {
+  return found === 'pruned' ? undefined : found;
+}
+
 const serverOf =
   (source: SyncSource): Peer =>
   (request) =>
@@ -74,18 +79,29 @@ const serverOf =
 test('blocks are served as stored and checked one on another', async (t) => {
   const chain = chainOf(5);
   const { client } = clientOf([serverOf(sourceOf(chain))]);
-  const blocks = await client.fetchBlocks(1, [0], new Chain(n).end);
+  const blocks = held(await client.fetchBlocks(1, [0], new Chain(n).end));
   t.deepEqual(
     blocks?.map(({ entries, certificate }) => ({ entries, certificate })),
     chain.blocks,
   );
   t.deepEqual(blocks?.at(-1)?.end, chain.end);
-  const later = await client.fetchBlocks(4, [0], blocks?.[2]?.end ?? chain.end);
+  const later = held(await client.fetchBlocks(4, [0], blocks?.[2]?.end ?? chain.end));
   t.deepEqual(
     later?.map((block) => block.header.height),
     [4, 5],
   );
   t.is(await client.fetchBlocks(6, [0], chain.end), undefined);
+});
+
+test('a peer that has forgotten the blocks says so and is not to blame; another is asked', async (t) => {
+  const chain = chainOf(5);
+  const whole = sourceOf(chain);
+  const pruned = { ...whole, base: () => ({ height: 3, digest: digestNamed('base'), logSize: 7 }) };
+  const { client, asked } = clientOf([serverOf(pruned), serverOf(whole)]);
+  t.is(await client.fetchBlocks(1, [0], new Chain(n).end), 'pruned');
+  t.deepEqual(client.faults(0), { lies: 0, silences: 0 });
+  t.is(held(await client.fetchBlocks(1, [0, 1], new Chain(n).end))?.length, 5);
+  t.deepEqual(asked, [0, 0, 1]);
 });
 
 test('an answer holds whole blocks within its bytes, and one at least', (t) => {

@@ -3,10 +3,8 @@
 import { contracts } from '../../contracts/registry.ts';
 import { formatGenesis } from '../../genesis/genesis-text.ts';
 import { encodeRecord, firstRecord } from '../../node/consensus/record.ts';
-import type { DivergenceIncident } from '../../node/divergence.ts';
 import { realEventLoop } from '../../node/event-loop.ts';
 import { genesisCommit } from '../../node/execution/genesis-commit.ts';
-import { HealingNode } from '../../node/healing-node.ts';
 import type { Value } from '../../node/ledger/codec.ts';
 import { digestBytes } from '../../node/ledger/hash.ts';
 import { deriveSeed, sign } from '../../node/ledger/signature.ts';
@@ -14,6 +12,7 @@ import { bodyOf, signTransaction, type Transaction } from '../../node/ledger/tra
 import type { Channel, Receiver, Transport } from '../../node/network/transport.ts';
 import { MemoryStore } from '../../node/store/memory-store.ts';
 import type { Store } from '../../node/store/store.ts';
+import { ValidatorNode } from '../../node/validator-node.ts';
 import { genesisTime, type Signer, seedOf, testGenesis } from '../execution/_ledger.ts';
 
 interface Frame {
@@ -27,9 +26,8 @@ export class MemoryCluster {
   readonly genesis = testGenesis();
   /** Memory at first; another store may take a place before its validator starts. */
   readonly stores: Store[] = [];
-  readonly nodes: (HealingNode | undefined)[] = [];
+  readonly nodes: (ValidatorNode | undefined)[] = [];
   readonly incidents: string[] = [];
-  readonly divergences: DivergenceIncident[] = [];
   readonly chainId: Uint8Array;
   now = genesisTime + 1_000;
   /** Sees what is sent before anybody gets it. */
@@ -56,9 +54,8 @@ export class MemoryCluster {
     const validator = this.genesis.validators[index];
     if (store === undefined || validator === undefined) throw new Error(`no validator ${index}`);
     const voteSeed = deriveSeed(seedOf(validator.id), 'vote');
-    const node = new HealingNode({
+    const node = new ValidatorNode({
       store,
-      genesis: this.genesis,
       transport: this.#transport(index),
       genesisText: formatGenesis(this.genesis),
       name: this.genesis.name,
@@ -80,7 +77,6 @@ export class MemoryCluster {
       now: () => this.now,
       log: () => {},
       onFailure: (error) => this.onFailure(error),
-      keepIncident: (incident) => this.divergences.push(incident),
       onIncident: (reason) => this.incidents.push(`${index}: ${reason}`),
     });
     this.nodes[index] = node;

@@ -1,7 +1,6 @@
 // A whole network of validators on one thread, from one plan: their stations, disks and clocks, the network between
 // them, the clients before them and the witness over them.
 import type { TimerConfig } from '../../node/config.ts';
-import type { DivergenceIncident } from '../../node/divergence.ts';
 import type { Digest } from '../../node/ledger/hash.ts';
 import { digestBytes } from '../../node/ledger/hash.ts';
 import type { Channel } from '../../node/network/transport.ts';
@@ -68,7 +67,6 @@ export class Cluster implements StationWatch {
       validator: `node-${index}`,
       validators: plan.validators,
       chainId: consortium.commit.head.digest,
-      genesis: consortium.genesis,
       disk: newDisk(consortium, index),
       clock: new WallClock(timeline),
       timeline,
@@ -104,9 +102,6 @@ export class Cluster implements StationWatch {
 
   /** Stations that stay down whatever happens. */
   readonly retired = new Set<ValidatorStation>();
-
-  /** Stations whose state was changed behind their backs, until they have healed. */
-  readonly flipped = new Set<ValidatorStation>();
 
   /** Stations that once had an empty folder beside their key. */
   readonly wiped = new Set<ValidatorStation>();
@@ -169,13 +164,6 @@ export class Cluster implements StationWatch {
     if (!this.isHonest(station)) return;
     this.#guarded(() => this.witness.acknowledged(station.index, id, index, height));
     this.workload.settled(id, index);
-  }
-
-  diverged(station: ValidatorStation, { outcome, reason }: DivergenceIncident): void {
-    this.timeline.note(`${station.station} ${outcome}: ${reason}`);
-    if (!this.flipped.has(station)) this.broke(station, `its state differs, and nobody touched it: ${reason}`);
-    else if (outcome === 'healed') this.flipped.delete(station);
-    else if (outcome === 'not healed') this.broke(station, `it does not heal: ${reason}`);
   }
 
   broke(station: ValidatorStation, what: string): void {

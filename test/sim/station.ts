@@ -1,13 +1,11 @@
 // One running copy of a validator: the whole node of node/validator-node.ts over a simulated disk, network, clock and
 // event loop. It takes one thing at a time, is busy while its disk writes, may stand still, and dies wherever it is
 // told to: at any effect boundary, or inside a write.
-import type { Genesis } from '../../genesis/genesis.ts';
 import type { TimerConfig } from '../../node/config.ts';
-import type { DivergenceIncident } from '../../node/divergence.ts';
-import { HealingNode } from '../../node/healing-node.ts';
 import type { Digest } from '../../node/ledger/hash.ts';
 import type { Channel, Transport } from '../../node/network/transport.ts';
 import { type BlockCommit, StoreFailure } from '../../node/store/store.ts';
+import { ValidatorNode } from '../../node/validator-node.ts';
 import type { Chance } from './chance.ts';
 import type { WallClock } from './clock.ts';
 import { Crash, type DiskFault, type SimulatedDisk } from './disk.ts';
@@ -36,8 +34,6 @@ export interface StationWatch {
   committed(station: ValidatorStation, commit: BlockCommit): void;
   /** Told to clients: in a block that is durable here. */
   acknowledged(station: ValidatorStation, id: Digest, index: number, height: number): void;
-  /** Its state was not the chain's: noticed, and told again when it is healed. */
-  diverged(station: ValidatorStation, incident: DivergenceIncident): void;
   /** Something that must not happen to an honest validator. */
   broke(station: ValidatorStation, what: string): void;
 }
@@ -48,7 +44,6 @@ export interface StationParts {
   readonly validator: string;
   readonly validators: number;
   readonly chainId: Digest;
-  readonly genesis: Genesis;
   readonly disk: SimulatedDisk;
   readonly clock: WallClock;
   readonly timeline: Timeline;
@@ -67,7 +62,7 @@ export class ValidatorStation implements Station {
   readonly parts: StationParts;
   readonly station: number;
   readonly index: number;
-  node: HealingNode | undefined;
+  node: ValidatorNode | undefined;
   tamper: Tamper | undefined;
   /** Most of the time that one write takes. */
   writeMsMax = 1;
@@ -156,20 +151,19 @@ export class ValidatorStation implements Station {
   }
 
   /** Runs something of the outside, a client's request for one, when the node comes to it. */
-  ask(work: (node: HealingNode) => void): void {
+  ask(work: (node: ValidatorNode) => void): void {
     this.#put(this.lives, () => {
       if (this.node !== undefined) work(this.node);
     });
   }
 
-  #newNode(life: number): HealingNode {
+  #newNode(life: number): ValidatorNode {
     const { parts } = this;
     const { timeline, clock } = parts;
     const isThis = () => life === this.lives;
-    return new HealingNode({
+    return new ValidatorNode({
       store: parts.disk,
       transport: this.#transport(life),
-      genesis: parts.genesis,
       genesisText: '',
       name: 'simulated',
       chainId: parts.chainId,
@@ -199,9 +193,6 @@ export class ValidatorStation implements Station {
       transactions: parts.work.transactions,
       onFailure: (error) => {
         if (isThis()) this.#failed(error);
-      },
-      keepIncident: (incident) => {
-        if (isThis()) parts.watch.diverged(this, incident);
       },
       onIncident: (reason) => {
         if (isThis()) parts.watch.broke(this, `an incident: ${reason}`);

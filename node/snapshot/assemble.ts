@@ -1,0 +1,90 @@
+// From what is staged to what the store takes in one transaction: the blocks with their index rows and tree nodes, and
+// the state record by record. All of it was checked when it was staged; what it means together is checked here.
+import { consortiumName, currentKey, parameterRecords, parametersSchema } from '../../contracts/consortium-state.ts';
+import { statePath } from '../execution/state-path.ts';
+import { assert } from '../ledger/assert.ts';
+import { decodeHeader } from '../ledger/entry.ts';
+import { leafHash } from '../ledger/hash.ts';
+import { type CompleteSubtree, Frontier } from '../ledger/merkle.ts';
+import { decodeAs } from '../ledger/schema.ts';
+import { storedBlockSchema } from '../network/sync-messages.ts';
+import { peakPlaces } from '../store/pruned-nodes.ts';
+import type { BlockRow, Snapshot, Store } from '../store/store.ts';
+import { chunkCount, chunkOf, pieceSchema, type StateRecord } from './chunk.ts';
+import { type Downloaded, stagedAt } from './download.ts';
+import { indexRowsOf } from './log-rows.ts';
+
+/** The snapshot, or why this one must not be taken. */
+export function assemble(store: Store, downloaded: Downloaded): Snapshot | string {
+  const { head, base, basePeaks, header, baseTime } = downloaded;
+  const windowMs = referenceWindow(store, head.height);
+  if (windowMs === undefined) return 'a state without parameters';
+  // Were a used reference left out, this validator would let it be used again and the others would not.
+  if (baseTime !== undefined && header.timestamp - baseTime <= windowMs)
+    return 'a log that begins within the reference window';
+  const peaks = peakPlaces(base.logSize).map((place, i) => {
+    const hash = basePeaks[i];
+    assert(hash !== undefined, 'the manifest was checked to have a hash for each peak');
+    return { ...place, hash };
+  });
+  const blocks = { [Symbol.iterator]: () => blocksOf(store, downloaded) };
+  const state = { [Symbol.iterator]: () => stateOf(store, head.height) };
+  return { head, base, peaks, kept: keptOf(downloaded), blocks, state };
+}
+
+function keptOf({ manifest, base }: Downloaded): Snapshot['kept'] {
+  const links = manifest.changes.map(({ header, certificate }) => ({ header, certificate }));
+  const all = manifest.base === undefined ? links : [...links, manifest.base];
+  return all.flatMap(({ header, certificate }) => {
+    const { height, logSize } = decodeHeader(header);
+    const isTwice = height === base.height && header !== manifest.base?.header;
+    if (height > base.height || isTwice) return [];
+    const { digest } = certificate;
+    // Where the block began is not known, and nothing of it but the header is held.
+    const block: BlockRow = { height, digest, firstIndex: logSize, headerIndex: logSize };
+    return [{ block, header, certificate }];
+  });
+}
+
+function* blocksOf(store: Store, { head, base, basePeaks }: Downloaded): Generator<BlockOf> {
+  const frontier = Frontier.fromHashes(base.logSize, basePeaks);
+  for (let height = base.height + 1; height <= head.height; height++) {
+    const bytes = store.part(stagedAt(head.height, 'block', height));
+    assert(bytes !== undefined, `block ${height} is staged`);
+    const { entries, certificate } = decodeAs(storedBlockSchema, bytes);
+    const last = entries.at(-1);
+    assert(last !== undefined, 'a block ends with its header');
+    const firstIndex = frontier.size;
+    const nodes: CompleteSubtree[] = [];
+    for (const entry of entries) frontier.append(leafHash(entry), nodes);
+    const block = { height, digest: certificate.digest, firstIndex, headerIndex: frontier.size - 1 };
+    const { timestamp } = decodeHeader(last);
+    yield { block, entries, certificate, nodes, ...indexRowsOf(entries, firstIndex, timestamp) };
+  }
+}
+
+type BlockOf = Snapshot['blocks'] extends Iterable<infer T> ? T : never;
+
+function* stateOf(store: Store, height: number): Generator<StateRecord> {
+  for (let chunk = 0; chunk < chunkCount; chunk++) yield* chunkRecords(store, height, chunk);
+}
+
+function* chunkRecords(store: Store, height: number, chunk: number): Generator<StateRecord> {
+  for (let number = 0; ; number++) {
+    const bytes = store.part(stagedAt(height, 'piece', chunk, number));
+    if (bytes === undefined) {
+      assert(number === 0, `chunk ${chunk} is staged as a whole or not at all`);
+      return;
+    }
+    const { last, records } = decodeAs(pieceSchema, bytes);
+    for (const { path, value } of records) yield [path, value];
+    if (last === 1) return;
+  }
+}
+
+function referenceWindow(store: Store, height: number): number | undefined {
+  const path = statePath(consortiumName, parameterRecords.name, currentKey);
+  for (const [each, value] of chunkRecords(store, height, chunkOf(path)))
+    if (each === path) return decodeAs(parametersSchema, value).referenceWindowMs;
+  return undefined;
+}

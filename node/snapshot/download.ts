@@ -1,0 +1,203 @@
+// Gets a snapshot from other validators: the manifest first, then chunk by chunk and the blocks after the base, each
+// checked before it is kept. What is kept survives a restart, and any peer that offers the same state can go on where
+// another left off.
+
+import { assert } from '../ledger/assert.ts';
+import { DecodeError } from '../ledger/codec.ts';
+import { digestOf, equalBytes } from '../ledger/hash.ts';
+import { decodeAs, encodeAs } from '../ledger/schema.ts';
+import type { ValidatorSet } from '../ledger/validators.ts';
+import { checkFetchedBlock, type LogEnd } from '../network/fetched-block.ts';
+import { type AskerOptions, PeerAsker } from '../network/peer-asker.ts';
+import {
+  blocksAnswerBytesMax,
+  decodeBlocksAnswer,
+  encodeSyncRequest,
+  isPrunedAnswer,
+  type StoredBlock,
+  storedBlockSchema,
+} from '../network/sync-messages.ts';
+import type { Transport } from '../network/transport.ts';
+import type { Head, PartPlace, Store } from '../store/store.ts';
+import { chunkCount, isChunk, PieceWriter, pieceSchema, type StateRecord } from './chunk.ts';
+import { type CheckedManifest, checkManifest, type Manifest, manifestSchema } from './manifest.ts';
+
+/** Of one chunk, from a peer that sends what it likes: a state of four million records stays below. */
+const chunkBytesMax = 67_108_864;
+
+export interface DownloadParts extends AskerOptions {
+  readonly store: Store;
+  readonly chainId: Uint8Array;
+  /** Of the genesis document: every later set is reached from it. */
+  readonly genesisSet: ValidatorSet;
+  readonly transport: Pick<Transport, 'request'>;
+}
+
+/** Everything of a snapshot is staged in the store. */
+export interface Downloaded extends CheckedManifest {
+  readonly head: Head;
+}
+
+export class SnapshotDownload {
+  readonly #parts: DownloadParts;
+  readonly #asker: PeerAsker;
+
+  constructor(parts: DownloadParts) {
+    this.#parts = parts;
+    this.#asker = new PeerAsker(parts.transport, parts);
+  }
+
+  /** Undefined when these peers together do not give a whole one; what they gave is kept. Throws only for the store. */
+  async from(peers: readonly number[]): Promise<Downloaded | undefined> {
+    const { store } = this.#parts;
+    for (const peer of this.#asker.bestFirst(peers)) {
+      const checked = await this.#manifest(peer);
+      if (checked === undefined || checked.header.height <= store.head().height) continue;
+      this.#stage(checked.manifest, checked.header.height);
+      const others = peers.filter((other) => other !== peer);
+      const head = (await this.#chunks(checked, peer, others))
+        ? await this.#tail(checked, [peer, ...others])
+        : undefined;
+      if (head !== undefined) return { ...checked, head };
+    }
+    return undefined;
+  }
+
+  async #manifest(peer: number): Promise<CheckedManifest | undefined> {
+    const { store, chainId, genesisSet } = this.#parts;
+    const genesis = store.entry(0);
+    assert(genesis !== undefined, 'the genesis entry is held');
+    return this.#asker.ask([peer], encodeSyncRequest({ type: 'manifest' }), (_, answer) => {
+      const checked = checkManifest(decodeAs(manifestSchema, answer), chainId, genesisSet, genesis);
+      if (typeof checked === 'string') throw new DecodeError(checked);
+      return checked;
+    });
+  }
+
+  /** Another manifest of the same state keeps the chunks; any other begins anew. */
+  #stage(manifest: Manifest, height: number): void {
+    const { store } = this.#parts;
+    for (const staged of store.partHeights('staged')) {
+      const kept = store.part(stagedAt(staged, 'manifest'));
+      const same = kept !== undefined && staged === height && sameState(decodeAs(manifestSchema, kept), manifest);
+      if (!same) store.dropParts('staged', staged);
+    }
+    store.putParts([[stagedAt(height, 'manifest'), encodeAs(manifestSchema, manifest)]]);
+  }
+
+  async #chunks({ manifest, header }: CheckedManifest, first: number, others: readonly number[]): Promise<boolean> {
+    const { store } = this.#parts;
+    for (let chunk = 0; chunk < chunkCount; chunk++) {
+      const root = manifest.roots[chunk];
+      if (root === undefined || store.part(stagedAt(header.height, 'piece', chunk)) !== undefined) continue;
+      let records: readonly StateRecord[] | undefined;
+      for (const peer of this.#asker.bestFirst([first, ...others])) {
+        records = await this.#chunk(peer, header.height, chunk, root);
+        if (records !== undefined) break;
+      }
+      if (records === undefined) return false;
+      store.putParts(
+        piecesOf(records).map(([number, piece]) => [stagedAt(header.height, 'piece', chunk, number), piece]),
+      );
+    }
+    return true;
+  }
+
+  async #chunk(
+    peer: number,
+    height: number,
+    chunk: number,
+    root: Uint8Array,
+  ): Promise<readonly StateRecord[] | undefined> {
+    const records: StateRecord[] = [];
+    let size = 0;
+    for (let number = 0; size <= chunkBytesMax; number++) {
+      const request = encodeSyncRequest({ type: 'piece', height, chunk, piece: number });
+      const piece = await this.#asker.ask([peer], request, (_, answer) => {
+        size += answer.length;
+        return decodeAs(pieceSchema, answer);
+      });
+      if (piece === undefined) return undefined;
+      for (const { path, value } of piece.records) records.push([path, value]);
+      // A piece without records that is not the last would go on for ever.
+      if (piece.last === 1 || piece.records.length === 0) break;
+    }
+    if (isChunk(records, root)) return records;
+    this.#asker.blame(peer, 'lies');
+    return undefined;
+  }
+
+  /** The blocks after the base, up to the snapshot's own; answers with the head that they lead to. */
+  async #tail(checked: CheckedManifest, peers: readonly number[]): Promise<Head | undefined> {
+    const { store } = this.#parts;
+    const { header, base, basePeaks } = checked;
+    let end: LogEnd = { ...base, peaks: basePeaks };
+    for (let height = base.height + 1; height <= header.height; height++) {
+      const staged = store.part(stagedAt(header.height, 'block', height));
+      if (staged === undefined) break;
+      const block = this.#judged(checked, decodeAs(storedBlockSchema, staged), end);
+      if (typeof block === 'string') break;
+      end = block.end;
+    }
+    while (end.height < header.height) {
+      const next = await this.#run(checked, peers, end);
+      if (next === undefined) return undefined;
+      end = next;
+    }
+    if (end.digest !== checked.manifest.certificate.digest) return undefined;
+    const { timestamp } = header;
+    return { ...end, timestamp, stateRoot: digestOf(header.stateRoot) };
+  }
+
+  /** One answer of blocks, staged as far as they hold. */
+  #run(checked: CheckedManifest, peers: readonly number[], from: LogEnd): Promise<LogEnd | undefined> {
+    const { store } = this.#parts;
+    const { height } = checked.header;
+    const request = encodeSyncRequest({ type: 'blocks', height: from.height + 1, bytesMax: blocksAnswerBytesMax });
+    return this.#asker.ask(peers, request, (_, answer) => {
+      if (isPrunedAnswer(answer)) return undefined;
+      const parts: (readonly [PartPlace, Uint8Array])[] = [];
+      let end = from;
+      for (const stored of decodeBlocksAnswer(answer)) {
+        if (end.height === height) break;
+        const block = this.#judged(checked, stored, end);
+        if (typeof block === 'string') {
+          if (parts.length === 0) throw new DecodeError(block);
+          break;
+        }
+        end = block.end;
+        parts.push([stagedAt(height, 'block', end.height), encodeAs(storedBlockSchema, stored)]);
+      }
+      if (parts.length === 0) return undefined;
+      store.putParts(parts);
+      return end;
+    });
+  }
+
+  #judged({ sets }: CheckedManifest, stored: StoredBlock, end: LogEnd) {
+    const set = sets.at(end.height + 1);
+    if (set === undefined) return 'a height before the first';
+    return checkFetchedBlock(stored, end, set.validators, this.#parts.chainId);
+  }
+}
+
+function piecesOf(records: readonly StateRecord[]): (readonly [number, Uint8Array])[] {
+  const writer = new PieceWriter();
+  const closed = records.flatMap(([path, value]) => {
+    const piece = writer.add(path, value);
+    return piece === undefined ? [] : [piece];
+  });
+  return [...closed, writer.end()];
+}
+
+export function stagedAt(height: number, kind: PartPlace['kind'], first = 0, second = 0): PartPlace {
+  return { area: 'staged', height, kind, first, second };
+}
+
+function sameState(a: Manifest, b: Manifest): boolean {
+  return equalBytes(a.header, b.header) && baseOf(a) === baseOf(b);
+}
+
+function baseOf({ base }: Manifest): string {
+  return base === undefined ? '' : Buffer.from(base.header).toString('hex');
+}

@@ -1,0 +1,116 @@
+// Puts a snapshot of this node's own state on offer: reads one view of the state in slices, while blocks go on, and
+// writes the chunks as parts of the store. The manifest comes last; without it there is no offer.
+import type { StateTree } from '../execution/state-tree.ts';
+import { assert } from '../ledger/assert.ts';
+import { frontierAt } from '../ledger/merkle.ts';
+import { encodeAs } from '../ledger/schema.ts';
+import type { SetLink } from '../ledger/set-chain.ts';
+import type { ValidatorSet } from '../ledger/validators.ts';
+import type { Head, PartPlace, StateView, Store } from '../store/store.ts';
+import { chunkCount, chunkOf, PieceWriter } from './chunk.ts';
+import { type Manifest, manifestSchema } from './manifest.ts';
+
+/** Records of one step: a few milliseconds. */
+const stepRecords = 2_000;
+
+/** A validator set and the first height that it votes for. */
+export interface SetFrom {
+  readonly from: number;
+  readonly validators: ValidatorSet;
+}
+
+export interface OfferParts {
+  readonly store: Store;
+  readonly head: Head;
+  /** Of that head. */
+  readonly tree: StateTree;
+  /** Every set so far, that of genesis first. */
+  readonly sets: readonly SetFrom[];
+  /** The last height that the snapshot does not hold. */
+  readonly baseHeight: number;
+}
+
+export class OfferWriter {
+  readonly #store: Store;
+  readonly #height: number;
+  readonly #manifest: Manifest;
+  readonly #view: StateView;
+  readonly #chunks = Array.from({ length: chunkCount }, () => new PieceWriter());
+
+  /** Takes its view of the state at once: it is that of `head`, which is the store's. */
+  constructor(parts: OfferParts) {
+    const { store, head } = parts;
+    assert(store.head().digest === head.digest, 'an offer is made of the state that is there');
+    this.#store = store;
+    this.#height = head.height;
+    this.#manifest = manifestOf(parts);
+    store.dropParts('offered', head.height);
+    this.#view = store.stateView();
+  }
+
+  get height(): number {
+    return this.#height;
+  }
+
+  /** Writes some more; true when the snapshot is on offer. */
+  step(): boolean {
+    const records = this.#view.next(stepRecords);
+    if (records.length === 0) {
+      this.#finish();
+      return true;
+    }
+    const parts: (readonly [PartPlace, Uint8Array])[] = [];
+    for (const [path, value] of records) {
+      const chunk = chunkOf(path);
+      const closed = this.#chunks[chunk]?.add(path, value);
+      if (closed !== undefined) parts.push([this.#place('piece', chunk, closed[0]), closed[1]]);
+    }
+    if (parts.length > 0) this.#store.putParts(parts);
+    return false;
+  }
+
+  /** For a node that stops in between. */
+  abandon(): void {
+    this.#view.close();
+  }
+
+  #finish(): void {
+    this.#view.close();
+    const parts = this.#chunks.map((writer, chunk) => {
+      const [number, piece] = writer.end();
+      return [this.#place('piece', chunk, number), piece] as const;
+    });
+    this.#store.putParts([...parts, [this.#place('manifest'), encodeAs(manifestSchema, this.#manifest)]]);
+  }
+
+  #place(kind: PartPlace['kind'], first = 0, second = 0): PartPlace {
+    return { area: 'offered', height: this.#height, kind, first, second };
+  }
+}
+
+function manifestOf({ store, head, tree, sets, baseHeight }: OfferParts): Manifest {
+  const certificate = store.certificate(head.height);
+  assert(certificate !== undefined, 'a committed block has its certificate');
+  const header = headerBytesAt(store, head.height);
+  const changes = sets.slice(1).map(({ from, validators }): SetLink => {
+    const link = store.certificate(from - 1);
+    assert(link !== undefined, 'blocks that change the validators stay');
+    return { header: headerBytesAt(store, from - 1), certificate: link, next: validators };
+  });
+  return { version: 1, header, certificate, roots: tree.chunkRoots(), base: baseAt(store, baseHeight), changes };
+}
+
+function baseAt(store: Store, height: number): Manifest['base'] {
+  if (height === 0) return undefined;
+  const [row, certificate] = [store.block(height), store.certificate(height)];
+  assert(row !== undefined && certificate !== undefined, 'the base of a snapshot is a block whose header is held');
+  const peaks = frontierAt((level, index) => store.node(level, index), row.headerIndex + 1).toHashes();
+  return { header: headerBytesAt(store, height), certificate, peaks };
+}
+
+function headerBytesAt(store: Store, height: number): Uint8Array {
+  const row = store.block(height);
+  const bytes = row === undefined ? undefined : store.entry(row.headerIndex);
+  assert(bytes !== undefined, `the header of height ${height} is held`);
+  return bytes;
+}

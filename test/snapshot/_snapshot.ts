@@ -1,0 +1,118 @@
+// A ledger with a store that offers snapshots, and a newcomer that takes one: no sockets, no clocks.
+
+import { openArguments, transferArguments } from '../../contracts/payments.ts';
+import { contracts } from '../../contracts/registry.ts';
+import { realEventLoop } from '../../node/event-loop.ts';
+import { Executor } from '../../node/execution/executor.ts';
+import { genesisCommit, treeOf } from '../../node/execution/genesis-commit.ts';
+import { TransactionCache } from '../../node/execution/transaction-cache.ts';
+import { digestBytes } from '../../node/ledger/hash.ts';
+import { SyncServer } from '../../node/network/sync-server.ts';
+import { type DownloadParts, SnapshotDownload } from '../../node/snapshot/download.ts';
+import { SnapshotKeeper, type SnapshotSettings } from '../../node/snapshot/keeper.ts';
+import { MemoryStore } from '../../node/store/memory-store.ts';
+import type { Store } from '../../node/store/store.ts';
+import { clearing, TestLedger, tellers, testGenesis } from '../execution/_ledger.ts';
+
+export const windowMs = 4_000_000;
+const genesis = testGenesis({ referenceWindowMs: windowMs, validityMaxMs: windowMs });
+
+export class OfferingLedger {
+  readonly ledger = new TestLedger(genesis);
+  readonly keeper: SnapshotKeeper;
+  readonly #later: (() => void)[] = [];
+  stable = Number.MAX_SAFE_INTEGER;
+  #count = 0;
+
+  constructor(settings: Partial<SnapshotSettings> = {}) {
+    const { executor, store } = this.ledger;
+    this.keeper = new SnapshotKeeper({
+      store,
+      settings: { everyBlocks: 20, prune: false, keepBlocksMin: 5, ...settings },
+      now: () => ({
+        head: executor.head,
+        tree: executor.tree,
+        sets: [{ from: 1, validators: genesis.validators }],
+        windowMs,
+      }),
+      stableHeight: () => this.stable,
+      soon: (work) => this.#later.push(work),
+    });
+    this.call(clearing, 'open', openArguments(accountOf('A', 500_000n)));
+    this.call(clearing, 'open', openArguments(accountOf('B', 0n)));
+  }
+
+  get store(): MemoryStore {
+    return this.ledger.store;
+  }
+
+  /** A block of its own for one operation; time goes on by a tenth of the reference window. */
+  call(...[by, method, args]: [Parameters<TestLedger['call']>[0], string, Parameters<TestLedger['call']>[3]]): string {
+    this.ledger.time += windowMs / 10;
+    const outcome = this.ledger.call(by, 'payments', method, args);
+    this.keeper.onBlock(this.store.head().height);
+    return outcome;
+  }
+
+  grow(blocks: number): void {
+    for (let i = 0; i < blocks; i++) {
+      const args = {
+        from: 'A',
+        to: 'B',
+        amount: BigInt(1 + i),
+        currency: 'CZK',
+        purpose: `${++this.#count}`,
+        date: '',
+      };
+      const outcome = this.call(tellers.NORTH, 'transfer', transferArguments(args));
+      if (outcome !== 'OK') throw new Error(outcome);
+    }
+  }
+
+  /** All the steps that wait, as they come due. */
+  work(steps = Number.POSITIVE_INFINITY): void {
+    for (let done = 0; done < steps; done++) {
+      const next = this.#later.shift();
+      if (next === undefined) return;
+      next();
+    }
+  }
+
+  serve(request: Uint8Array): Uint8Array | undefined {
+    return new SyncServer(this.store, this.keeper).serve(request);
+  }
+}
+
+function accountOf(account: string, openingBalance: bigint) {
+  return { account, branch: 'NORTH', currency: 'CZK', overdraftLimit: 0n, openingBalance };
+}
+
+export function newcomer(): MemoryStore {
+  const { commit } = genesisCommit(genesis, contracts);
+  return new MemoryStore({ chainId: commit.head.digest, validator: 'node-9', format: 1 }, commit);
+}
+
+export type Peer = (request: Uint8Array) => Uint8Array | undefined;
+
+export function downloadOf(store: Store, peers: readonly Peer[]): SnapshotDownload {
+  const parts: DownloadParts = {
+    store,
+    chainId: digestBytes(store.identity.chainId),
+    genesisSet: genesis.validators,
+    timeoutMs: 1_000,
+    after: realEventLoop.after,
+    transport: {
+      async request(to, request) {
+        const answer = peers[to]?.(request);
+        if (answer === undefined) throw new Error('nothing to say');
+        return answer;
+      },
+    },
+  };
+  return new SnapshotDownload(parts);
+}
+
+export function executorOn(store: Store): Executor {
+  const chainId = digestBytes(store.identity.chainId);
+  return new Executor({ store, chainId, contracts, tree: treeOf(store), cache: new TransactionCache() });
+}
