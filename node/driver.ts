@@ -2,6 +2,7 @@
 // after a persist or a commit begins before it is durable; what takes time (fetching) is started and answers with a
 // later event. The clock is here, not in the core.
 
+import type { Accusations } from './accusations.ts';
 import type { BlockListener } from './api/ledger-node.ts';
 import type { Effect, Event } from './consensus/events.ts';
 import { type Block, blockSchema, type Message } from './consensus/messages.ts';
@@ -54,6 +55,7 @@ export interface DriverParts {
   readonly executor: Executor;
   readonly store: Store;
   readonly mempool: Mempool;
+  readonly accusations: Accusations;
   readonly fetcher: Fetcher;
   readonly soon: EventLoop['soon'];
   send(to: number, message: Message): void;
@@ -118,12 +120,18 @@ export class Driver {
 
   /** Tells the replica what waits, if that has changed. */
   noteWork(): void {
-    const { mempool } = this.#parts;
-    const oldest = mempool.round();
-    const waiting = mempool.size > 0;
+    const { mempool, accusations } = this.#parts;
+    const oldest = this.#oldest();
+    const waiting = mempool.size > 0 || accusations.size > 0;
     if (waiting === this.#work.waiting && oldest === this.#work.oldest) return;
     this.#work = { waiting, oldest };
     this.put({ type: 'work', waiting, oldest });
+  }
+
+  /** [T4, A6] What the timer is of. Evidence is a round of its own: an honest primary's next block holds it. */
+  #oldest(): string | undefined {
+    const round = this.#parts.mempool.round();
+    return this.#parts.accusations.oldest() ?? round;
   }
 
   #drain(): void {
@@ -151,7 +159,9 @@ export class Driver {
     if (!isLeft) return;
     // [T4] What every primary in turn has left out no longer drives the timers. One whose view was never entered left
     // nothing out: else some failed views would make everyone forget what waits.
-    this.#parts.mempool.leftOut(this.#parts.executor.validators.length);
+    const { mempool, accusations, executor } = this.#parts;
+    mempool.leftOut(executor.validators.length);
+    accusations.leftOut(executor.validators.length);
     this.noteWork();
   }
 
@@ -184,6 +194,9 @@ export class Driver {
         return this.#watched(this.#fetch(effect.height, effect.from));
       case 'fetchBody':
         return this.#watched(this.#fetchBody(effect.height, effect.digest, effect.from));
+      case 'evidence':
+        this.#parts.accusations.take(effect.evidence);
+        return;
       case 'silence':
         return this.#parts.onSilence(effect.reason);
       case 'incident':
@@ -202,11 +215,12 @@ export class Driver {
   }
 
   #propose({ epoch, view, height }: Extract<Effect, { type: 'propose' }>): void {
-    const { executor, mempool, store, self } = this.#parts;
+    const { executor, mempool, accusations, store, self } = this.#parts;
     const { block, left } = executor.propose({
       proposer: self,
       timestamp: Math.max(this.#parts.now(), executor.head.timestamp + 1),
       lastCommit: store.certificate(executor.head.height),
+      evidence: accusations.values(),
       candidates: mempool.take(blockLimits),
     });
     mempool.remove(left.filter(({ problem }) => problem.code !== 'too-far').map(({ id }) => id));
@@ -222,7 +236,8 @@ export class Driver {
     this.#queue.push({ type: 'proposal', epoch, view, height, proposed });
     if (block !== undefined) return;
     // What was dropped must drive no timer; what stays is offered again when the mempool next changes.
-    this.#work = { waiting: false, oldest: mempool.round() };
+    accusations.recheck();
+    this.#work = { waiting: false, oldest: this.#oldest() };
     this.#queue.push({ type: 'work', ...this.#work });
   }
 
@@ -265,7 +280,7 @@ export class Driver {
   }
 
   #commit({ certificate, record, deleteBodies }: Extract<Effect, { type: 'commit' }>): void {
-    const { store, executor, mempool, replica } = this.#parts;
+    const { store, executor, mempool, accusations, replica } = this.#parts;
     const executed = this.#executed.get(certificate.digest);
     assert(executed !== undefined, 'only a block that was executed here is committed');
     store.commit({ ...executed.commit, certificate }, { record: encodeRecord(record), putBodies: [], deleteBodies });
@@ -275,6 +290,9 @@ export class Driver {
     replica.noteLogSize(executor.head.logSize);
     mempool.settled(executed.transactions, blockLimits);
     this.#recheck(executed);
+    accusations.recheck();
+    const { lastCommit } = executed.header;
+    if (lastCommit !== undefined) this.#queue.push({ type: 'shown', certificate: lastCommit });
     for (const listener of this.#listeners) listener(executed.commit.block, executed.commit.transactions);
     this.noteWork();
   }

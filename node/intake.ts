@@ -1,21 +1,25 @@
 // Where transactions come in: from clients and from other validators. Each is decoded, checked and verified once, taken
 // into the mempool, and told to everyone else; nothing here decides an outcome.
 
+import type { Accusations } from './accusations.ts';
 import type { Submission } from './api/ledger-node.ts';
 import type { EventLoop } from './event-loop.ts';
 import { type AdmissionProblem, admissionCodes } from './execution/admission.ts';
 import type { Executor } from './execution/executor.ts';
 import type { TransactionCache } from './execution/transaction-cache.ts';
 import { DecodeError } from './ledger/codec.ts';
+import { type Evidence, evidenceSchema } from './ledger/evidence.ts';
 import type { Digest } from './ledger/hash.ts';
 import { blockTransactionsMax, transactionBytesMax } from './ledger/limits.ts';
-import { bytes, decodeAs, encodeAs, list } from './ledger/schema.ts';
+import { bytes, decodeAs, encodeAs, list, literal, record, type Schema } from './ledger/schema.ts';
 import type { Transaction } from './ledger/transaction.ts';
 import type { Mempool } from './mempool.ts';
 
 /** One frame of the transactions channel. */
 const frameSchema = list(bytes(1, transactionBytesMax), 1, blockTransactionsMax);
 const frameBytesMax = 524_288;
+/** Another frame of that channel: its first item is a number, which no transaction is. */
+const evidenceFrameSchema = record({ kind: literal(1), evidence: evidenceSchema });
 /** After a frame that no honest validator sends its sender is not heard here for so long, doubled each time. */
 const offenceMs = 1_000;
 const offenceMsMax = 60_000;
@@ -23,6 +27,7 @@ const offenceMsMax = 60_000;
 export interface IntakeParts {
   readonly executor: Executor;
   readonly mempool: Mempool;
+  readonly accusations: Accusations;
   readonly cache: TransactionCache;
   /** To all other validators, on the transactions channel. */
   announce(frame: Uint8Array): void;
@@ -69,7 +74,12 @@ export class Intake {
   receive(from: number, frame: Uint8Array): void {
     if (this.#parts.refusal()?.code === 'read-only') return;
     if (this.#parts.monotonicMs() < (this.#offences.get(from)?.untilMs ?? 0)) return;
-    for (const encoded of itemsOf(frame) ?? [noTransaction]) {
+    const evidence = evidenceIn(frame);
+    if (evidence !== undefined) {
+      if (!this.#parts.accusations.take(evidence)) this.#offended(from);
+      return;
+    }
+    for (const encoded of readAs(frameSchema, frame) ?? [noTransaction]) {
       const transaction = this.#decoded(encoded);
       if (typeof transaction === 'string' || !this.#take(transaction, from)) return this.#offended(from);
     }
@@ -174,9 +184,18 @@ export class Intake {
 
 const noTransaction = new Uint8Array(0);
 
-function itemsOf(frame: Uint8Array): readonly Uint8Array[] | undefined {
+export function evidenceFrame(evidence: Evidence): Uint8Array {
+  return encodeAs(evidenceFrameSchema, { kind: 1, evidence });
+}
+
+/** A list of two whose first item is 1; anything else is left to be read as transactions. */
+function evidenceIn(frame: Uint8Array): Evidence | undefined {
+  return frame[0] === 0x82 && frame[1] === 1 ? readAs(evidenceFrameSchema, frame)?.evidence : undefined;
+}
+
+function readAs<T>(schema: Schema<T>, frame: Uint8Array): T | undefined {
   try {
-    return decodeAs(frameSchema, frame);
+    return decodeAs(schema, frame);
   } catch (error) {
     if (error instanceof DecodeError) return undefined;
     throw error;

@@ -1,6 +1,7 @@
 // One validator without its adapters: what comes from other validators goes through inbound to the driver, what comes
 // from clients through the intake, and the driver's sends go out again. It runs over any Store and any Transport.
 import { contracts, lineCount } from '../contracts/registry.ts';
+import { Accusations } from './accusations.ts';
 import type { BlockListener, LedgerNode, NodeStatus, Submission } from './api/ledger-node.ts';
 import type { TimerConfig } from './config.ts';
 import { encodeMessage, type Message } from './consensus/messages.ts';
@@ -11,7 +12,7 @@ import type { EventLoop } from './event-loop.ts';
 import { Executor } from './execution/executor.ts';
 import { TransactionCache } from './execution/transaction-cache.ts';
 import { FinalityTimes } from './finality.ts';
-import { Intake } from './intake.ts';
+import { evidenceFrame, Intake } from './intake.ts';
 import type { CommitCertificate } from './ledger/certificate.ts';
 import { type Digest, digestBytes, toHex } from './ledger/hash.ts';
 import { Frontier } from './ledger/merkle.ts';
@@ -59,6 +60,7 @@ export class ValidatorNode implements LedgerNode, Receiver {
   readonly #executor: Executor;
   readonly #seat: Seat;
   readonly #mempool: Mempool;
+  readonly #accusations: Accusations;
   readonly #driver: Driver;
   readonly #intake: Intake;
   readonly #server: SyncServer;
@@ -107,12 +109,14 @@ export class ValidatorNode implements LedgerNode, Receiver {
       amnesia,
     });
     this.#server = new SyncServer(store);
+    this.#accusations = this.#newAccusations();
     this.#driver = new Driver({
       self,
       replica,
       executor: this.#executor,
       store,
       mempool: this.#mempool,
+      accusations: this.#accusations,
       fetcher: this.#seat,
       soon: parts.loop.soon,
       send: (to, message) => parts.transport.send(to, channelOf(message), encodeMessage(message)),
@@ -125,6 +129,7 @@ export class ValidatorNode implements LedgerNode, Receiver {
     this.#intake = new Intake({
       executor: this.#executor,
       mempool: this.#mempool,
+      accusations: this.#accusations,
       cache,
       announce: (frame) => parts.transport.broadcast('transactions', frame),
       changed: () => this.#driver.noteWork(),
@@ -135,6 +140,14 @@ export class ValidatorNode implements LedgerNode, Receiver {
     });
     this.#driver.onBlock((_block, transactions) => {
       for (const [id] of transactions) this.#finality.settled(id, this.#parts.loop.monotonicMs());
+    });
+  }
+
+  #newAccusations(): Accusations {
+    return new Accusations({
+      problem: (evidence) => this.#executor.evidenceProblem(evidence),
+      announce: (evidence) => this.#parts.transport.broadcast('transactions', evidenceFrame(evidence)),
+      changed: () => this.#driver.noteWork(),
     });
   }
 
@@ -155,6 +168,7 @@ export class ValidatorNode implements LedgerNode, Receiver {
     this.#guarded(() => {
       this.#intake.expire();
       this.#intake.repeat();
+      this.#accusations.repeat();
     });
     this.#finality.dropUnless((id) => this.#mempool.has(id));
   }
@@ -171,6 +185,11 @@ export class ValidatorNode implements LedgerNode, Receiver {
     if (submission === undefined) return { status: 'refused', code: 'not-ready', detail: 'this node is stopping' };
     if (submission.status === 'admitted') this.#finality.submitted(submission.id, this.#parts.loop.monotonicMs());
     return submission;
+  }
+
+  /** Evidence that this node holds and that stands in no block yet. */
+  get accusationsWaiting(): number {
+    return this.#accusations.size;
   }
 
   isWaiting(id: Digest): boolean {
@@ -190,6 +209,7 @@ export class ValidatorNode implements LedgerNode, Receiver {
     const judged = this.#seat.check(from, channel, bytes);
     if ('message' in judged) return this.#driver.put({ type: 'message', message: judged.message });
     this.#refused.set(judged.refused, (this.#refused.get(judged.refused) ?? 0) + 1);
+    if ('late' in judged && judged.late !== undefined) this.#driver.put({ type: 'message', message: judged.late });
     if (judged.refused === 'committed-height') this.#notice(from, judged.height);
     else if (judged.refused === 'malformed' || judged.refused === 'unproven') this.#warn(from, judged);
   }

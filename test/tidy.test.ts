@@ -25,7 +25,17 @@ const cliFormats = ['csv-parse/*', 'csv-stringify/*', 'fast-xml-parser', 'ibanto
 const clients = [...cli, ...cliPackages, ...cliFormats, 'node/closest-name.ts'];
 const libp2p = ['libp2p', '@libp2p/*', '@multiformats/*'];
 // A validator without its adapters: neither LMDB nor libp2p.
-const validatorFiles = ['driver', 'intake', 'finality', 'mempool', 'opening', 'seat', 'store/store', 'network/inbound'];
+const validatorFiles = [
+  'accusations',
+  'driver',
+  'intake',
+  'finality',
+  'mempool',
+  'opening',
+  'seat',
+  'store/store',
+  'network/inbound',
+];
 const validatorParts = [
   'node/consensus',
   'node/execution',
@@ -91,6 +101,7 @@ const layers: readonly Layer[] = [
   },
   { of: 'node', may: ['node/ledger', 'node/config.ts', 'node/closest-name.ts', 'node:*'] },
   { of: 'node/mempool.ts', may: ['node/ledger'] },
+  { of: 'node/accusations.ts', may: ['node/ledger'], mayTypes: ['node/execution'] },
   { of: 'node/polyfill.ts', may: [] },
   { of: 'node/closest-name.ts', may: [] },
   { of: 'node/config.ts', may: ['node/ledger', 'node/closest-name.ts', 'node:*', 'zod', 'smol-toml'] },
@@ -98,6 +109,7 @@ const layers: readonly Layer[] = [
     of: 'node/driver.ts',
     may: ['node/ledger', 'node/consensus', 'node/execution', 'node/mempool.ts'],
     mayTypes: [
+      'node/accusations.ts',
       'node/store/store.ts',
       'node/network/transport.ts',
       'node/config.ts',
@@ -108,7 +120,7 @@ const layers: readonly Layer[] = [
   {
     of: 'node/intake.ts',
     may: ['node/ledger', 'node/execution'],
-    mayTypes: ['node/mempool.ts', 'node/api/ledger-node.ts', 'node/event-loop.ts'],
+    mayTypes: ['node/accusations.ts', 'node/mempool.ts', 'node/api/ledger-node.ts', 'node/event-loop.ts'],
   },
   {
     of: 'node/validator-node.ts',

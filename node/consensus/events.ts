@@ -1,6 +1,7 @@
 // Everything that goes into the replica and everything that comes out. Events are facts; effects are duties of the
 // driver, performed in the order in which they stand.
 import type { CommitCertificate } from '../ledger/certificate.ts';
+import type { Evidence } from '../ledger/evidence.ts';
 import type { Digest } from '../ledger/hash.ts';
 import type { Block, Message } from './messages.ts';
 import type { VoteRecord } from './record.ts';
@@ -43,6 +44,8 @@ export type Event =
   | { readonly type: 'body'; readonly height: number; readonly digest: Digest; readonly block: Block }
   /** There is a connection to this validator, after there was none. */
   | { readonly type: 'connected'; readonly peer: number }
+  /** A certificate that was checked elsewhere: a block that was committed carries its parent's [A4]. */
+  | { readonly type: 'shown'; readonly certificate: CommitCertificate }
   /** A `fetch` is over, whether blocks came or not. */
   | { readonly type: 'fetchEnded' }
   /** A `fetchBody` that nobody could answer. */
@@ -81,6 +84,8 @@ export type Effect =
   | { readonly type: 'fetch'; readonly height: number; readonly from: readonly number[] }
   /** Get the body behind a prepared digest from one of these validators. */
   | { readonly type: 'fetchBody'; readonly height: number; readonly digest: Digest; readonly from: readonly number[] }
+  /** [A4] Two messages of one validator that contradict each other: at most one a validator and epoch. */
+  | { readonly type: 'evidence'; readonly evidence: Evidence }
   /** This replica's record is not what it signed: it votes no more in this epoch. */
   | { readonly type: 'silence'; readonly reason: string }
   /** More than f validators lied: keep what shows it, tell the operator, stop. */

@@ -13,6 +13,7 @@ import {
 } from './catch-up.ts';
 import { Core, type ReplicaOptions, type Voice } from './core.ts';
 import type { Effect, Event, Verified } from './events.ts';
+import { Watch } from './evidence.ts';
 import type { Awaited } from './floor.ts';
 import type { Message, Mode, Vote } from './messages.ts';
 import {
@@ -43,10 +44,12 @@ export interface ReplicaStatus {
 export class Replica {
   readonly #core: Core;
   readonly #amnesia: string | undefined;
+  readonly #watch: Watch;
 
   constructor(options: ReplicaOptions) {
     this.#core = new Core(options);
     this.#amnesia = options.amnesia;
+    this.#watch = new Watch(options.self, options.record.epoch);
     this.#core.choice = restoreChoice(options.record.newView);
   }
 
@@ -61,6 +64,7 @@ export class Replica {
     const { demanded } = this.#core;
     this.#core.demanded = undefined;
     if (demanded !== undefined) startViewChange(this.#core, demanded);
+    for (const evidence of this.#watch.take()) this.#core.emit({ type: 'evidence', evidence });
     return this.#core.takeEffects();
   }
 
@@ -103,6 +107,7 @@ export class Replica {
         return;
       case 'fetched':
         // The driver has executed it; a certificate for another height came too late or too early.
+        this.#watch.certificate(event.certificate);
         if (event.certificate.height === core.height) onFetched(core, event.certificate);
         return;
       case 'body':
@@ -110,6 +115,8 @@ export class Replica {
         return;
       case 'connected':
         return onConnected(core, event.peer);
+      case 'shown':
+        return this.#watch.certificate(event.certificate);
       case 'fetchEnded':
         return onFetchEnded(core);
       case 'bodyMissing':
@@ -122,9 +129,13 @@ export class Replica {
   #message(message: Verified<Message>): void {
     const core = this.#core;
     if (message.type !== 'committed' && message.validator === core.self) return;
-    if (message.type === 'committed') return onCertificate(core, message.certificate);
+    if (message.type === 'committed') {
+      this.#watch.certificate(message.certificate);
+      return onCertificate(core, message.certificate);
+    }
     if (message.type === 'status') return onStatus(core, message as Verified<typeof message>);
     if (message.epoch !== core.epoch) return;
+    this.#watch.message(message);
     noteHeard(core, message);
     switch (message.type) {
       case 'pre-prepare':

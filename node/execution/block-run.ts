@@ -82,7 +82,7 @@ export class BlockRun {
   addEvidence(evidence: Evidence): string | undefined {
     if (this.entries.length > 0) return 'evidence is the first entry of its block, and one a block';
     const event = accusationOf(evidence, readerOf(this.state, consortiumName), this.#ground.chainId);
-    if (typeof event === 'string') return event;
+    if ('code' in event) return event.detail;
     const entry = encodeEntry({ kind: 4, evidence, events: [event] });
     this.#ground.host.evolve(event, this.state, this.#firstIndex);
     this.evidence = evidence;

@@ -23,7 +23,7 @@ import { type CompleteSubtree, Frontier } from '../ledger/merkle.ts';
 import type { Transaction } from '../ledger/transaction.ts';
 import { type ValidatorSet, validatorSetHash } from '../ledger/validators.ts';
 import type { BlockCommit, Head, ReferenceStore, StateStore } from '../store/store.ts';
-import { accusationOf } from './accusation.ts';
+import { accusationOf, type EvidenceProblem } from './accusation.ts';
 import { type AdmissionProblem, admit } from './admission.ts';
 import { type AddProblem, admissionView, BlockRun, type RunGround } from './block-run.ts';
 import { type BlockProblem, type BlockRule, headerProblem } from './header-rules.ts';
@@ -133,9 +133,9 @@ export class Executor {
   }
 
   /** Why evidence may not stand in the next block, or undefined. */
-  evidenceProblem(evidence: Evidence): string | undefined {
+  evidenceProblem(evidence: Evidence): EvidenceProblem | undefined {
     const found = accusationOf(evidence, readerOf(this.#overlay(), consortiumName), this.#parts.chainId);
-    return typeof found === 'string' ? found : undefined;
+    return 'code' in found ? found : undefined;
   }
 
   /** Builds the next block from candidates, in their order, as far as the limits allow. */

@@ -12,6 +12,8 @@ import { type Jurisdiction, messageProblem } from './message-checks.ts';
 import type { Channel } from './transport.ts';
 import { VerifiedSignatures } from './verified-signatures.ts';
 
+/** Votes of so many heights below may still show that their signer contradicted itself [A4]. */
+const heightsBehind = 2;
 /** Votes further ahead than this say only that we are behind, which status says as well. */
 const heightsAhead = 2;
 
@@ -43,11 +45,20 @@ export type Refusal =
   /** May be answered with certificates; never counted. */
   | { readonly refused: 'other-epoch'; readonly epoch: number; readonly type: Message['type'] }
   /** A vote for a block that is committed here: the answer is its certificate (rule C3). */
-  | { readonly refused: 'committed-height'; readonly height: number; readonly type: Message['type'] }
-  | { readonly refused: 'stale' }
+  | {
+      readonly refused: 'committed-height';
+      readonly height: number;
+      readonly type: Message['type'];
+      readonly late?: Late;
+    }
+  /** Of a view that was left. */
+  | { readonly refused: 'stale'; readonly late?: Late }
   | { readonly refused: 'far'; readonly height: number }
   /** A signature that does not verify, or a certificate or view change with a part that does not hold. */
   | { readonly refused: 'unproven'; readonly reason: string };
+
+/** What came too late to count, if it is good and recent: nothing but a contradiction can follow from it [A4]. */
+export type Late = Verified<PrePrepare | Vote>;
 
 export type Judgement = { readonly message: Verified<Message> } | Refusal;
 
@@ -100,11 +111,18 @@ export class Inbound {
   #placeRefusal(message: PrePrepare | Vote): Refusal | undefined {
     const { type, view, height } = message;
     const here = this.#options.position();
-    if (height < here.height) return { refused: 'committed-height', height, type };
+    if (height < here.height) {
+      const isRecent = height >= here.height - heightsBehind;
+      return { refused: 'committed-height', height, type, ...(isRecent && this.#late(message)) };
+    }
     if (height > here.height + heightsAhead) return { refused: 'far', height };
     // A quorum of Commits is valid in any view; nothing else of a view that we left can matter.
-    if (view < here.view && type !== 'commit') return { refused: 'stale' };
+    if (view < here.view && type !== 'commit') return { refused: 'stale', ...this.#late(message) };
     return undefined;
+  }
+
+  #late(message: PrePrepare | Vote): { readonly late?: Late } {
+    return this.#proofRefusal(message) === undefined ? { late: message as Late } : {};
   }
 
   #proofRefusal(message: Message): Refusal | undefined {

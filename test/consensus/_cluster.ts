@@ -5,6 +5,7 @@ import type { Message } from '../../node/consensus/messages.ts';
 import type { Timings } from '../../node/consensus/timers.ts';
 import { assert } from '../../node/ledger/assert.ts';
 import { certificateProblem } from '../../node/ledger/certificate.ts';
+import { type Evidence, evidenceProblem } from '../../node/ledger/evidence.ts';
 import type { Digest } from '../../node/ledger/hash.ts';
 import { quorumOf } from '../../node/ledger/validators.ts';
 import {
@@ -44,6 +45,7 @@ export const shortTimings: Timings = {
 /** Blocks in one answer to a fetch. */
 const fetchMax = 3;
 const heightsAhead = 2;
+const heightsBehind = 2;
 
 export class Cluster implements Surroundings {
   readonly validators: number;
@@ -57,6 +59,8 @@ export class Cluster implements Surroundings {
   readonly tasks: Task[] = [];
   readonly losses = new Map<string, Loss>();
   readonly log: string[] = [];
+  /** In whose names a test speaks, or whose disks it turned back: they may have signed anything. */
+  readonly spokenFor = new Set<number>();
   readonly #bad = new Map<string, ReadonlySet<number>>();
   readonly #genuine = new WeakMap<Message, boolean>();
 
@@ -154,6 +158,15 @@ export class Cluster implements Surroundings {
   note(station: Station, effect: Effect): void {
     const words = effectWords(effect);
     if (words !== undefined) this.log.push(`${station.index} ${words}`);
+    if (effect.type === 'evidence' && station.isHonest) this.#accused(effect.evidence);
+  }
+
+  /** [A1] [A2] Evidence holds, and names nobody who kept to the rules. */
+  #accused(evidence: Evidence): void {
+    const { chainId, validators, check } = this.under;
+    assert(evidenceProblem(evidence, chainId, validators, check) === undefined, 'what a replica finds is evidence');
+    const isGuilty = this.spokenFor.has(evidence.validator) || !this.station(evidence.validator).isHonest;
+    assert(isGuilty, `validator ${evidence.validator} is honest and is accused`);
   }
 
   committed(station: Station): void {
@@ -178,9 +191,8 @@ export class Cluster implements Surroundings {
     if (message.type === 'status' && message.heard !== undefined && message.heard.validator !== to.index) return;
     if (message.type === 'pre-prepare' || message.type === 'prepare' || message.type === 'commit') {
       const height = to.replica.status().height + 1;
-      if (message.height < height) return this.#notice(to, from, message.height); // [C3]
-      if (message.height > height + heightsAhead) return;
-      if (message.view < to.replica.status().view && message.type !== 'commit') return;
+      if (message.height < height) this.#notice(to, from, message.height); // [C3]
+      if (message.height < height - heightsBehind || message.height > height + heightsAhead) return;
     }
     to.step({ type: 'message', message: message as Verified<Message> });
   }

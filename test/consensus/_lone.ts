@@ -7,15 +7,20 @@ import { Cluster } from './_cluster.ts';
 import { status } from './_forge.ts';
 import type { Station } from './_station.ts';
 
+const evidenceWords = 'has evidence ';
+
 export class Lone {
   readonly cluster: Cluster;
   readonly station: Station;
+  /** What it found, apart from what it does. */
+  readonly evidence: string[] = [];
 
   /** It has heard everybody's status and votes, unless `silentStart`. */
   constructor(index: number, options: { validators?: number; silentStart?: boolean; timings?: Partial<Timings> } = {}) {
     const { validators = 4, silentStart = false, timings = {} } = options;
     this.cluster = new Cluster(validators, { timings });
     this.station = this.cluster.station(index);
+    for (const each of this.cluster.stations) if (each !== this.station) this.cluster.spokenFor.add(each.index);
     this.station.start();
     if (!silentStart) this.greet();
   }
@@ -82,6 +87,8 @@ export class Lone {
     const from = this.cluster.log.length;
     act();
     this.#answer();
-    return this.cluster.log.slice(from).map((line) => line.replace(/^\d+ /, ''));
+    const lines = this.cluster.log.slice(from).map((line) => line.replace(/^\d+ /, ''));
+    this.evidence.push(...lines.filter((line) => line.startsWith(evidenceWords)));
+    return lines.filter((line) => !line.startsWith(evidenceWords));
   }
 }

@@ -106,6 +106,7 @@ export class Stage {
         this.#kept.set(index, station.snapshot());
         return;
       case 'restore':
+        this.#cluster.spokenFor.add(index);
         return station.rollBack(this.#kept.get(index) ?? station.snapshot());
       case 'propose': {
         const made = makeBlock({ height, parent, proposer: index, label: words.plain[1] ?? '' });
@@ -123,6 +124,7 @@ export class Stage {
   /** One that lies leaves out what it prepared; more than f of them, together, show what never was. */
   #viewChangeOf(by: number, view: number, words: Words): ViewChange {
     const { quorum } = this.#cluster;
+    this.#cluster.spokenFor.add(by);
     const [showing] = words.after('showing');
     if (showing !== undefined) {
       const made = makeBlock({ height: 1, parent: genesis.digest, proposer: 0, label: showing });
@@ -137,6 +139,7 @@ export class Stage {
   /** Said by the harness in a validator's name, so the witness does not hold it against the replica. */
   #tell(from: number, message: Message, words: Words): void {
     const { stations, wire } = this.#cluster;
+    this.#cluster.spokenFor.add(from);
     const to = words.numbers('to') ?? stations.map((each) => each.index);
     for (const index of to)
       if (index !== from) wire.push({ from: this.#cluster.station(from), to: this.#cluster.station(index), message });

@@ -183,6 +183,8 @@ export class Station {
       case 'fetch':
       case 'fetchBody':
         return this.#around.undertake(this, effect);
+      case 'evidence':
+        return;
       case 'silence':
         this.silence = effect.reason;
         return;

@@ -1,9 +1,10 @@
 // Watches every honest validator of a cluster over all its lives and throws at the first thing that must never happen:
 // two digests at one height, a contradiction under one key, something signed that left before its record was durable.
-import type { Message, Vote } from '../../node/consensus/messages.ts';
+import { type Message, positionOf, type Vote } from '../../node/consensus/messages.ts';
 import type { VoteRecord } from '../../node/consensus/record.ts';
 import { assert } from '../../node/ledger/assert.ts';
 import { type CommitCertificate, certificateProblem } from '../../node/ledger/certificate.ts';
+import { contradict, type Place } from '../../node/ledger/evidence.ts';
 import type { Digest } from '../../node/ledger/hash.ts';
 import { quorumOf } from '../../node/ledger/validators.ts';
 import { type Jurisdiction, preparedProblem } from '../../node/network/message-checks.ts';
@@ -17,6 +18,7 @@ export class Witness {
   readonly #chain = new Map<number, Digest>([[0, genesis.digest]]);
   readonly #signed = new Map<string, { digest: string; signature: Uint8Array }>();
   readonly #views = new Map<number, number>();
+  readonly #places = new Map<number, Map<string, Place>>();
 
   constructor(under: Jurisdiction) {
     this.#under = under;
@@ -44,8 +46,19 @@ export class Witness {
     assert(known === undefined || known.digest === digest, `${what}: one digest under ${key}`);
     assert(known === undefined || sameBytes(known.signature, signature), `${what}: the same bytes under ${key}`);
     this.#signed.set(key, { digest, signature });
+    this.#agrees(validator, { kind, ...positionOf(message) }, what);
     assert(view >= (this.#views.get(validator) ?? 0), `${what} comes after a later view`);
     this.#views.set(validator, view);
+  }
+
+  /** [A1] With all that it has signed in all its lives. */
+  #agrees(validator: number, place: Place, what: string): void {
+    const places = this.#places.get(validator) ?? new Map<string, Place>();
+    this.#places.set(validator, places);
+    const key = `${place.kind} ${place.view} ${place.height} ${place.digest}`;
+    if (places.has(key)) return;
+    for (const each of places.values()) assert(!contradict(each, place), `${what} contradicts its own ${each.kind}`);
+    places.set(key, place);
   }
 
   /** [D1-D3] */

@@ -3,6 +3,7 @@ import type { Effect } from '../../node/consensus/events.ts';
 import type { Message, PreparedCertificate } from '../../node/consensus/messages.ts';
 import { positionOf } from '../../node/consensus/messages.ts';
 import type { CommitCertificate } from '../../node/ledger/certificate.ts';
+import type { Statement } from '../../node/ledger/evidence.ts';
 import { nameOf } from './_chain.ts';
 
 const titles = {
@@ -47,6 +48,11 @@ export function certificateWords({ view, height, digest, signers }: CommitCertif
   return `height ${height} ${nameOf(digest)} (view ${view}, signed by ${signers.map((s) => s.validator).join(' ')})`;
 }
 
+function statementWords({ kind, view, height, digest }: Statement): string {
+  const isVote = kind !== 'view-change' && kind !== 'new-view';
+  return `${titles[kind]} view ${view} height ${height}${isVote ? ` ${nameOf(digest)}` : ''}`;
+}
+
 /** A line for each effect that a reader follows; undefined for the rest. */
 export function effectWords(effect: Effect): string | undefined {
   switch (effect.type) {
@@ -65,6 +71,10 @@ export function effectWords(effect: Effect): string | undefined {
       return `fetches from height ${effect.height}, of ${effect.from.join(' ')}`;
     case 'fetchBody':
       return `fetches the body of ${nameOf(effect.digest)}, of ${effect.from.join(' ')}`;
+    case 'evidence': {
+      const { validator, first, second } = effect.evidence;
+      return `has evidence against ${validator}: ${statementWords(first)}, ${statementWords(second)}`;
+    }
     case 'silence':
       return `is silent: ${effect.reason}`;
     case 'incident':

@@ -30,7 +30,7 @@ function expectRefused(t: ExecutionContext, ledger: TestLedger, evidence: Eviden
   const result = ledger.executor.execute({ header, evidence, transactions });
   t.true(isBlockProblem(result) && result.rule === 'evidence', 'the block is invalid');
   t.regex(isBlockProblem(result) ? result.detail : '', why);
-  t.regex(ledger.executor.evidenceProblem(evidence) ?? '', why, 'and nobody proposes it');
+  t.regex(ledger.executor.evidenceProblem(evidence)?.detail ?? '', why, 'and nobody proposes it');
 }
 
 test('[A3] evidence is the first entry of its block, and others come to the same block', (t) => {

@@ -123,6 +123,21 @@ test('a Commit of a view that is left still counts', (t) => {
   t.true('message' in judge(voteOf('commit', 1, { ...at, view: 0 })));
 });
 
+test('[A4] a recent vote that came too late is handed on, if its signature is good', (t) => {
+  const below = { ...at, height: height - 2 };
+  const left = { ...at, view: view - 1 };
+  for (const [vote, refused] of [
+    [voteOf('commit', 1, below), 'committed-height'],
+    [voteOf('prepare', 1, below), 'committed-height'],
+    [voteOf('prepare', 1, left), 'stale'],
+    [prePrepareOf(n, view - 1, block, height), 'stale'],
+  ] as const) {
+    t.like(judge(vote), { refused, late: vote });
+    t.false('late' in judge({ ...vote, signature: forged }), 'and not if it is bad');
+  }
+  t.false('late' in judge(voteOf('commit', 1, { ...at, height: height - 3 })), 'nor if it is old');
+});
+
 test('a vote for a committed height names the height, unread', (t) => {
   for (const type of ['prepare', 'commit'] as const) {
     const vote = { ...voteOf(type, 1, { ...at, height: 2 }), signature: forged };

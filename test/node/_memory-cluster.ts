@@ -32,6 +32,8 @@ export class MemoryCluster {
   now = genesisTime + 1_000;
   /** Sees what is sent before anybody gets it. */
   onSend: (from: number, channel: Channel, bytes: Uint8Array) => void = () => {};
+  /** What never arrives. */
+  lose: (to: number, channel: Channel, bytes: Uint8Array) => boolean = () => false;
   onFailure: (error: unknown) => void = (error) => {
     throw error;
   };
@@ -125,7 +127,8 @@ export class MemoryCluster {
       this.#frames = [];
       quiet = frames.length === 0 ? quiet + 1 : 0;
       for (const { from, to, channel, bytes } of frames)
-        if (!this.#cut.has(from) && !this.#cut.has(to)) this.nodes[to]?.receive(from, channel, bytes);
+        if (!this.#cut.has(from) && !this.#cut.has(to) && !this.lose(to, channel, bytes))
+          this.nodes[to]?.receive(from, channel, bytes);
       await new Promise((resolve) => setImmediate(resolve));
     }
   }
