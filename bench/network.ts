@@ -27,7 +27,7 @@ async function meshOf(count: number): Promise<Node[]> {
     const listen = { host: '127.0.0.1', port: 0 };
     const transport = new Libp2pTransport({
       ...{ chainId, networkSeed: seedOf(self), self, networkKeys, listen, addresses },
-      budgets: { votes: unlimited, proposals: unlimited, transactions: unlimited },
+      budgets: { votes: unlimited, proposals: unlimited, transactions: unlimited, checkpoints: unlimited },
     });
     const node: Node = { transport, onFrame: () => undefined };
     await transport.start({

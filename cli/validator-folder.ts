@@ -4,8 +4,8 @@ import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'n
 import { join } from 'node:path';
 import type { Genesis } from '../genesis/genesis.ts';
 import type { NodeSettings } from '../node/config.ts';
-import { deriveSeed, type KeyPurpose, publicKeyOf, sign } from '../node/ledger/signature.ts';
-import { keyProofMessage, type Validator } from '../node/ledger/validators.ts';
+import { deriveSeed, publicKeyOf, sign } from '../node/ledger/signature.ts';
+import { type KeyKind, keyProofMessage, type Validator } from '../node/ledger/validators.ts';
 import { readValidatorKey, type ValidatorKey, ValidatorKeyError, writeValidatorKey } from '../node/validator-key.ts';
 import { CliError } from './exit-codes.ts';
 import { syncFolder, writeFileDurably } from './files.ts';
@@ -40,7 +40,7 @@ export function validatorPaths(validators: string, id: string): ValidatorPaths {
 
 /** The public half, with a proof of possession for each key. `scope` is the genesis nonce, later the chainId. */
 export function validatorOf(key: ValidatorKey, member: string, scope: Uint8Array): Validator {
-  const prove = (purpose: KeyPurpose) => {
+  const prove = (purpose: KeyKind) => {
     const seed = deriveSeed(key.seed, purpose);
     const publicKey = publicKeyOf(seed);
     return { publicKey, proof: sign(keyProofMessage(scope, member, purpose, publicKey), seed) };

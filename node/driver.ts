@@ -19,7 +19,7 @@ import { type Digest, equalBytes } from './ledger/hash.ts';
 import { blockBytesMax, blockLinesMax, blockTransactionsMax, timestampDriftMsMax } from './ledger/limits.ts';
 import { encodeAs } from './ledger/schema.ts';
 import type { Mempool } from './mempool.ts';
-import type { Head, Store } from './store/store.ts';
+import type { CheckpointChange, Head, Store } from './store/store.ts';
 
 /** Twice the bodies that the replica keeps: whatever it may still commit is among them. */
 const executedMax = 2 * bodiesMax;
@@ -49,6 +49,12 @@ export interface Fetcher {
   ): Promise<Block | undefined>;
 }
 
+/** [K1] What is cosigned of a block goes into the block's own write. */
+export interface Cosigning {
+  cosign(head: Head): CheckpointChange;
+  committed(head: Head): void;
+}
+
 export interface DriverParts {
   readonly self: number;
   readonly replica: Replica;
@@ -57,6 +63,7 @@ export interface DriverParts {
   readonly mempool: Mempool;
   readonly accusations: Accusations;
   readonly fetcher: Fetcher;
+  readonly checkpoints: Cosigning;
   readonly soon: EventLoop['soon'];
   send(to: number, message: Message): void;
   broadcast(message: Message): void;
@@ -280,11 +287,13 @@ export class Driver {
   }
 
   #commit({ certificate, record, deleteBodies }: Extract<Effect, { type: 'commit' }>): void {
-    const { store, executor, mempool, accusations, replica } = this.#parts;
+    const { store, executor, mempool, accusations, replica, checkpoints } = this.#parts;
     const executed = this.#executed.get(certificate.digest);
     assert(executed !== undefined, 'only a block that was executed here is committed');
-    store.commit({ ...executed.commit, certificate }, { record: encodeRecord(record), putBodies: [], deleteBodies });
+    const vote = { record: encodeRecord(record), putBodies: [], deleteBodies };
+    store.commit({ ...executed.commit, certificate }, vote, checkpoints.cosign(executed.commit.head));
     executor.committed(executed);
+    checkpoints.committed(executed.commit.head);
     assert(executed.nextEpoch === undefined, 'the validator set does not change in this version');
     this.#executed.clear();
     replica.noteLogSize(executor.head.logSize);

@@ -6,9 +6,11 @@ import { type Logger, pino } from 'pino';
 import { chainIdOf, type Genesis, GenesisError, genesisEntry } from '../genesis/genesis.ts';
 import { parseGenesis } from '../genesis/genesis-text.ts';
 import { type RunningApi, startApi } from './api/server.ts';
+import type { NoteKey } from './checkpointing.ts';
 import { ConfigError, type NodeConfig } from './config.ts';
 import { realEventLoop } from './event-loop.ts';
 import { type CommitCertificate, certificateSchema } from './ledger/certificate.ts';
+import { type CosignatureContradiction, type CosignedHead, cosignedHeadSchema } from './ledger/cosignature.ts';
 import { type Digest, digestBytes, equalBytes, toHex } from './ledger/hash.ts';
 import { encodeAs } from './ledger/schema.ts';
 import { deriveSeed, publicKeyOf, sign } from './ledger/signature.ts';
@@ -111,6 +113,8 @@ interface NodeGround {
 function nodeOf({ config, identity, store, transport, log, failed }: NodeGround): ValidatorNode {
   const { genesis, genesisText, chainId, key } = identity;
   const voteSeed = deriveSeed(key.seed, 'vote');
+  const auditSeed = deriveSeed(key.seed, 'audit');
+  const logSeed = deriveSeed(key.seed, 'log');
   return new ValidatorNode({
     store,
     transport,
@@ -120,12 +124,15 @@ function nodeOf({ config, identity, store, transport, log, failed }: NodeGround)
     version,
     validator: config.validator,
     sign: (message) => sign(message, voteSeed),
+    auditKey: noteKeyOf(auditSeed),
+    logKey: noteKeyOf(logSeed),
     timers: config.timers,
     mempool: config.mempool,
     loop: realEventLoop,
     now: Date.now,
     log: (level, text, facts) => log[level](facts ?? {}, text),
     onFailure: failed,
+    onContradiction: (pair) => log.error(pairFacts(pair), 'a validator has cosigned two logs'),
     onIncident(reason, certificates) {
       // What shows it is kept beside the data; the process must say nothing more in this validator's name.
       const file = writeIncident(config, reason, certificates);
@@ -133,6 +140,16 @@ function nodeOf({ config, identity, store, transport, log, failed }: NodeGround)
       process.exit(1);
     },
   });
+}
+
+function noteKeyOf(seed: Uint8Array): NoteKey {
+  return { publicKey: publicKeyOf(seed), sign: (message) => sign(message, seed) };
+}
+
+/** All that anybody needs to check it: the two cosignatures, in hex. */
+function pairFacts({ first, second }: CosignatureContradiction): object {
+  const shown = (each: CosignedHead) => toHex(encodeAs(cosignedHeadSchema, each));
+  return { validator: first.validator, size: first.size, first: shown(first), second: shown(second) };
 }
 
 function addressesOf(genesis: Genesis, config: NodeConfig): Map<number, PeerAddress> {

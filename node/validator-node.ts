@@ -3,6 +3,7 @@
 import { contracts, lineCount } from '../contracts/registry.ts';
 import { Accusations } from './accusations.ts';
 import type { BlockListener, LedgerNode, NodeStatus, Submission } from './api/ledger-node.ts';
+import { Checkpointing, type NoteKey } from './checkpointing.ts';
 import type { TimerConfig } from './config.ts';
 import { encodeMessage, type Message } from './consensus/messages.ts';
 import { Replica } from './consensus/replica.ts';
@@ -14,6 +15,7 @@ import { TransactionCache } from './execution/transaction-cache.ts';
 import { FinalityTimes } from './finality.ts';
 import { evidenceFrame, Intake } from './intake.ts';
 import type { CommitCertificate } from './ledger/certificate.ts';
+import type { CosignatureContradiction } from './ledger/cosignature.ts';
 import { type Digest, digestBytes, toHex } from './ledger/hash.ts';
 import { Frontier } from './ledger/merkle.ts';
 import { quorumOf } from './ledger/validators.ts';
@@ -21,6 +23,7 @@ import { Mempool, type MempoolLimits } from './mempool.ts';
 import { channelOf, type MessageReader } from './network/inbound.ts';
 import { SyncServer } from './network/sync-server.ts';
 import type { Channel, Receiver, Transport } from './network/transport.ts';
+import { VerifiedSignatures } from './network/verified-signatures.ts';
 import { bodiesOf, checkedTree, voteRecordOf } from './opening.ts';
 import { Seat } from './seat.ts';
 import { type Store, StoreError } from './store/store.ts';
@@ -36,6 +39,9 @@ export interface ValidatorNodeParts {
   readonly validator: string;
   /** Ed25519 with its vote key. */
   readonly sign: (message: Uint8Array) => Uint8Array;
+  readonly auditKey: NoteKey;
+  /** Under the log's name, for whoever asks this node for a checkpoint. */
+  readonly logKey: NoteKey;
   readonly timers: TimerConfig;
   readonly mempool: MempoolLimits;
   readonly loop: EventLoop;
@@ -45,6 +51,8 @@ export interface ValidatorNodeParts {
   /** The store failed or an invariant broke: the process must end, whoever called. */
   readonly onFailure: (error: unknown) => void;
   readonly onIncident: (reason: string, certificates: readonly CommitCertificate[]) => void;
+  /** A validator has cosigned two roots for one size [K7]. */
+  readonly onContradiction: (pair: CosignatureContradiction) => void;
   /** Shared by validators of one process, which then do once what is the same for all of them. */
   readonly reader?: MessageReader | undefined;
   readonly transactions?: TransactionCache | undefined;
@@ -64,6 +72,7 @@ export class ValidatorNode implements LedgerNode, Receiver {
   readonly #driver: Driver;
   readonly #intake: Intake;
   readonly #server: SyncServer;
+  readonly #checkpoints: Checkpointing;
   readonly #finality = new FinalityTimes();
   readonly #noticed = new Map<number, number>();
   readonly #warned = new Map<number, number>();
@@ -110,6 +119,7 @@ export class ValidatorNode implements LedgerNode, Receiver {
     });
     this.#server = new SyncServer(store);
     this.#accusations = this.#newAccusations();
+    this.#checkpoints = this.#newCheckpointing(parts);
     this.#driver = new Driver({
       self,
       replica,
@@ -118,6 +128,7 @@ export class ValidatorNode implements LedgerNode, Receiver {
       mempool: this.#mempool,
       accusations: this.#accusations,
       fetcher: this.#seat,
+      checkpoints: this.#checkpoints,
       soon: parts.loop.soon,
       send: (to, message) => parts.transport.send(to, channelOf(message), encodeMessage(message)),
       broadcast: (message) => parts.transport.broadcast(channelOf(message), encodeMessage(message)),
@@ -161,6 +172,7 @@ export class ValidatorNode implements LedgerNode, Receiver {
 
   tick(): void {
     this.#driver.put({ type: 'tick' });
+    this.#guarded(() => this.#checkpoints.tick());
   }
 
   /** Once in a while: what clients wait for is sent again, what expired is dropped. */
@@ -206,12 +218,21 @@ export class ValidatorNode implements LedgerNode, Receiver {
 
   #take(from: number, channel: Channel, bytes: Uint8Array): void {
     if (channel === 'transactions') return this.#intake.receive(from, bytes);
+    if (channel === 'checkpoints') {
+      const reason = this.#checkpoints.receive(from, bytes);
+      if (reason !== undefined) this.#refuse(from, { refused: 'malformed', reason });
+      return;
+    }
     const judged = this.#seat.check(from, channel, bytes);
     if ('message' in judged) return this.#driver.put({ type: 'message', message: judged.message });
-    this.#refused.set(judged.refused, (this.#refused.get(judged.refused) ?? 0) + 1);
+    this.#refuse(from, judged);
     if ('late' in judged && judged.late !== undefined) this.#driver.put({ type: 'message', message: judged.late });
     if (judged.refused === 'committed-height') this.#notice(from, judged.height);
-    else if (judged.refused === 'malformed' || judged.refused === 'unproven') this.#warn(from, judged);
+  }
+
+  #refuse(from: number, judged: { readonly refused: string; readonly reason?: string }): void {
+    this.#refused.set(judged.refused, (this.#refused.get(judged.refused) ?? 0) + 1);
+    if (judged.refused === 'malformed' || judged.refused === 'unproven') this.#warn(from, judged);
   }
 
   /** Once a second and peer at most: a flood of bad messages must not fill the disk with what is said of it. */
@@ -312,6 +333,31 @@ export class ValidatorNode implements LedgerNode, Receiver {
   #silenced(reason: string): void {
     this.#silence = reason;
     this.#parts.log('error', 'this validator votes no more: it must come back under a rotated key', { reason });
+  }
+
+  #newCheckpointing(parts: ValidatorNodeParts): Checkpointing {
+    const { store, name, chainId, auditKey, logKey, transport, now, timers, onContradiction } = parts;
+    return new Checkpointing({
+      ...{ store, log: { ledger: name, chainId }, auditKey, logKey, transport, now, onContradiction },
+      validatorsOf: (height) => this.#executor.validatorsAt(height),
+      check: new VerifiedSignatures(1_024).check,
+      status: () => this.#driver.status(),
+      statusTicks: timingsOf(timers).statusIntervalTicks,
+    });
+  }
+
+  /** The newest stable checkpoint as a signed note; none before the first block has one. */
+  checkpoint(): Uint8Array | undefined {
+    return this.#checkpoints.note();
+  }
+
+  checkpointAt(height: number): Uint8Array | undefined {
+    return this.#checkpoints.noteAt(height);
+  }
+
+  /** The verifier key of the note's first line. */
+  get logKey(): string {
+    return this.#checkpoints.logKey;
   }
 
   /** Why this validator does not vote, if it does not [R3]. */

@@ -26,20 +26,15 @@ const clients = [...cli, ...cliPackages, ...cliFormats, 'node/closest-name.ts'];
 const libp2p = ['libp2p', '@libp2p/*', '@multiformats/*'];
 // A validator without its adapters: neither LMDB nor libp2p.
 const validatorFiles = [
-  'accusations',
-  'driver',
-  'intake',
-  'finality',
-  'mempool',
-  'opening',
-  'seat',
-  'store/store',
-  'network/inbound',
+  ...['accusations', 'driver', 'checkpointing', 'intake', 'finality', 'mempool', 'opening', 'seat'],
+  ...['store/store', 'network/inbound'],
 ];
 const validatorParts = [
   'node/consensus',
   'node/execution',
-  ...[...validatorFiles, 'network/sync-client', 'network/sync-server'].map((file) => `node/${file}.ts`),
+  ...[...validatorFiles, 'network/sync-client', 'network/sync-server', 'network/verified-signatures'].map(
+    (file) => `node/${file}.ts`,
+  ),
 ];
 const product = ['node', 'cli', 'contracts', 'genesis'];
 
@@ -100,6 +95,11 @@ const layers: readonly Layer[] = [
     mayTypes: ['node/store/store.ts'],
   },
   { of: 'node', may: ['node/ledger', 'node/config.ts', 'node/closest-name.ts', 'node:*'] },
+  {
+    of: 'node/checkpointing.ts',
+    may: ['node/ledger', 'node/consensus'],
+    mayTypes: ['node/store/store.ts', 'node/network/transport.ts'],
+  },
   { of: 'node/mempool.ts', may: ['node/ledger'] },
   { of: 'node/accusations.ts', may: ['node/ledger'], mayTypes: ['node/execution'] },
   { of: 'node/polyfill.ts', may: [] },

@@ -63,6 +63,12 @@ export interface LedgerNode {
   /** The genesis document as its file has it. */
   readonly genesisText: string;
   status(): NodeStatus;
+  /** The newest stable checkpoint as a signed note, this node's own line first. */
+  checkpoint(): Uint8Array | undefined;
+  /** The stable checkpoint of a height as a signed note, without this node's line. */
+  checkpointAt(height: number): Uint8Array | undefined;
+  /** Verifier key of this node's own line. */
+  readonly logKey: string;
   /** Whether a transaction waits in the mempool. */
   isWaiting(id: Digest): boolean;
   /** Checks bytes from a client and takes them into the mempool. Never throws on them. */

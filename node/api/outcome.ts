@@ -1,13 +1,13 @@
 // A settled transaction with its proof: the entry, its inclusion path in the log that the block's header seals, that
 // header and the quorum's certificate. All of it is read from the store; nothing here is a verdict.
 import { assert } from '../ledger/assert.ts';
+import { toBase64 } from '../ledger/base64.ts';
 import { decodeEntry, type Entry, type LineEntry, type TransactionEntry } from '../ledger/entry.ts';
 import { type Digest, toHex } from '../ledger/hash.ts';
 import { batchLinesMax } from '../ledger/limits.ts';
 import { inclusionPath } from '../ledger/merkle.ts';
 import { decodeTransaction } from '../ledger/transaction.ts';
 import type { BlockRow, Store } from '../store/store.ts';
-import { toBase64 } from './base64.ts';
 import { sealedBlock } from './sealed-block.ts';
 
 export interface Receipt {

@@ -1,10 +1,10 @@
 // A block's header and certificate as the API gives them, kept for a while: every receipt and event of it shows them.
 import { assert } from '../ledger/assert.ts';
+import { toBase64 } from '../ledger/base64.ts';
 import { certificateSchema } from '../ledger/certificate.ts';
 import { decodeHeader } from '../ledger/entry.ts';
 import { encodeAs } from '../ledger/schema.ts';
 import type { BlockRow, Store } from '../store/store.ts';
-import { toBase64 } from './base64.ts';
 
 export interface SealedBlock {
   /** As the header says: without the header itself. */

@@ -17,6 +17,7 @@ import { Problem } from './problem.ts';
 import { healthRoutes } from './routes/health.ts';
 import { logRoutes } from './routes/log.ts';
 import { stateRoutes } from './routes/state.ts';
+import { tileRoutes } from './routes/tiles.ts';
 import { transactionRoutes } from './routes/transactions.ts';
 import { Waiters } from './waiters.ts';
 
@@ -86,7 +87,8 @@ function createServer(options: ApiOptions): ApiServer {
   app.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
   app.addHook('onRequest', hostCheck(options.host));
   app.addHook('onSend', (_request, reply, payload, done) => {
-    reply.header('cache-control', 'no-store').header('x-content-type-options', 'nosniff');
+    if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store');
+    reply.header('x-content-type-options', 'nosniff');
     done(null, payload);
   });
   app.setErrorHandler((error: FastifyError, _request, reply) => {
@@ -124,6 +126,7 @@ async function addRoutes(app: ApiServer, parts: ApiParts): Promise<void> {
     transactionRoutes(routes, parts);
     stateRoutes(routes, parts);
     logRoutes(routes, parts);
+    tileRoutes(routes, parts);
     healthRoutes(routes, parts);
   });
 }

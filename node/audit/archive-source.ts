@@ -6,10 +6,17 @@ import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DecodeError } from '../ledger/codec.ts';
 import { toHex } from '../ledger/hash.ts';
+import {
+  bundleBytesMax,
+  bundlePath,
+  decodeBundle,
+  layoutPaths,
+  parseTilePath,
+  tileWidth,
+} from '../ledger/tile-layout.ts';
 import type { DamagedFile, Rule } from './finding.ts';
 import { comparePaths, manifestName, parseManifest } from './manifest.ts';
 import { type Source, SourceError, type SourceFiles, type SourceHead, SourceUnreachableError } from './source.ts';
-import { bundleBytesMax, bundlePath, decodeBundle, layoutPaths, parseTilePath, tileWidth } from './tiles.ts';
 
 export const genesisFile = 'genesis.json';
 export const certificateFile = 'certificate';

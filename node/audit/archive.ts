@@ -5,12 +5,13 @@ import { dirname, join, resolve } from 'node:path';
 import { type Genesis, GenesisError, readGenesisEntry } from '../../genesis/genesis.ts';
 import { formatGenesis } from '../../genesis/genesis-text.ts';
 import { leafHash, sha256, toHex } from '../ledger/hash.ts';
+import { bundlePath, encodeBundle, tilePath, tileWidth } from '../ledger/tile-layout.ts';
 import { certificateFile, genesisFile } from './archive-source.ts';
 import type { Progress } from './finding.ts';
 import { Frontier } from './frontier.ts';
 import { formatManifest, type ManifestLine, manifestName } from './manifest.ts';
 import { type Source, SourceError } from './source.ts';
-import { bundlePath, encodeBundle, type Tile, TileBuilder, tilePath, tileWidth } from './tiles.ts';
+import { type Tile, TileBuilder } from './tiles.ts';
 
 /** The folder cannot take an archive. Says what to do next. */
 export class ArchiveError extends Error {

@@ -3,10 +3,11 @@
 import { chainIdOf, type Genesis, GenesisError, genesisEntry, readGenesisEntry } from '../../genesis/genesis.ts';
 import { formatGenesis, parseGenesis } from '../../genesis/genesis-text.ts';
 import { type Digest, equalBytes, hashBytes } from '../ledger/hash.ts';
+import { firstEntryOf, parseTilePath, tilePath, tileWidth } from '../ledger/tile-layout.ts';
 import { ChainCheck, type CheckedBlock, FindingError } from './chain.ts';
 import type { CurrencySum, DamagedFile, Finding, Progress, Verdict } from './finding.ts';
 import { type Source, SourceError } from './source.ts';
-import { firstEntryOf, parseTilePath, type Tile, TileBuilder, tilePath, tileWidth } from './tiles.ts';
+import { type Tile, TileBuilder } from './tiles.ts';
 
 /** Executes blocks again. Both methods throw FindingError. */
 export interface Follower {

@@ -122,6 +122,12 @@ export class Executor {
     return this.#epoch.validators;
   }
 
+  /** The set that a block is judged by; for blocks after the next one as far as it is known. */
+  validatorsAt(height: number): ValidatorSet | undefined {
+    if (height >= this.#epoch.from) return this.#epoch.validators;
+    return epochAt(readerOf(this.#overlay(), consortiumName), height)?.validators;
+  }
+
   /**
    * What would keep a transaction from being ordered in a block of this timestamp on this head. With `isSigned` its
    * signature is not looked at: it was verified before, or will be.

@@ -62,7 +62,7 @@ export function publicKeyOf(seed: Uint8Array): Uint8Array {
   return engine.publicKeyOf(seed);
 }
 
-export type KeyPurpose = 'vote' | 'audit' | 'network';
+export type KeyPurpose = 'vote' | 'audit' | 'network' | 'log';
 
 /** A validator keeps one seed and signs nothing with it: each purpose has a key of its own (HKDF-SHA256, RFC 5869). */
 export function deriveSeed(seed: Uint8Array, purpose: KeyPurpose): Uint8Array {

@@ -3,11 +3,14 @@
 import { Fifo } from './fifo.ts';
 import type { Channel } from './transport.ts';
 
-/** Largest frame of a channel. The largest block's proposal takes 2.1 MiB; a NewView of 100 validators 0.7 MiB. */
+/**
+ * Largest frame of a channel. The largest block's proposal takes 2.1 MiB; a NewView of 100 validators 0.7 MiB, a stable
+ * checkpoint of them 5 KiB. */
 export const frameBytesMax: { readonly [C in Channel]: number } = {
   votes: 1_048_576,
   proposals: 4_194_304,
   transactions: 1_048_576,
+  checkpoints: 16_384,
 };
 
 export const requestBytesMax = 1_024;

@@ -7,7 +7,12 @@ import { type Channel, channels } from './transport.ts';
 import { partsOf, type WireStream } from './wire.ts';
 
 /** Most frames of one peer a turn. A proposal is executed when it is delivered, hence one. */
-const framesPerTurn: { readonly [C in Channel]: number } = { votes: 32, proposals: 1, transactions: 32 };
+const framesPerTurn: { readonly [C in Channel]: number } = {
+  votes: 32,
+  proposals: 1,
+  transactions: 32,
+  checkpoints: 32,
+};
 /** A turn that has taken so long gives each peer one frame a channel and no more. */
 const turnMs = 10;
 const throttledPauseMs = 5;

@@ -48,6 +48,7 @@ const defaultBudgets: InboundBudgets = {
   votes: { framesPerSecond: 4_000, bytesPerSecond: 8_388_608 },
   proposals: { framesPerSecond: 500, bytesPerSecond: 67_108_864 },
   transactions: { framesPerSecond: 20_000, bytesPerSecond: 16_777_216 },
+  checkpoints: { framesPerSecond: 2_000, bytesPerSecond: 2_097_152 },
 };
 const dialTimeoutMs = 2_000;
 const syncRequestsPerSecond = 50;
@@ -154,6 +155,7 @@ export class Libp2pTransport implements Transport {
       votes: sum('votes'),
       proposals: sum('proposals'),
       transactions: sum('transactions'),
+      checkpoints: sum('checkpoints'),
       oversized: this.#oversized,
     };
   }

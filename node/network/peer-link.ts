@@ -19,6 +19,7 @@ export const laneLimits: { readonly [N in LaneName]: LaneLimits } = {
   votes: { framesMax: 4_096, bytesMax: 8_388_608 },
   proposals: { framesMax: 2, bytesMax: 8_388_608 },
   transactions: { framesMax: 16_384, bytesMax: 16_777_216 },
+  checkpoints: { framesMax: 1_024, bytesMax: 1_048_576 },
   alive: { framesMax: 1, bytesMax: 16 },
 };
 

@@ -2,7 +2,7 @@
 // forges the sender. Everything is bounded: a full queue drops its oldest frame, and nothing here throws at the caller.
 
 /** Each channel is a stream of its own, so that bulk never delays votes. */
-export const channels = ['votes', 'proposals', 'transactions'] as const;
+export const channels = ['votes', 'proposals', 'transactions', 'checkpoints'] as const;
 export type Channel = (typeof channels)[number];
 
 export interface Receiver {

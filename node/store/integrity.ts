@@ -5,7 +5,7 @@ import { DecodeError } from '../ledger/codec.ts';
 import { decodeHeader } from '../ledger/entry.ts';
 import { digestOf, equalBytes, leafHash } from '../ledger/hash.ts';
 import type { Header } from '../ledger/header.ts';
-import { frontierAt, type HashReader, MissingSubtreeError } from '../ledger/merkle.ts';
+import { Frontier, frontierAt, type HashReader, MissingSubtreeError } from '../ledger/merkle.ts';
 import type { Head, Store } from './store.ts';
 import { StoreError } from './store.ts';
 
@@ -39,7 +39,15 @@ function findProblem(store: Store): string | undefined {
   if (digestOf(leafHash(last)) !== head.digest) return 'the last header has another digest than the head';
   store.voteRecord();
   const wrong = head.height === 0 ? genesisProblem(store, head) : headerProblem(store, head, last);
-  return wrong ?? peaksProblem(store, head);
+  return wrong ?? peaksProblem(store, head) ?? cosignedProblem(store, head);
+}
+
+/** [K1] It moves with the block. An earlier version's folder, or a silenced validator's, has an older one or none. */
+function cosignedProblem(store: Store, head: Head): string | undefined {
+  const own = store.cosigned();
+  if (own === undefined || own.size < head.logSize) return undefined;
+  const root = digestOf(Frontier.fromHashes(head.logSize, head.peaks).root());
+  return own.size === head.logSize && own.root === root ? undefined : 'its last cosignature is of another log';
 }
 
 function genesisProblem(store: Store, head: Head): string | undefined {

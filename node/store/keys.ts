@@ -10,12 +10,14 @@ export const tables = {
   session: 0x03,
   vote: 0x04,
   base: 0x05,
+  cosigned: 0x06,
   entry: 0x10,
   node: 0x11,
   block: 0x12,
   certificate: 0x13,
   transaction: 0x14,
   reference: 0x15,
+  checkpoint: 0x16,
   state: 0x20,
   body: 0x30,
   staged: 0x40,
@@ -24,11 +26,11 @@ export const tables = {
 export type Table = keyof typeof tables;
 
 /** A table of one row. */
-export function singleKey(table: 'identity' | 'head' | 'session' | 'vote' | 'base'): Buffer {
+export function singleKey(table: 'identity' | 'head' | 'session' | 'vote' | 'base' | 'cosigned'): Buffer {
   return Buffer.of(tables[table]);
 }
 
-export function numberKey(table: 'entry' | 'block' | 'certificate', number: number): Buffer {
+export function numberKey(table: 'entry' | 'block' | 'certificate' | 'checkpoint', number: number): Buffer {
   const key = Buffer.allocUnsafe(9);
   key[0] = tables[table];
   writeUint64(key, 1, number);
@@ -161,6 +163,7 @@ export function describeKey(key: Uint8Array): string {
     case 'entry':
     case 'block':
     case 'certificate':
+    case 'checkpoint':
       return rest.length === 8 ? `${table} ${rest.readBigUInt64BE()}` : `${table} ${toHex(rest)}`;
     case 'node':
       return rest.length === 9 ? `node ${rest[0]}/${rest.readBigUInt64BE(1)}` : `node ${toHex(rest)}`;

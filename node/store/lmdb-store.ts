@@ -5,6 +5,12 @@ import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { assert } from '../ledger/assert.ts';
 import { type CommitCertificate, certificateSchema } from '../ledger/certificate.ts';
+import {
+  type CosignedHead,
+  cosignedHeadSchema,
+  type StableCheckpoint,
+  stableCheckpointSchema,
+} from '../ledger/cosignature.ts';
 import { type Digest, equalBytes, leafHash, nodeHash } from '../ledger/hash.ts';
 import { rootOf } from '../ledger/merkle.ts';
 import type { Schema } from '../ledger/schema.ts';
@@ -27,6 +33,7 @@ import * as rows from './rows.ts';
 import type {
   BlockCommit,
   BlockRow,
+  CheckpointChange,
   Head,
   LogBase,
   PartPlace,
@@ -259,14 +266,36 @@ class LmdbStore implements Store {
     return readPayload(this.environment, keys.digestKey('body', digest));
   }
 
-  commit(commit: BlockCommit, vote: VoteChange): void {
+  cosigned(): CosignedHead | undefined {
+    return readRow(this.environment, keys.singleKey('cosigned'), cosignedHeadSchema);
+  }
+
+  checkpoint(height: number): StableCheckpoint | undefined {
+    return readRow(this.environment, keys.numberKey('checkpoint', height), stableCheckpointSchema);
+  }
+
+  lastCheckpoint(): StableCheckpoint | undefined {
+    const [start, end] = [keys.numberKey('checkpoint', this.last.height), keys.numberKey('checkpoint', 0)];
+    const [newest] = [...this.environment.getRange({ start, end, reverse: true, limit: 1 })];
+    return newest === undefined ? undefined : rows.decodeRow(newest.key, stableCheckpointSchema, newest.value);
+  }
+
+  commit(commit: BlockCommit, vote: VoteChange, checkpoints?: CheckpointChange): void {
     assertFollows(this.last, commit);
     this.write(() => {
       this.assertSession();
       this.putBlock(commit);
       this.putVote(vote);
+      if (checkpoints !== undefined) this.putCheckpoints(checkpoints);
     });
     this.last = commit.head;
+  }
+
+  persistCheckpoints(checkpoints: CheckpointChange): void {
+    this.write(() => {
+      this.assertSession();
+      this.putCheckpoints(checkpoints);
+    });
   }
 
   persistVote(vote: VoteChange): void {
@@ -376,6 +405,12 @@ class LmdbStore implements Store {
     putPayload(this.environment, keys.singleKey('vote'), record);
     for (const digest of deleteBodies) this.environment.removeSync(keys.digestKey('body', digest));
     for (const [digest, body] of putBodies) putPayload(this.environment, keys.digestKey('body', digest), body);
+  }
+
+  private putCheckpoints({ own, stable }: CheckpointChange): void {
+    if (own !== undefined) putRow(this.environment, keys.singleKey('cosigned'), cosignedHeadSchema, own);
+    for (const each of stable)
+      putRow(this.environment, keys.numberKey('checkpoint', each.height), stableCheckpointSchema, each);
   }
 
   private putSession(): void {

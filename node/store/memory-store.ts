@@ -2,12 +2,14 @@
 // changes bytes it handed over or got changes the store. `snapshot` is a disk image: a crash is a return to one.
 import { assert } from '../ledger/assert.ts';
 import type { CommitCertificate } from '../ledger/certificate.ts';
+import type { CosignedHead, StableCheckpoint } from '../ledger/cosignature.ts';
 import { type Digest, equalBytes, leafHash } from '../ledger/hash.ts';
 import { assertFollows, assertGenesis } from './continuity.ts';
 import { needlessNodes } from './pruned-nodes.ts';
 import type {
   BlockCommit,
   BlockRow,
+  CheckpointChange,
   Head,
   LogBase,
   PartPlace,
@@ -36,6 +38,8 @@ export interface MemoryImage {
   readonly voteRecord: Uint8Array | undefined;
   readonly base: LogBase;
   readonly parts: ReadonlyMap<string, Part>;
+  readonly cosigned: CosignedHead | undefined;
+  readonly checkpoints: ReadonlyMap<number, StableCheckpoint>;
 }
 
 type Part = readonly [PartPlace, Uint8Array];
@@ -55,6 +59,9 @@ export class MemoryStore implements Store {
   private state = new Map<StatePath, Uint8Array>();
   private bodies = new Map<Digest, Uint8Array>();
   private vote: Uint8Array | undefined;
+  private cosignedLast: CosignedHead | undefined;
+  /** By height. */
+  private checkpoints = new Map<number, StableCheckpoint>();
   /** Paths in the order of their UTF-8 bytes, made when a range is asked for. */
   private sorted: StatePath[] | undefined;
 
@@ -145,10 +152,30 @@ export class MemoryStore implements Store {
     return this.bodies.get(digest);
   }
 
-  commit(commit: BlockCommit, vote: VoteChange): void {
+  cosigned(): CosignedHead | undefined {
+    return this.cosignedLast;
+  }
+
+  checkpoint(height: number): StableCheckpoint | undefined {
+    return this.checkpoints.get(height);
+  }
+
+  lastCheckpoint(): StableCheckpoint | undefined {
+    let last: StableCheckpoint | undefined;
+    for (let height = this.last.height; height > 0 && last === undefined; height--) last = this.checkpoint(height);
+    return last;
+  }
+
+  commit(commit: BlockCommit, vote: VoteChange, checkpoints?: CheckpointChange): void {
     assertFollows(this.last, commit);
     this.apply(commit);
     this.persistVote(vote);
+    if (checkpoints !== undefined) this.persistCheckpoints(checkpoints);
+  }
+
+  persistCheckpoints({ own, stable }: CheckpointChange): void {
+    this.cosignedLast = own ?? this.cosignedLast;
+    for (const each of stable) this.checkpoints.set(each.height, each);
   }
 
   private apply(commit: BlockCommit): void {
@@ -267,6 +294,8 @@ export class MemoryStore implements Store {
       voteRecord: this.vote,
       base: this.first,
       parts: new Map(this.parts),
+      cosigned: this.cosignedLast,
+      checkpoints: new Map(this.checkpoints),
     };
   }
 
@@ -283,6 +312,8 @@ export class MemoryStore implements Store {
     this.vote = image.voteRecord;
     this.first = image.base;
     this.parts = new Map(image.parts);
+    this.cosignedLast = image.cosigned;
+    this.checkpoints = new Map(image.checkpoints);
     this.sorted = undefined;
   }
 

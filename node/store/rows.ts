@@ -57,7 +57,7 @@ export function decodeRow<T>(key: Buffer, schema: Schema<T>, value: Uint8Array):
 /** The records that an opened store is checked by: those of the tip. The same ones are read by every start. */
 export function tipKeys(head: Head): Buffer[] {
   const keys = [
-    ...(['identity', 'session', 'vote'] as const).map(singleKey),
+    ...(['identity', 'session', 'vote', 'cosigned'] as const).map(singleKey),
     ...(['block', 'certificate'] as const).map((table) => numberKey(table, head.height)),
     numberKey('entry', head.logSize - 1),
   ];

@@ -2,6 +2,7 @@
 // synchronous and see the last commit. A write that returns is durable; a write that throws ends the process.
 import { FatalError } from '../ledger/assert.ts';
 import type { CommitCertificate } from '../ledger/certificate.ts';
+import type { CosignedHead, StableCheckpoint } from '../ledger/cosignature.ts';
 import type { Digest } from '../ledger/hash.ts';
 
 /** A state record's place: `contract/collection/key`; neither of the first two holds a '/'. */
@@ -138,6 +139,12 @@ export interface VoteChange {
   readonly deleteBodies: readonly Digest[];
 }
 
+/** What this validator has cosigned last (rule K2), and checkpoints that became stable (rule K5). */
+export interface CheckpointChange {
+  readonly own?: CosignedHead | undefined;
+  readonly stable: readonly StableCheckpoint[];
+}
+
 /** Which chain and which validator a folder belongs to; written once by `create`. */
 export interface StoreIdentity {
   readonly chainId: Digest;
@@ -174,8 +181,13 @@ export interface Store extends StateStore, ReferenceStore {
   stateRange(prefix: string, limit: number, after?: StatePath): (readonly [StatePath, Uint8Array])[];
   voteRecord(): Uint8Array | undefined;
   body(digest: Digest): Uint8Array | undefined;
-  /** Durable when it returns. The vote record moves with the block (rule D4), hence `vote`. */
-  commit(commit: BlockCommit, vote: VoteChange): void;
+  /** What this validator's audit key signed last; undefined before its first block. */
+  cosigned(): CosignedHead | undefined;
+  /** The stable checkpoint of a block's height: not every block has one. */
+  checkpoint(height: number): StableCheckpoint | undefined;
+  lastCheckpoint(): StableCheckpoint | undefined;
+  /** Durable when it returns. The vote record moves with the block (rule D4), hence `vote`; K1 likewise. */
+  commit(commit: BlockCommit, vote: VoteChange, checkpoints?: CheckpointChange): void;
   persistVote(vote: VoteChange): void;
   /** Moves the base; it stays below the head. */
   prune(pruning: Pruning): void;
@@ -187,5 +199,6 @@ export interface Store extends StateStore, ReferenceStore {
   dropParts(area: PartPlace['area'], height: number): void;
   /** Everything at once or not at all; staged parts go with it. Iterables may read parts of this store. */
   install(snapshot: Snapshot, vote: VoteChange): void;
+  persistCheckpoints(checkpoints: CheckpointChange): void;
   close(): Promise<void>;
 }

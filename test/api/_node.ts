@@ -66,6 +66,16 @@ export class TestNode implements LedgerNode {
     for (const listener of this.#listeners) listener(block.commit.block, block.commit.transactions);
   }
 
+  readonly logKey = 'no key';
+
+  checkpoint(): Uint8Array | undefined {
+    return undefined;
+  }
+
+  checkpointAt(): Uint8Array | undefined {
+    return undefined;
+  }
+
   status(): NodeStatus {
     const { head } = this.ledger.executor;
     return {

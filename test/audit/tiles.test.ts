@@ -2,6 +2,9 @@
 import { readFileSync } from 'node:fs';
 import test from 'ava';
 import { Frontier } from '../../node/audit/frontier.ts';
+import { type Tile, TileBuilder } from '../../node/audit/tiles.ts';
+import { DecodeError } from '../../node/ledger/codec.ts';
+import { digestBytes, equalBytes, leafHash, nodeHash, parseDigest, toHex } from '../../node/ledger/hash.ts';
 import {
   bundlePath,
   decodeBundle,
@@ -9,12 +12,8 @@ import {
   firstEntryOf,
   layoutPaths,
   parseTilePath,
-  type Tile,
-  TileBuilder,
   tilePath,
-} from '../../node/audit/tiles.ts';
-import { DecodeError } from '../../node/ledger/codec.ts';
-import { digestBytes, equalBytes, leafHash, nodeHash, parseDigest, toHex } from '../../node/ledger/hash.ts';
+} from '../../node/ledger/tile-layout.ts';
 import { dataPath, testWithData } from '../_data.ts';
 import { prng } from '../_prng.ts';
 

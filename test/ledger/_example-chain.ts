@@ -10,11 +10,20 @@ import { type ExecutedBlock, Executor } from '../../node/execution/executor.ts';
 import { genesisCommit } from '../../node/execution/genesis-commit.ts';
 import { TransactionCache } from '../../node/execution/transaction-cache.ts';
 import type { CommitCertificate, Signer } from '../../node/ledger/certificate.ts';
+import { checkpointText, type LogName, originOf } from '../../node/ledger/checkpoint.ts';
 import type { Value } from '../../node/ledger/codec.ts';
-import { digestBytes, sha256 } from '../../node/ledger/hash.ts';
+import {
+  checkpointNote,
+  cosignatureMessage,
+  noteSignature,
+  type StableCheckpoint,
+} from '../../node/ledger/cosignature.ts';
+import { digestBytes, digestOf, sha256 } from '../../node/ledger/hash.ts';
+import { Frontier } from '../../node/ledger/merkle.ts';
 import { deriveSeed, publicKeyOf, sign } from '../../node/ledger/signature.ts';
 import { bodyOf, signTransaction, type Transaction } from '../../node/ledger/transaction.ts';
 import { type KeyKind, keyProofMessage, type Validator } from '../../node/ledger/validators.ts';
+import { verifierKey } from '../../node/ledger/verifier-key.ts';
 import { type VoteKind, type VotePosition, voteMessage } from '../../node/ledger/vote.ts';
 import { MemoryStore } from '../../node/store/memory-store.ts';
 
@@ -147,6 +156,31 @@ export const approval = transaction(
 /** Entries: 0 genesis; 1, 2, 3 (header); 4, 5, 6, 7, 8 (header); 9, 10, 11 (header). */
 export const blocks = [settle(opening, openingEmpty), settle(transfer, batch), settle(proposal, approval)] as const;
 export const stateTree = executor.tree;
+
+export const logName: LogName = { ledger: genesis.name, chainId: chainDigest };
+const logSeed = deriveSeed(seedOf(validatorIds[0]), 'log');
+export const logKey = verifierKey(originOf(logName), 'note', publicKeyOf(logSeed));
+
+/** Of block 2, cosigned like its certificate. */
+export const checkpoint = stableAt(2);
+
+function stableAt(height: 1 | 2 | 3): StableCheckpoint {
+  const { head } = blocks[height - 1]?.commit ?? blocks[0].commit;
+  const treeHead = { size: head.logSize, root: digestOf(Frontier.fromHashes(head.logSize, head.peaks).root()) };
+  const time = Math.floor(head.timestamp / 1_000) + 1;
+  const cosignatures = [0, 1, 3].map((validator) => {
+    const seed = deriveSeed(seedOf(validatorIds[validator] ?? ''), 'audit');
+    const message = cosignatureMessage({ origin: originOf(logName), ...treeHead }, time);
+    return { validator, time, signature: sign(message, seed) };
+  });
+  return { height, ...treeHead, cosignatures };
+}
+
+/** As validator-1 serves it. */
+export function checkpointBytes(): Uint8Array {
+  const text = new TextEncoder().encode(checkpointText({ origin: originOf(logName), ...checkpoint }));
+  return checkpointNote(logName, checkpoint, genesis.validators, [noteSignature(logKey, sign(text, logSeed))]);
+}
 
 export function entryAt(index: number): Uint8Array {
   const entry = store.entry(index);

@@ -138,9 +138,9 @@ function newViewPositionOf() {
 }
 
 const keyExamples: Example[] = [
-  ...(['vote', 'audit', 'network'] as const).flatMap((kind) => [
+  ...(['vote', 'audit', 'network', 'log'] as const).flatMap((kind) => [
     bytesExample(`${kind}-seed`, deriveSeed(seedOf('validator-1'), kind)),
-    bytesExample(`${kind}-key`, validatorKey('validator-1', kind)),
+    bytesExample(`${kind}-key`, publicKeyOf(deriveSeed(seedOf('validator-1'), kind))),
   ]),
   tagged('key-proof', keyProofMessage(nonce, 'HQ', 'vote', validatorKey('validator-1', 'vote')), 'key-proof'),
   bytesExample('key-proof-signature', genesis.validators[0]?.voteProof ?? new Uint8Array(0)),

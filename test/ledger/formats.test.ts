@@ -11,6 +11,8 @@ import { verifyMembership } from '../../node/audit/ics23.ts';
 import { manifestName } from '../../node/audit/manifest.ts';
 import { StoreSource } from '../../node/audit/source.ts';
 import { minorUnitTableDate } from '../../node/ledger/amount.ts';
+import { cosignerKey, originOf } from '../../node/ledger/checkpoint.ts';
+import { cosignatureMessage } from '../../node/ledger/cosignature.ts';
 import { digestOf } from '../../node/ledger/hash.ts';
 import {
   batchLinesMax,
@@ -22,9 +24,22 @@ import {
 } from '../../node/ledger/limits.ts';
 import { inclusionPath } from '../../node/ledger/merkle.ts';
 import { isLedgerText } from '../../node/ledger/text.ts';
+import { formatVerifierKey } from '../../node/ledger/verifier-key.ts';
 import { filesIn, readSource } from '../_source.ts';
 import { dumpCbor, wrapHex } from './_cbor-dump.ts';
-import { certificateAt, chainId, entryAt, genesis, stateTree, store, transfer } from './_example-chain.ts';
+import {
+  certificateAt,
+  chainId,
+  checkpoint,
+  checkpointBytes,
+  entryAt,
+  genesis,
+  logKey,
+  logName,
+  stateTree,
+  store,
+  transfer,
+} from './_example-chain.ts';
 import { type Example, examples, nested } from './_formats.ts';
 import { FormatsPage } from './_formats-page.ts';
 
@@ -48,6 +63,19 @@ function receiptText(): string {
   return `${JSON.stringify(outcomeOf(store, transfer.id), named, 2)}\n`;
 }
 
+function checkpointTexts(): [string, string][] {
+  const [founder] = genesis.validators;
+  const [cosignature] = checkpoint.cosignatures;
+  if (founder === undefined || cosignature === undefined) throw new Error('the example has validators');
+  const message = cosignatureMessage({ origin: originOf(logName), ...checkpoint }, cosignature.time);
+  const keys = [logKey, cosignerKey(logName, founder)].map(formatVerifierKey);
+  return [
+    ['checkpoint', Buffer.from(checkpointBytes()).toString()],
+    ['cosignature-message', Buffer.from(message).toString()],
+    ['verifier-keys', `${keys.join('\n')}\n`],
+  ];
+}
+
 async function manifestText(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'daybook-formats-'));
   try {
@@ -61,6 +89,7 @@ async function manifestText(): Promise<string> {
 test('every worked example of docs/formats.md is what the code computes, and none is missing', async (t) => {
   const computed = new Map(examples.map((example) => [example.name, textOf(example)]));
   computed.set('receipt', receiptText()).set('manifest', await manifestText());
+  for (const [name, text] of checkpointTexts()) computed.set(name, text);
   if (process.env['UPDATE'] === '1') page.rewrite(computed);
   const shown = page.examples();
   t.deepEqual([...shown.keys()].sort(), [...computed.keys()].sort());

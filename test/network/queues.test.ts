@@ -107,7 +107,12 @@ function queueOf(budget = generous) {
     receive: (from: number, channel: Channel, bytes: Uint8Array) => got.push([from, channel, bytes.length]),
     offended: (from: number) => offended.push(from),
   };
-  const queue = new InboundQueue(4, sink, { votes: budget, proposals: budget, transactions: budget });
+  const queue = new InboundQueue(4, sink, {
+    votes: budget,
+    proposals: budget,
+    transactions: budget,
+    checkpoints: budget,
+  });
   const open = (from: number, channel: Channel) => {
     const stream = new FakeStream();
     queue.read(from, channel, stream, () => undefined);
@@ -199,7 +204,7 @@ test('a turn that has taken long gives each peer one frame a channel and no more
     const end = performance.now() + 12;
     while (performance.now() < end);
   };
-  const generously = { votes: generous, proposals: generous, transactions: generous };
+  const generously = { votes: generous, proposals: generous, transactions: generous, checkpoints: generous };
   const queue = new InboundQueue(3, { receive: slow, offended: () => undefined }, generously);
   t.teardown(() => queue.stop());
   for (const from of [1, 2]) {

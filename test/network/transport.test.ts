@@ -55,7 +55,7 @@ test.serial('four validators reach each other, and each channel keeps its order'
   }
   t.deepEqual(first.transport.peers(), [1, 2, 3]);
   t.deepEqual(first.received, []);
-  t.deepEqual(first.transport.dropped(), { votes: 0, proposals: 0, transactions: 0, oversized: 0 });
+  t.deepEqual(first.transport.dropped(), { votes: 0, proposals: 0, transactions: 0, checkpoints: 0, oversized: 0 });
 });
 
 test.serial('a frame at the limit passes, one over it or empty is never sent', async (t) => {

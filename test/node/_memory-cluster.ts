@@ -6,8 +6,9 @@ import { encodeRecord, firstRecord } from '../../node/consensus/record.ts';
 import { realEventLoop } from '../../node/event-loop.ts';
 import { genesisCommit } from '../../node/execution/genesis-commit.ts';
 import type { Value } from '../../node/ledger/codec.ts';
+import type { CosignatureContradiction } from '../../node/ledger/cosignature.ts';
 import { digestBytes } from '../../node/ledger/hash.ts';
-import { deriveSeed, sign } from '../../node/ledger/signature.ts';
+import { deriveSeed, publicKeyOf, sign } from '../../node/ledger/signature.ts';
 import { bodyOf, signTransaction, type Transaction } from '../../node/ledger/transaction.ts';
 import type { Channel, Receiver, Transport } from '../../node/network/transport.ts';
 import { MemoryStore } from '../../node/store/memory-store.ts';
@@ -28,8 +29,10 @@ export class MemoryCluster {
   readonly stores: Store[] = [];
   readonly nodes: (ValidatorNode | undefined)[] = [];
   readonly incidents: string[] = [];
+  readonly contradictions: CosignatureContradiction[] = [];
   readonly chainId: Uint8Array;
   now = genesisTime + 1_000;
+  losesCheckpoints = false;
   /** Sees what is sent before anybody gets it. */
   onSend: (from: number, channel: Channel, bytes: Uint8Array) => void = () => {};
   /** What never arrives. */
@@ -56,6 +59,8 @@ export class MemoryCluster {
     const validator = this.genesis.validators[index];
     if (store === undefined || validator === undefined) throw new Error(`no validator ${index}`);
     const voteSeed = deriveSeed(seedOf(validator.id), 'vote');
+    const auditSeed = deriveSeed(seedOf(validator.id), 'audit');
+    const logSeed = deriveSeed(seedOf(validator.id), 'log');
     const node = new ValidatorNode({
       store,
       transport: this.#transport(index),
@@ -65,6 +70,9 @@ export class MemoryCluster {
       version: 'test',
       validator: validator.id,
       sign: (message) => sign(message, voteSeed),
+      auditKey: { publicKey: publicKeyOf(auditSeed), sign: (message) => sign(message, auditSeed) },
+      logKey: { publicKey: publicKeyOf(logSeed), sign: (message) => sign(message, logSeed) },
+      onContradiction: (pair) => this.contradictions.push(pair),
       timers: {
         tickMs: 50,
         proposalTimeoutMs: 500,
@@ -136,6 +144,7 @@ export class MemoryCluster {
   #transport(self: number): Transport {
     const all = this.stores.map((_, index) => index).filter((index) => index !== self);
     const send = (to: number, channel: Channel, bytes: Uint8Array) => {
+      if (channel === 'checkpoints' && this.losesCheckpoints) return;
       this.onSend(self, channel, bytes);
       this.#frames.push({ from: self, to, channel, bytes });
     };

@@ -1,6 +1,11 @@
 // A validator that lies. Its node is the real one; what passes between it and the network is changed by a few habits,
 // drawn from the seed. It shows its own node nothing that would silence it, and never forges another's key.
 import {
+  type CheckpointMessage,
+  decodeCheckpointMessage,
+  encodeCheckpointMessage,
+} from '../../node/consensus/checkpoint-messages.ts';
+import {
   decodeMessage,
   encodeMessage,
   type Message,
@@ -9,7 +14,8 @@ import {
   type ViewChange,
 } from '../../node/consensus/messages.ts';
 import { DecodeError } from '../../node/ledger/codec.ts';
-import { digestOf } from '../../node/ledger/hash.ts';
+import type { CosignedHead } from '../../node/ledger/cosignature.ts';
+import { digestOf, sha256 } from '../../node/ledger/hash.ts';
 import { bytes as bytesOf, decodeAs, encodeAs, list } from '../../node/ledger/schema.ts';
 import { decodeTransaction } from '../../node/ledger/transaction.ts';
 import { channelOf } from '../../node/network/inbound.ts';
@@ -41,6 +47,7 @@ export const habits = [
   'usurp',
   'impersonate',
   'twins',
+  'two-logs',
 ] as const;
 export type Habit = (typeof habits)[number];
 
@@ -52,6 +59,8 @@ export interface LiarParts {
   readonly habits: ReadonlySet<Habit>;
   readonly validators: number;
   readonly proposalTimeoutMs: number;
+  /** The head under a good signature of this validator's audit key. */
+  readonly cosign: (head: CosignedHead) => CosignedHead;
 }
 
 export class Liar implements Tamper {
@@ -79,8 +88,37 @@ export class Liar implements Tamper {
   outgoing(to: number, channel: Channel, bytes: Uint8Array): readonly Outgoing[] {
     const extra = this.#extra.splice(0);
     if (channel === 'transactions') return [{ to, channel, bytes }, ...extra];
+    if (channel === 'checkpoints') return [...this.#checkpoint(to, bytes), ...extra];
     const message = this.#decoded(bytes);
     return [...this.#changed(to, message, { to, channel, bytes }), ...extra, ...this.#nuisance(to, message)];
+  }
+
+  /** Other roots, others' names, words of nobody; the same contradiction for all who are shown it. */
+  #checkpoint(to: number, bytes: Uint8Array): readonly Outgoing[] {
+    const { chance, habits: has } = this.#parts;
+    const channel = 'checkpoints';
+    if ((has.has('mute') && this.#shunned.has(to)) || (has.has('selective-votes') && chance.hits(0.5))) return [];
+    const plain: Outgoing = { to, channel, bytes };
+    const message = decodeCheckpointMessage(bytes);
+    const frames = has.has('junk') && chance.hits(0.05) ? [{ ...plain, bytes: flipped(bytes, chance) }] : [];
+    if (message.type === 'stable')
+      return has.has('forge-certificates')
+        ? [...sentCheckpoint(to, withOneWrong(message, chance)), ...frames]
+        : [plain, ...frames];
+    const { cosigned } = message;
+    if (has.has('impersonate') && chance.hits(0.2))
+      frames.push(...sentCheckpoint(to, { ...message, cosigned: { ...cosigned, validator: (to + 1) % 4 } }));
+    if (has.has('far-future') && chance.hits(0.2))
+      frames.push(...sentCheckpoint(to, { ...message, cosigned: this.#otherLog(cosigned, chance.int(1_000)) }));
+    if (!has.has('two-logs') || !this.#otherSide.has(to)) return [plain, ...frames];
+    const other = sentCheckpoint(to, { ...message, cosigned: this.#otherLog(cosigned, 0) });
+    return [...(chance.hits(0.3) ? [plain] : []), ...other, ...frames];
+  }
+
+  #otherLog(head: CosignedHead, more: number): CosignedHead {
+    const size = head.size + more;
+    const root = digestOf(sha256(new TextEncoder().encode(`another log of ${size}`)));
+    return this.#parts.cosign({ ...head, size, root });
   }
 
   /** Each broadcast is decoded once, and has one other side. */
@@ -209,6 +247,7 @@ export class Liar implements Tamper {
   incoming(_from: number, channel: Channel, bytes: Uint8Array): Uint8Array | undefined {
     const has = (habit: Habit) => this.#parts.habits.has(habit);
     if (channel === 'transactions') return has('censor') ? this.#withoutCensored(bytes) : bytes;
+    if (channel === 'checkpoints') return bytes;
     let message: Message;
     try {
       message = decodeMessage(bytes);
@@ -280,6 +319,14 @@ function withWrongCertificate(answer: Uint8Array, chance: Chance): Uint8Array {
     return encodeBlocksAnswer(blocks);
   } catch {
     return answer; // a body, or nothing that bytes can say
+  }
+}
+
+function sentCheckpoint(to: number, message: CheckpointMessage): readonly Outgoing[] {
+  try {
+    return [{ to, channel: 'checkpoints', bytes: encodeCheckpointMessage(message) }];
+  } catch {
+    return []; // it broke a limit of the form itself: no such bytes exist
   }
 }
 

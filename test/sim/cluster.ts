@@ -1,21 +1,24 @@
 // A whole network of validators on one thread, from one plan: their stations, disks and clocks, the network between
 // them, the clients before them and the witness over them.
 import type { TimerConfig } from '../../node/config.ts';
+import { originOf } from '../../node/ledger/checkpoint.ts';
+import { type CosignatureContradiction, type CosignedHead, cosignatureMessage } from '../../node/ledger/cosignature.ts';
 import type { Digest } from '../../node/ledger/hash.ts';
 import { digestBytes } from '../../node/ledger/hash.ts';
 import type { Channel } from '../../node/network/transport.ts';
-import { type BlockCommit, StoreError } from '../../node/store/store.ts';
+import { type BlockCommit, type CheckpointChange, StoreError } from '../../node/store/store.ts';
 import { Liar } from './byzantine.ts';
 import { Chance } from './chance.ts';
 import { WallClock } from './clock.ts';
-import { type Consortium, consortiumOf, newDisk, voteSignerOf } from './consortium.ts';
+import { type Consortium, consortiumOf, newDisk, noteKeyOf, voteSignerOf } from './consortium.ts';
 import { Forger } from './forger.ts';
 import { Network } from './network.ts';
 import type { Plan } from './plan.ts';
 import { SharedWork } from './shared-work.ts';
 import { type StationWatch, ValidatorStation } from './station.ts';
 import { millisecond, second, Timeline } from './timeline.ts';
-import { check, Violation, Witness } from './witness.ts';
+import { check, Violation } from './violation.ts';
+import { Witness } from './witness.ts';
 import { Workload } from './workload.ts';
 
 export class Cluster implements StationWatch {
@@ -43,7 +46,9 @@ export class Cluster implements StationWatch {
     this.consortium = consortiumOf(plan.validators, plan.realSignatures);
     this.faultyMax = plan.validators - plan.quorum;
     const { commit, genesis } = this.consortium;
-    this.witness = new Witness(digestBytes(commit.head.digest), commit.head.digest, genesis.validators, this.#work);
+    const { name, validators } = genesis;
+    const { digest } = commit.head;
+    this.witness = new Witness(digestBytes(digest), digest, validators, this.#work, name);
     const clientClock = new WallClock(this.timeline);
     this.workload = new Workload({
       consortium: this.consortium,
@@ -75,7 +80,10 @@ export class Cluster implements StationWatch {
       timers: timersOf(plan),
       work: this.#work,
       watch: this,
+      ledger: consortium.genesis.name,
       sign: voteSignerOf(index),
+      auditKey: noteKeyOf(index, 'audit'),
+      logKey: noteKeyOf(index, 'log'),
     });
     this.stations.push(station);
     network.stations.push(station);
@@ -97,7 +105,12 @@ export class Cluster implements StationWatch {
     const chainId = digestBytes(consortium.commit.head.digest);
     const forger = new Forger(index, chainId, plan.quorum, voteSignerOf(index), chance);
     const { habits, validators, proposalTimeoutMs } = plan;
-    station.tamper = new Liar({ forger, chance, habits, validators, proposalTimeoutMs });
+    const origin = originOf({ ledger: consortium.genesis.name, chainId: consortium.commit.head.digest });
+    const cosign = (head: CosignedHead): CosignedHead => {
+      const signature = noteKeyOf(index, 'audit').sign(cosignatureMessage({ origin, ...head }, head.time));
+      return { ...head, signature };
+    };
+    station.tamper = new Liar({ forger, chance, habits, validators, proposalTimeoutMs, cosign });
   }
 
   /** Stations that stay down whatever happens. */
@@ -158,6 +171,16 @@ export class Cluster implements StationWatch {
     // A validator that lies may follow the chain all the same, but is not held to it.
     if (!this.plan.byzantine.includes(station.index))
       this.#guarded(() => this.witness.committed(station.index, commit));
+  }
+
+  checkpointed(station: ValidatorStation, checkpoints: CheckpointChange): void {
+    if (this.isHonest(station)) this.#guarded(() => this.witness.checkpoints.written(station.index, checkpoints));
+  }
+
+  contradicts(station: ValidatorStation, pair: CosignatureContradiction): void {
+    if (this.plan.byzantine.includes(station.index)) return;
+    const isHonest = !this.plan.byzantine.includes(pair.first.validator);
+    this.#guarded(() => this.witness.checkpoints.accused(pair, isHonest));
   }
 
   acknowledged(station: ValidatorStation, id: Digest, index: number, height: number): void {

@@ -2,6 +2,7 @@
 // each number of validators and kind of signatures.
 import { contracts } from '../../contracts/registry.ts';
 import type { Genesis } from '../../genesis/genesis.ts';
+import type { NoteKey } from '../../node/checkpointing.ts';
 import { encodeRecord, firstRecord } from '../../node/consensus/record.ts';
 import { genesisCommit } from '../../node/execution/genesis-commit.ts';
 import { deriveSeed, publicKeyOf, sign } from '../../node/ledger/signature.ts';
@@ -48,6 +49,11 @@ export function voteSignerOf(index: number): (message: Uint8Array) => Uint8Array
   const seed = voteSeedOf(index);
   publicKeyOf(seed); // the stand-in learns keys when they are made
   return (message) => sign(message, seed);
+}
+
+export function noteKeyOf(index: number, purpose: 'audit' | 'log'): NoteKey {
+  const seed = deriveSeed(seedOf(`node-${index}`), purpose);
+  return { publicKey: publicKeyOf(seed), sign: (message) => sign(message, seed) };
 }
 
 /** The disk of a validator that was just set up. */

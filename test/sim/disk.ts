@@ -3,7 +3,7 @@
 // copies, an empty disk and damage are put in its place while the validator is down.
 
 import { type MemoryImage, MemoryStore } from '../../node/store/memory-store.ts';
-import type { BlockCommit, VoteChange } from '../../node/store/store.ts';
+import type { BlockCommit, CheckpointChange, VoteChange } from '../../node/store/store.ts';
 import { StoreFailure } from '../../node/store/store.ts';
 
 /** Ends whatever a validator is doing, as a signal that cannot be caught does. */
@@ -21,6 +21,7 @@ export interface DiskWatch {
   /** A write took effect. */
   written(): void;
   committed(commit: BlockCommit): void;
+  checkpointed(checkpoints: CheckpointChange): void;
 }
 
 export class SimulatedDisk extends MemoryStore {
@@ -28,16 +29,23 @@ export class SimulatedDisk extends MemoryStore {
   /** MemoryStore commits, and begins, through persistVote: one write, not two. Undefined while it begins. */
   private isInside: boolean | undefined = false;
 
-  override commit(commit: BlockCommit, vote: VoteChange): void {
+  override commit(commit: BlockCommit, vote: VoteChange, checkpoints?: CheckpointChange): void {
     this.#write(() => {
       super.commit(commit, vote);
       this.watch?.committed(commit);
+      if (checkpoints !== undefined) this.persistCheckpoints(checkpoints);
     });
   }
 
   override persistVote(vote: VoteChange): void {
     if (this.isInside !== false) super.persistVote(vote);
     else this.#write(() => super.persistVote(vote));
+  }
+
+  override persistCheckpoints(checkpoints: CheckpointChange): void {
+    if (this.isInside === false) return this.#write(() => this.persistCheckpoints(checkpoints));
+    super.persistCheckpoints(checkpoints);
+    this.watch?.checkpointed(checkpoints);
   }
 
   #write(apply: () => void): void {

@@ -18,7 +18,7 @@ import { drawPlan, type Plan, type PlanLimits } from './plan.ts';
 import { useRealSignatures } from './signer.ts';
 import type { ValidatorStation } from './station.ts';
 import { second } from './timeline.ts';
-import { check, Violation } from './witness.ts';
+import { check, Violation } from './violation.ts';
 
 /** After so many blocks clients leave longer pauses. */
 const busyBlocks = 60;
@@ -160,7 +160,8 @@ async function settledUnderLoad(cluster: Cluster, core: readonly ValidatorStatio
 async function settled(cluster: Cluster, core: readonly ValidatorStation[]): Promise<void> {
   const { workload, timeline, plan } = cluster;
   const end = timeline.now + liveWithinSeconds(plan) * second;
-  const isSettled = () => workload.pending === 0 && new Set(core.map(heightOf)).size === 1;
+  const isSettled = () =>
+    workload.pending === 0 && new Set(core.map(heightOf)).size === 1 && core.every(isLastBlockStable);
   while (!isSettled()) {
     if (timeline.now >= end) throw new Violation(`not settled: ${pictureOf(cluster, core)}`);
     await cluster.run(0.25);
@@ -169,10 +170,16 @@ async function settled(cluster: Cluster, core: readonly ValidatorStation[]): Pro
   }
 }
 
+/** [K6] */
+function isLastBlockStable({ parts: { disk } }: ValidatorStation): boolean {
+  return disk.lastCheckpoint()?.height === disk.head().height;
+}
+
 function pictureOf(cluster: Cluster, core: readonly ValidatorStation[]): string {
   const validators = core.map((station) => {
     const status = station.node?.status();
-    return `${station.index} at height ${heightOf(station)}, view ${status?.view} ${status?.mode}`;
+    const stable = station.parts.disk.lastCheckpoint()?.height;
+    return `${station.index} at height ${heightOf(station)}, stable ${stable}, view ${status?.view} ${status?.mode}`;
   });
   return `${cluster.workload.pending} transactions wait; ${validators.join('; ')}`;
 }

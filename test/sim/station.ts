@@ -1,10 +1,12 @@
 // One running copy of a validator: the whole node of node/validator-node.ts over a simulated disk, network, clock and
 // event loop. It takes one thing at a time, is busy while its disk writes, may stand still, and dies wherever it is
 // told to: at any effect boundary, or inside a write.
+import type { NoteKey } from '../../node/checkpointing.ts';
 import type { TimerConfig } from '../../node/config.ts';
+import type { CosignatureContradiction } from '../../node/ledger/cosignature.ts';
 import type { Digest } from '../../node/ledger/hash.ts';
 import type { Channel, Transport } from '../../node/network/transport.ts';
-import { type BlockCommit, StoreFailure } from '../../node/store/store.ts';
+import { type BlockCommit, type CheckpointChange, StoreFailure } from '../../node/store/store.ts';
 import { ValidatorNode } from '../../node/validator-node.ts';
 import type { Chance } from './chance.ts';
 import type { WallClock } from './clock.ts';
@@ -32,8 +34,11 @@ export interface StationWatch {
   /** A frame is about to leave; what would survive a crash now is on the station's disk. */
   leaves(station: ValidatorStation, channel: Channel, bytes: Uint8Array): void;
   committed(station: ValidatorStation, commit: BlockCommit): void;
+  checkpointed(station: ValidatorStation, checkpoints: CheckpointChange): void;
   /** Told to clients: in a block that is durable here. */
   acknowledged(station: ValidatorStation, id: Digest, index: number, height: number): void;
+  /** A node has found two cosignatures of one validator that contradict each other. */
+  contradicts(station: ValidatorStation, pair: CosignatureContradiction): void;
   /** Something that must not happen to an honest validator. */
   broke(station: ValidatorStation, what: string): void;
 }
@@ -44,6 +49,7 @@ export interface StationParts {
   readonly validator: string;
   readonly validators: number;
   readonly chainId: Digest;
+  readonly ledger: string;
   readonly disk: SimulatedDisk;
   readonly clock: WallClock;
   readonly timeline: Timeline;
@@ -53,6 +59,8 @@ export interface StationParts {
   readonly watch: StationWatch;
   readonly work: SharedWork;
   sign(message: Uint8Array): Uint8Array;
+  readonly auditKey: NoteKey;
+  readonly logKey: NoteKey;
 }
 
 const inboxMax = 20_000;
@@ -91,6 +99,7 @@ export class ValidatorStation implements Station {
       },
       written: () => this.#occupy(parts.chance.int(this.writeMsMax * millisecond) + 1),
       committed: (commit) => parts.watch.committed(this, commit),
+      checkpointed: (checkpoints) => parts.watch.checkpointed(this, checkpoints),
     };
   }
 
@@ -165,11 +174,16 @@ export class ValidatorStation implements Station {
       store: parts.disk,
       transport: this.#transport(life),
       genesisText: '',
-      name: 'simulated',
+      name: parts.ledger,
       chainId: parts.chainId,
       version: 'simulated',
       validator: parts.validator,
       sign: parts.sign,
+      auditKey: parts.auditKey,
+      logKey: parts.logKey,
+      onContradiction: (pair) => {
+        if (isThis()) parts.watch.contradicts(this, pair);
+      },
       timers: parts.timers,
       mempool: { transactionsMax: 2_000, bytesMax: 8_000_000, memberShare: 0.5 },
       loop: {

@@ -10,6 +10,7 @@ import {
 } from '../../node/consensus/messages.ts';
 import type { VoteRecord } from '../../node/consensus/record.ts';
 import type { CommitCertificate, Signer } from '../../node/ledger/certificate.ts';
+import { originOf } from '../../node/ledger/checkpoint.ts';
 import { decodeEntry, decodeHeader } from '../../node/ledger/entry.ts';
 import { type Digest, digestBytes, digestOf, equalBytes, leafHash, toHex } from '../../node/ledger/hash.ts';
 import { Frontier } from '../../node/ledger/merkle.ts';
@@ -19,13 +20,10 @@ import type { ValidatorSet } from '../../node/ledger/validators.ts';
 import { type VoteKind, type VotePosition, voteKinds, voteMessage } from '../../node/ledger/vote.ts';
 import type { Channel } from '../../node/network/transport.ts';
 import type { BlockCommit } from '../../node/store/store.ts';
+import { CheckpointWitness } from './checkpoint-witness.ts';
 import type { SimulatedDisk } from './disk.ts';
 import type { SharedWork } from './shared-work.ts';
-
-/** Something that must never happen did. */
-export class Violation extends Error {
-  override name = 'Violation';
-}
+import { check } from './violation.ts';
 
 export interface WitnessedBlock {
   readonly digest: Digest;
@@ -47,6 +45,7 @@ export class Witness {
   readonly #set: ValidatorSet;
   readonly #quorum: number;
   readonly blocks: WitnessedBlock[] = [];
+  readonly checkpoints: CheckpointWitness;
   readonly #genesis: Digest;
   readonly #log = Frontier.empty();
   /** Transaction id -> log index. */
@@ -60,8 +59,9 @@ export class Witness {
   /** Highest block that clients were told of by a validator. */
   readonly #acknowledged = new Map<number, number>();
 
-  constructor(chainId: Uint8Array, genesis: Digest, set: ValidatorSet, work: SharedWork) {
+  constructor(chainId: Uint8Array, genesis: Digest, set: ValidatorSet, work: SharedWork, ledger: string) {
     this.#work = work;
+    this.checkpoints = new CheckpointWitness(originOf({ ledger, chainId: genesis }), set);
     this.#chainId = chainId;
     this.#genesis = genesis;
     this.#log.append(digestBytes(genesis));
@@ -124,6 +124,7 @@ export class Witness {
     check(header.logSize === this.#log.size, `${what}: the log has the size that its header says`);
     check(equalBytes(header.logRoot, this.#log.root()), `${what}: the log has the root that its header says`);
     this.#log.append(digestBytes(head.digest));
+    this.checkpoints.sealed(head.height, this.#log.size, digestOf(this.#log.root()));
     if (head.height > 1) {
       const { lastCommit } = header;
       check(lastCommit?.digest === parent && lastCommit.height === head.height - 1, `${what}: it certifies its parent`);
@@ -190,6 +191,7 @@ export class Witness {
 
   /** A frame of an honest validator is about to leave. */
   leaves(who: number, channel: Channel, bytes: Uint8Array, disk: SimulatedDisk): void {
+    if (channel === 'checkpoints') return this.checkpoints.leaves(who, bytes, disk);
     // Statuses and notices sign nothing; the second byte is the kind.
     if (channel === 'transactions' || bytes[1] === 4 || bytes[1] === 5) return;
     const message = this.#work.decode(bytes);
@@ -213,6 +215,7 @@ export class Witness {
 
   /** Whoever lost the record of what it signed signs nothing. */
   silent(who: number, channel: Channel, bytes: Uint8Array): void {
+    if (channel === 'checkpoints') return this.checkpoints.silent(who, bytes);
     if (channel === 'transactions' || bytes[1] === 4 || bytes[1] === 5) return;
     const message = this.#work.decode(bytes);
     const isOwn = message.type !== 'status' && message.type !== 'committed' && message.validator === who;
@@ -293,10 +296,6 @@ function isDurable(message: SignedMessage, record: VoteRecord, disk: SimulatedDi
     case 'new-view':
       return isSame(record.newView) && record.mode === 'normal';
   }
-}
-
-export function check(holds: boolean, what: string): asserts holds {
-  if (!holds) throw new Violation(what);
 }
 
 function short(digest: string): string {

@@ -11,7 +11,7 @@ import type { Chance } from './chance.ts';
 import type { Consortium } from './consortium.ts';
 import type { ValidatorStation } from './station.ts';
 import { second, type Timeline } from './timeline.ts';
-import { check } from './witness.ts';
+import { check } from './violation.ts';
 
 interface Request {
   readonly id: Digest;

@@ -1,8 +1,8 @@
 // The log as it is: entries, blocks, the tree's peaks, the genesis document, and blocks as they come. All that an
 // auditor needs; answers are cut at a size, and a client asks again from where one stopped.
 import { z } from 'zod';
+import { toBase64 } from '../../ledger/base64.ts';
 import { frontierAt } from '../../ledger/merkle.ts';
-import { toBase64 } from '../base64.ts';
 import { type BlockView, blockView } from '../block-view.ts';
 import type { ApiParts, ApiServer } from '../parts.ts';
 import { Problem } from '../problem.ts';

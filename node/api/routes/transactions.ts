@@ -3,9 +3,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
+import { fromBase64 } from '../../ledger/base64.ts';
 import { type Digest, parseDigest } from '../../ledger/hash.ts';
 import { transactionBytesMax } from '../../ledger/limits.ts';
-import { fromBase64 } from '../base64.ts';
 import type { LedgerNode, Refused, Submission } from '../ledger-node.ts';
 import { type Outcome, outcomeAt, outcomeOf, outcomeOfReference } from '../outcome.ts';
 import type { ApiParts, ApiServer } from '../parts.ts';

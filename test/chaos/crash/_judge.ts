@@ -81,7 +81,7 @@ function signedProblem(cluster: MemoryCluster, store: Store, sent: readonly Sign
   const known = new Map(sent.map((each) => [nameOf(each), each.digest]));
   const contradictions: string[] = [];
   cluster.onSend = (_from, channel, bytes) => {
-    if (channel === 'transactions') return;
+    if (channel === 'transactions' || channel === 'checkpoints') return;
     const message = decodeMessage(bytes);
     if (message.type === 'status' || message.type === 'committed' || message.validator !== recorded) return;
     const { epoch, view, height, digest } = positionOf(message);

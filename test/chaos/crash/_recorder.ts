@@ -27,7 +27,7 @@ class Recorder {
   constructor(random: Prng) {
     this.#random = random;
     this.#cluster.onSend = (from, channel, bytes) => {
-      if (from !== recorded || channel === 'transactions') return;
+      if (from !== recorded || channel === 'transactions' || channel === 'checkpoints') return;
       const message = decodeMessage(bytes);
       if (message.type === 'status' || message.type === 'committed' || message.validator !== recorded) return;
       const { epoch, view, height, digest } = positionOf(message);
@@ -121,23 +121,29 @@ class Recorder {
   }
 }
 
+const noBytes = new Uint8Array(0);
 const noDigest = '' as Store['identity']['chainId'];
 
 function marked(store: Store): Store {
   const commit = store.commit.bind(store);
   const persistVote = store.persistVote.bind(store);
+  const persistCheckpoints = store.persistCheckpoints.bind(store);
   const around = (kept: Kept, work: () => void) => {
     mark({ mark: 'begin', kept });
     work();
     mark({ mark: 'done' });
   };
-  store.commit = (block, vote) => {
+  store.commit = (block, vote, checkpoints) => {
     const { height, digest } = block.head;
-    around({ height, digest, vote: toHex(vote.record) }, () => commit(block, vote));
+    around({ height, digest, vote: toHex(vote.record) }, () => commit(block, vote, checkpoints));
   };
   store.persistVote = (vote) => {
     const { height, digest } = store.head();
     around({ height, digest, vote: toHex(vote.record) }, () => persistVote(vote));
+  };
+  store.persistCheckpoints = (checkpoints) => {
+    const { height, digest } = store.head();
+    around({ height, digest, vote: toHex(store.voteRecord() ?? noBytes) }, () => persistCheckpoints(checkpoints));
   };
   return store;
 }

@@ -1,4 +1,4 @@
-// Bytes in JSON: standard base64 with padding, one text for each byte string.
+// Bytes as text: standard base64 with padding (RFC 4648 section 4), one text for each byte string.
 
 export function toBase64(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
