@@ -149,9 +149,11 @@ export class ValidatorNode implements LedgerNode, Receiver {
       now: parts.now,
       refusal: () => this.#refusal(),
     });
-    this.#driver.onBlock((_block, transactions) => {
-      for (const [id] of transactions) this.#finality.settled(id, this.#parts.loop.monotonicMs());
-    });
+    this.#driver.onBlock((_block, transactions) => this.#settled(transactions));
+  }
+
+  #settled(transactions: Parameters<BlockListener>[1]): void {
+    for (const [id] of transactions) this.#finality.settled(id, this.#parts.loop.monotonicMs());
   }
 
   #newAccusations(): Accusations {
