@@ -1,58 +1,57 @@
 // `npm run sim`: seeds one after another, each a whole cluster with faults, until a number of runs or minutes is over.
 // A seed that fails is made smaller and printed with one line that runs it again.
+import './coverage.ts';
 import './signer.ts';
-import { minimise, optionsOf } from './minimise.ts';
+import { commitOf, keep, readKept } from './kept.ts';
 import { parseOptions, type SimulationOptions } from './options.ts';
-import { liveWithinSeconds, type RunResult, runSeed } from './run.ts';
+import { beChild, childFlag, Pool } from './pool.ts';
+import { readProbes } from './probes.ts';
+import { type ReportOptions, type RunReport, reportOf, Totals } from './report.ts';
 
 const print = (line: string) => process.stdout.write(`${line}\n`);
-const { seed, runs, minutes, cpuSeconds, trace, first: isFirstEnough, limits } = asked();
-const first = seed ?? Math.floor(Math.random() * 2 ** 32);
-const runsMax = runs ?? (minutes === undefined && cpuSeconds === undefined ? 1 : Number.POSITIVE_INFINITY);
-const cpuMax = cpuSeconds ?? Number.POSITIVE_INFINITY;
-const endsAt = performance.now() + (minutes ?? Number.POSITIVE_INFINITY) * 60_000;
-const totals = { runs: 0, blocks: 0, virtual: 0, cpu: 0, failed: 0, healing: 0 };
+const words = process.argv.slice(2);
+const asked = read(words.filter((word) => word !== childFlag));
+const how: ReportOptions = {
+  limits: asked.limits,
+  print: asked.trace ? (line) => process.stdout.write(line) : undefined,
+  minimised: !asked.first,
+  probes: asked.probes ? readProbes() : [],
+};
+if (words.includes(childFlag)) beChild((seed) => reportOf(seed, how));
+else process.exitCode = (await soak(asked)) === 0 ? 0 : 1;
 
-print(`first seed ${first}`);
-for (let next = first; totals.runs < runsMax && totals.cpu < cpuMax && performance.now() < endsAt; next++) {
-  const result = await runSeed(next, limits, trace ? (line) => process.stdout.write(line) : undefined);
-  count(result);
-  print(lineOf(result));
-  if (result.violation === undefined) continue;
-  print(`FAILED: ${result.violation}\n  npm run sim -- ${optionsOf(next, limits)}`);
-  if (isFirstEnough) break;
-  const smaller = await minimise(result, limits);
-  print(`smaller: ${smaller.result.violation}\n  npm run sim -- ${optionsOf(next, smaller.limits)}`);
-}
-print(
-  `${totals.runs} runs, ${totals.failed} failed, ${totals.blocks} blocks, ` +
-    `${totals.virtual.toFixed(0)} s simulated in ${totals.cpu.toFixed(1)} s of one core: ` +
-    `${(totals.virtual / totals.cpu).toFixed(0)} times real time; ` +
-    `slowest healing ${(100 * totals.healing).toFixed(0)} % of the bound`,
-);
-process.exitCode = totals.failed === 0 ? 0 : 1;
-
-function count({ plan, violation, blocks, virtualSeconds, cpuSeconds, healedSeconds }: RunResult): void {
-  totals.runs += 1;
-  totals.blocks += blocks;
-  totals.virtual += virtualSeconds;
-  totals.cpu += cpuSeconds;
-  totals.healing = Math.max(totals.healing, healedSeconds / liveWithinSeconds(plan));
-  if (violation !== undefined) totals.failed += 1;
-}
-
-function lineOf({ plan, trace: hash, blocks, transactions, virtualSeconds, cpuSeconds, healedSeconds }: RunResult) {
-  return (
-    `seed ${plan.seed} n=${plan.validators} trace ${hash} ${blocks} blocks ${transactions} transactions ` +
-    `${virtualSeconds.toFixed(0)} s in ${cpuSeconds.toFixed(2)} s, healed in ${healedSeconds.toFixed(1)} s` +
-    `${plan.realSignatures ? ', real signatures' : ''}, faults ${[...plan.faults].join(',') || 'none'}` +
-    (plan.byzantine.length > 0 ? `, validators ${plan.byzantine.join(',')} lie: ${[...plan.habits].join(',')}` : '')
-  );
+/** Answers how many runs failed. */
+async function soak({ seed, runs, minutes, cpuSeconds, jobs, keeps, first: isFirstEnough }: SimulationOptions) {
+  const commit = keeps ? commitOf() : '';
+  const first = seed ?? Math.floor(Math.random() * 2 ** 32);
+  const runsMax = runs ?? (minutes === undefined && cpuSeconds === undefined ? 1 : Number.POSITIVE_INFINITY);
+  const cpuMax = cpuSeconds ?? Number.POSITIVE_INFINITY;
+  const endsAt = performance.now() + (minutes ?? Number.POSITIVE_INFINITY) * 60_000;
+  const totals = new Totals();
+  let given = 0;
+  const next = () => {
+    const isOver = given >= runsMax || totals.cpuSeconds >= cpuMax || performance.now() >= endsAt;
+    return isOver || (isFirstEnough && totals.failed > 0) ? undefined : first + given++;
+  };
+  const take = (report: RunReport) => {
+    totals.add(report);
+    for (const line of report.lines) print(line);
+  };
+  print(`first seed ${first}`);
+  if (jobs > 1) await new Pool(jobs, words).run(next, take);
+  else for (let one = next(); one !== undefined; one = next()) take(await reportOf(one, how));
+  for (const line of totals.probes.size > 0 ? totals.probeLines() : []) print(line);
+  print(totals.line());
+  if (keeps) {
+    keep(first, commit, totals);
+    print(`kept: ${readKept().reduce((sum, each) => sum + each.runs, 0)} runs that count in test/sim/runs.txt`);
+  }
+  return totals.failed;
 }
 
-function asked(): SimulationOptions {
+function read(args: readonly string[]): SimulationOptions {
   try {
-    return parseOptions(process.argv.slice(2));
+    return parseOptions(args);
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : error}\n`);
     process.exit(2);

@@ -12,6 +12,12 @@ export interface SimulationOptions {
   readonly trace: boolean;
   /** Ends with the first seed that fails, which is not made smaller. */
   readonly first: boolean;
+  /** Processes. */
+  readonly jobs: number;
+  /** Adds a line to runs.txt. */
+  readonly keeps: boolean;
+  /** Counts rare paths. */
+  readonly probes: boolean;
   readonly limits: PlanLimits;
 }
 
@@ -24,6 +30,7 @@ export function parseOptions(args: readonly string[]): SimulationOptions {
     runs: text,
     minutes: text,
     cpu: text,
+    jobs: text,
     validators: text,
     faults: text,
     habits: text,
@@ -31,7 +38,7 @@ export function parseOptions(args: readonly string[]): SimulationOptions {
   };
   const { values } = parseArgs({
     args: [...args],
-    options: { ...options, trace: flag, first: flag },
+    options: { ...options, trace: flag, first: flag, keep: flag, probes: flag },
   });
   const safetySeconds = numberOf('seconds', values.seconds);
   return {
@@ -41,6 +48,9 @@ export function parseOptions(args: readonly string[]): SimulationOptions {
     cpuSeconds: numberOf('cpu', values.cpu),
     trace: values.trace,
     first: values.first,
+    jobs: numberOf('jobs', values.jobs) ?? 1,
+    keeps: values.keep,
+    probes: values.probes,
     limits: {
       validators: numberOf('validators', values.validators),
       faults: values.faults === undefined ? undefined : faultsOf(values.faults),

@@ -20,6 +20,7 @@ import type { ValidatorStation } from './station.ts';
 import { second } from './timeline.ts';
 import { check, Violation } from './violation.ts';
 
+const blocksOfARun = 30;
 /** After so many blocks clients leave longer pauses. */
 const busyBlocks = 60;
 const quietFactor = 8;
@@ -36,6 +37,8 @@ export interface RunResult {
   readonly events: number;
   /** Virtual seconds of the liveness phase until all was settled. */
   readonly healedSeconds: number;
+  /** It had its liveness phase and enough blocks to count as a run. */
+  readonly whole: boolean;
 }
 
 /** Virtual time in which a healed quorum settles everything: eight views at the longest timeout. */
@@ -71,6 +74,7 @@ export async function runSeed(
     cpuSeconds: cpuSeconds() - began,
     events: cluster.timeline.events,
     healedSeconds,
+    whole: violation === undefined && cluster.witness.height >= blocksOfARun,
   };
 }
 

@@ -1,0 +1,96 @@
+// What is told of a run, and what many runs come to. Plain values, so that a report may come from another process.
+import { minimise, optionsOf } from './minimise.ts';
+import type { PlanLimits } from './plan.ts';
+import { countProbes, type Probe, type ProbeCounts } from './probes.ts';
+import { liveWithinSeconds, type RunResult, runSeed } from './run.ts';
+
+export interface RunReport {
+  readonly seed: number;
+  readonly lines: readonly string[];
+  readonly failed: boolean;
+  /** It had a liveness phase, and the blocks that a run needs to count. */
+  readonly whole: boolean;
+  readonly blocks: number;
+  readonly virtualSeconds: number;
+  readonly cpuSeconds: number;
+  /** Part of its bound that the liveness phase took. */
+  readonly healing: number;
+  readonly probes: ProbeCounts;
+}
+
+export interface ReportOptions {
+  readonly limits: PlanLimits;
+  readonly print?: ((line: string) => void) | undefined;
+  readonly minimised: boolean;
+  readonly probes: readonly Probe[];
+}
+
+export async function reportOf(seed: number, options: ReportOptions): Promise<RunReport> {
+  const { limits, minimised, probes } = options;
+  const result = await runSeed(seed, limits, options.print);
+  const { plan, violation, blocks, virtualSeconds, cpuSeconds, healedSeconds, whole } = result;
+  const counts = probes.length === 0 ? {} : countProbes(probes);
+  const lines = [lineOf(result)];
+  if (violation !== undefined) {
+    lines.push(`FAILED: ${violation}`, `  npm run sim -- ${optionsOf(seed, limits)}`);
+    if (minimised) {
+      const smaller = await minimise(result, limits);
+      lines.push(`smaller: ${smaller.result.violation}`, `  npm run sim -- ${optionsOf(seed, smaller.limits)}`);
+    }
+  }
+  const healing = healedSeconds / liveWithinSeconds(plan);
+  const failed = violation !== undefined;
+  return { seed, lines, failed, whole, blocks, virtualSeconds, cpuSeconds, healing, probes: counts };
+}
+
+function lineOf({ plan, trace, blocks, transactions, virtualSeconds, cpuSeconds, healedSeconds }: RunResult) {
+  return (
+    `seed ${plan.seed} n=${plan.validators} trace ${trace} ${blocks} blocks ${transactions} transactions ` +
+    `${virtualSeconds.toFixed(0)} s in ${cpuSeconds.toFixed(2)} s, healed in ${healedSeconds.toFixed(1)} s` +
+    `${plan.realSignatures ? ', real signatures' : ''}, faults ${[...plan.faults].join(',') || 'none'}` +
+    (plan.byzantine.length > 0 ? `, validators ${plan.byzantine.join(',')} lie: ${[...plan.habits].join(',')}` : '')
+  );
+}
+
+export class Totals {
+  runs = 0;
+  /** Runs that count: the others add no blocks and no time to what is kept. */
+  whole = 0;
+  failed = 0;
+  blocks = 0;
+  virtualSeconds = 0;
+  cpuSeconds = 0;
+  healing = 0;
+  readonly probes = new Map<string, { count: number; runs: number }>();
+
+  add(report: RunReport): void {
+    this.runs += 1;
+    if (report.whole) this.whole += 1;
+    if (report.failed) this.failed += 1;
+    this.blocks += report.blocks;
+    this.virtualSeconds += report.virtualSeconds;
+    this.cpuSeconds += report.cpuSeconds;
+    this.healing = Math.max(this.healing, report.healing);
+    for (const [name, count] of Object.entries(report.probes)) {
+      const known = this.probes.get(name) ?? { count: 0, runs: 0 };
+      this.probes.set(name, { count: known.count + count, runs: known.runs + (count > 0 ? 1 : 0) });
+    }
+  }
+
+  line(): string {
+    return (
+      `${this.runs} runs, ${this.failed} failed, ${this.runs - this.whole} too short to count, ${this.blocks} blocks, ` +
+      `${this.virtualSeconds.toFixed(0)} s simulated in ${this.cpuSeconds.toFixed(1)} s of one core: ` +
+      `${(this.virtualSeconds / this.cpuSeconds).toFixed(0)} times real time; ` +
+      `slowest healing ${(100 * this.healing).toFixed(0)} % of the bound`
+    );
+  }
+
+  /** The least taken first. */
+  probeLines(): string[] {
+    const rows = [...this.probes].sort(([, a], [, b]) => a.runs - b.runs || a.count - b.count);
+    const reached = rows.filter(([, { count }]) => count > 0).length;
+    const lines = rows.map(([name, { count, runs }]) => `${name.padEnd(44)} ${runs} runs, ${count} times`);
+    return [...lines, `${reached} of ${rows.length} rare paths taken`];
+  }
+}
