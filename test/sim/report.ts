@@ -79,7 +79,8 @@ export class Totals {
 
   line(): string {
     return (
-      `${this.runs} runs, ${this.failed} failed, ${this.runs - this.whole} too short to count, ${this.blocks} blocks, ` +
+      `${this.runs} runs, ${this.failed} failed, ${this.runs - this.whole} that do not count, ` +
+      `${this.blocks} blocks, ` +
       `${this.virtualSeconds.toFixed(0)} s simulated in ${this.cpuSeconds.toFixed(1)} s of one core: ` +
       `${(this.virtualSeconds / this.cpuSeconds).toFixed(0)} times real time; ` +
       `slowest healing ${(100 * this.healing).toFixed(0)} % of the bound`
