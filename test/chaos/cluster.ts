@@ -1,0 +1,169 @@
+// Four to seven validators as an operator would run them, each reaching each other one through a proxy of the test's.
+// Everything stands in one folder, on the loopback interface, and ends with this process.
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createDevnet, demoPassphrase, validatorIds, validatorPathsOf } from '../../cli/devnet-files.ts';
+import { freePorts } from '../../cli/free-ports.ts';
+import { genesisText, type HomePaths, homePaths } from '../../cli/home.ts';
+import { keyNames, openKey, type SigningKey, unlock } from '../../cli/keystore.ts';
+import { type Ledger, readLedger } from '../../cli/session.ts';
+import { writeConfig } from '../../cli/validator-folder.ts';
+import type { NodeSettings } from '../../node/config.ts';
+import type { Prng } from '../_prng.ts';
+import { leftover } from './leftovers.ts';
+import { Links } from './links.ts';
+import { ShimControl } from './shim.ts';
+import { type Status, until, Validator } from './validator.ts';
+
+const loopback = '127.0.0.1';
+const readyTimeoutMs = 60_000;
+
+export interface ClusterPlan {
+  readonly validators: number;
+  readonly random: Prng;
+  /** The preloaded library, where a scenario needs it. */
+  readonly library?: string;
+  /** Differences from the defaults, of every validator. */
+  readonly settings?: Partial<NodeSettings>;
+}
+
+interface ClusterParts {
+  readonly folder: string;
+  readonly paths: HomePaths;
+  readonly links: Links;
+  readonly validators: readonly Validator[];
+  readonly ledger: Ledger;
+  readonly keys: ReadonlyMap<string, SigningKey>;
+  readonly forget: () => void;
+}
+
+export class Cluster {
+  readonly folder: string;
+  readonly paths: HomePaths;
+  readonly links: Links;
+  readonly validators: readonly Validator[];
+  readonly ledger: Ledger;
+  /** By name of the user. */
+  readonly keys: ReadonlyMap<string, SigningKey>;
+  readonly #forget: () => void;
+
+  private constructor({ folder, paths, links, validators, ledger, keys, forget }: ClusterParts) {
+    this.folder = folder;
+    this.paths = paths;
+    this.links = links;
+    this.validators = validators;
+    this.ledger = ledger;
+    this.keys = keys;
+    this.#forget = forget;
+  }
+
+  /** Writes every file of a new chain and opens the proxies; nothing runs yet. */
+  static async make({ validators: count, random, library, settings }: ClusterPlan): Promise<Cluster> {
+    const folder = mkdtempSync(join(tmpdir(), 'daybook-chaos-'));
+    const forget = leftover(() => rmSync(folder, { recursive: true, force: true }));
+    const paths = homePaths(join(folder, 'home'));
+    mkdirSync(paths.folder, { recursive: true });
+    await createDevnet(paths, { validators: count, issuance: [{ currency: 'CZK', amount: 10n ** 15n }] });
+    const ports = await freePorts(2 * count);
+    const links = await Links.open(ports.slice(count), random);
+    const validators = validatorIds(count).map((id, index) => {
+      const shim = library === undefined ? undefined : new ShimControl(join(folder, `${id}.control`));
+      const apiPort = ports[index] ?? 0;
+      return new Validator({ index, id, paths: validatorPathsOf(paths, id), apiPort, library, shim });
+    });
+    for (const { id, index, paths: own, url } of validators) {
+      await writeConfig(own, {
+        validator: id,
+        genesisFile: paths.genesis,
+        openReads: true,
+        ...settings,
+        listen: { host: loopback, port: ports[count + index] ?? 0 },
+        api: { host: loopback, port: Number(new URL(url).port) },
+        peers: Object.fromEntries(
+          validators
+            .filter((other) => other.index !== index)
+            .map((other) => [other.id, `${loopback}:${links.port(index, other.index)}`]),
+        ),
+      });
+    }
+    const unlocked = await unlock(paths.keys, demoPassphrase);
+    const keys = new Map(keyNames(paths.keys).map((name) => [name, openKey(paths.keys, name, unlocked)]));
+    const ledger = readLedger(genesisText(paths), paths.genesis);
+    return new Cluster({ folder, paths, links, validators, ledger, keys, forget });
+  }
+
+  /** Starts whatever does not run, and waits until those take part. */
+  async start(only: readonly Validator[] = this.validators): Promise<void> {
+    const idle = only.filter(({ isRunning }) => !isRunning);
+    for (const validator of idle) validator.start();
+    await Promise.all(idle.map((validator) => validator.ready(readyTimeoutMs)));
+  }
+
+  at(index: number): Validator {
+    const validator = this.validators[index % this.validators.length];
+    if (validator === undefined) throw new RangeError(`validator ${index}`);
+    return validator;
+  }
+
+  /** Ports that nobody listens on, for a process beside the validators. */
+  morePorts(count: number): Promise<number[]> {
+    return freePorts(count);
+  }
+
+  get faulty(): number {
+    return Math.floor((this.validators.length - 1) / 3);
+  }
+
+  async statuses(of: readonly Validator[] = this.validators): Promise<Status[]> {
+    const all = await Promise.all(of.map((validator) => validator.status()));
+    return all.filter((status) => status !== undefined);
+  }
+
+  /** Whom most of those that answer and vote take for the primary. */
+  async primary(): Promise<Validator> {
+    const voting = (await this.statuses()).filter(({ mode }) => mode === 'normal');
+    const view = Math.max(0, ...voting.map((status) => status.view));
+    return this.at(view);
+  }
+
+  /** Waits for `blocks` more blocks than any of these has now. */
+  async progress(of: readonly Validator[], blocks: number, timeoutMs: number): Promise<void> {
+    const height = await this.height(of);
+    await until(`${blocks} more blocks`, async () => (await this.height(of)) >= height + blocks, timeoutMs);
+  }
+
+  async height(of: readonly Validator[] = this.validators): Promise<number> {
+    return Math.max(0, ...(await this.statuses(of)).map((status) => status.height));
+  }
+
+  /** Waits until all of these show one height, one log and one state. */
+  async level(of: readonly Validator[], timeoutMs: number): Promise<Status> {
+    let last: Status[] = [];
+    await until(
+      `${of.length} validators show one height and one state`,
+      async () => {
+        last = await this.statuses(of);
+        const shown = new Set(last.map(({ height, logRoot, stateRoot }) => `${height} ${logRoot} ${stateRoot}`));
+        return last.length === of.length && shown.size === 1;
+      },
+      timeoutMs,
+      50,
+    ).catch((error: unknown) => {
+      throw new Error(`${(error as Error).message}; ${JSON.stringify(last.map(summaryOf))}`);
+    });
+    return last[0] as Status;
+  }
+
+  /** Ends every process and removes every file. */
+  async remove(): Promise<void> {
+    await Promise.all(this.validators.map((validator) => validator.kill()));
+    await this.links.close();
+    for (const { shim } of this.validators) shim?.close();
+    this.#forget();
+  }
+}
+
+export function summaryOf({ index, height, view, mode, stateRoot }: Status): string {
+  return `${index}: height ${height}, view ${view}, ${mode}, state ${stateRoot.slice(0, 8)}`;
+}

@@ -1,0 +1,63 @@
+// The end of every run: the log is exported and verified by the shipped commands, then held against the history.
+import { spawn } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { check } from './checker.ts';
+import type { Cluster } from './cluster.ts';
+import type { History } from './history.ts';
+import { leftover } from './leftovers.ts';
+import type { Load } from './load.ts';
+import { readLog } from './log.ts';
+import type { Validator } from './validator.ts';
+
+const mainFile = resolve(import.meta.dirname, '../../cli/main.js');
+
+export interface Verdict {
+  readonly problems: readonly string[];
+  readonly height: number;
+  readonly transactions: number;
+}
+
+/** Judges by the log of `from`; `levelled` are all that must show the same state, account by account. */
+export async function judge(
+  cluster: Cluster,
+  { history, load }: { readonly history: History; readonly load: Load },
+  levelled: readonly Validator[],
+): Promise<Verdict> {
+  const [from] = levelled;
+  if (from === undefined) throw new RangeError('nobody to judge by');
+  const problems = load.lies.map((lie) => `a false answer: ${lie}`);
+  for (const validator of levelled)
+    if (!(await load.readAll(validator))) problems.push(`${validator.id} does not show its accounts`);
+  const archive = join(cluster.folder, 'archive');
+  rmSync(archive, { recursive: true, force: true });
+  await daybook(cluster, 'audit', 'export', archive, '--node', from.url);
+  const said = await daybook(cluster, 'audit', 'verify', archive).catch((error: unknown) => {
+    problems.push(`audit verify: ${(error as Error).message}`);
+    return '';
+  });
+  if (problems.length === 0 && !/"ok":\s*true/.test(said)) problems.push(`audit verify said ${said}`);
+  const log = await readLog(archive);
+  for (const { rule, detail } of check(history.events, log)) problems.push(`${rule}: ${detail}`);
+  return { problems, height: log.height, transactions: log.transactions.length };
+}
+
+/** Runs a command that must end with 0, and gives what it said. */
+async function daybook(cluster: Cluster, ...args: readonly string[]): Promise<string> {
+  const child = spawn(process.execPath, [mainFile, ...args, '--json', '--home', cluster.paths.folder], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, NO_COLOR: '1' },
+  });
+  const forget = leftover(() => child.kill('SIGKILL'));
+  let [stdout, stderr] = ['', ''];
+  child.stdout.on('data', (chunk: Buffer) => {
+    stdout += chunk.toString('utf8');
+  });
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr += chunk.toString('utf8');
+  });
+  const code = await new Promise<number | null>((done) => child.once('close', done));
+  forget();
+  if (code !== 0) throw new Error(`daybook ${args.join(' ')} ended with ${code}: ${stdout}${stderr}`);
+  return stdout;
+}
