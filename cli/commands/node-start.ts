@@ -82,6 +82,8 @@ function told(hasChannel: boolean, parent: ProcessMark | undefined): Promise<voi
     if (hasChannel) {
       if (!process.connected) resolve();
       process.on('disconnect', () => resolve());
+      // A listener alone would keep a process that refused to start.
+      process.channel?.unref();
     }
     if (parent === undefined) return;
     const timer = setInterval(() => {

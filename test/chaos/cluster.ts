@@ -22,7 +22,7 @@ const readyTimeoutMs = 60_000;
 export interface ClusterPlan {
   readonly validators: number;
   readonly random: Prng;
-  /** The preloaded library, where a scenario needs it. */
+  /** The preloaded libraries, where a scenario needs it. */
   readonly library?: string;
   /** Differences from the defaults, of every validator. */
   readonly settings?: Partial<NodeSettings>;
@@ -68,9 +68,9 @@ export class Cluster {
     const ports = await freePorts(2 * count);
     const links = await Links.open(ports.slice(count), random);
     const validators = validatorIds(count).map((id, index) => {
-      const shim = library === undefined ? undefined : new ShimControl(join(folder, `${id}.control`));
+      const shim = library === undefined ? undefined : new ShimControl(join(folder, id), library);
       const apiPort = ports[index] ?? 0;
-      return new Validator({ index, id, paths: validatorPathsOf(paths, id), apiPort, library, shim });
+      return new Validator({ index, id, paths: validatorPathsOf(paths, id), apiPort, shim });
     });
     for (const { id, index, paths: own, url } of validators) {
       await writeConfig(own, {
@@ -159,7 +159,6 @@ export class Cluster {
   async remove(): Promise<void> {
     await Promise.all(this.validators.map((validator) => validator.kill()));
     await this.links.close();
-    for (const { shim } of this.validators) shim?.close();
     this.#forget();
   }
 }

@@ -5,7 +5,7 @@ import type { Scenario, Stage } from './scenario.ts';
 import { fillUp, mountSmall } from './small-disk.ts';
 import { until, Validator } from './validator.ts';
 
-const noticeTimeoutMs = 25_000;
+const noticeTimeoutMs = 60_000;
 
 /**
  * Starts a validator whose files were changed. It must refuse to start, end, or fall silent; where `mayBeWhole`, it may
@@ -159,7 +159,6 @@ async function twinOf(stage: Stage, victim: Validator): Promise<Validator> {
     id: `${victim.id}-twin`,
     paths,
     apiPort: apiPort ?? 0,
-    library: undefined,
     shim: undefined,
   });
 }

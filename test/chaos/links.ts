@@ -39,7 +39,7 @@ export class Links {
     this.#pairs((a, b) => this.both(a, b, change));
   }
 
-  /** No bytes between validators of different groups: reset and refused, or without a word. */
+  /** No bytes but within a group: reset and refused, or without a word. Who is in no group is alone. */
   split(groups: readonly (readonly number[])[], how: 'cut' | 'hold' | 'swallow' = 'cut'): void {
     const groupOf = (index: number) => groups.findIndex((group) => group.includes(index));
     this.#pairs((a, b) => {

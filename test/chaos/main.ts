@@ -1,16 +1,13 @@
 // `npm run chaos`: scenarios one after another, each with a cluster of its own, until each ran once or the minutes are
 // over. The seed decides their order, sizes and victims; the processes decide the rest, so a failure may need several
 // runs to come again. `--figures` measures instead.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { prng } from '../_prng.ts';
 import { measure } from './figures.ts';
-import { endOnSignals, leftover } from './leftovers.ts';
+import { endOnSignals } from './leftovers.ts';
 import { type ChaosOptions, parseOptions } from './options.ts';
 import { type Need, type RunReport, runScenario, type Scenario } from './scenario.ts';
 import { scenarios } from './scenarios.ts';
-import { buildShim } from './shim.ts';
+import { buildShims } from './shim.ts';
 import { smallDiskAbsent } from './small-disk.ts';
 
 const print = (line: string) => process.stdout.write(`${line}\n`);
@@ -25,9 +22,7 @@ async function runAll({ seed: given, minutes, validators, only, keep }: ChaosOpt
   const seed = given ?? Math.floor(Math.random() * 2 ** 31);
   print(`seed ${seed}`);
   const random = prng(seed);
-  const folder = mkdtempSync(join(tmpdir(), 'daybook-shim-'));
-  leftover(() => rmSync(folder, { recursive: true, force: true }));
-  const shim = buildShim(folder);
+  const shim = buildShims();
   const absent: { readonly [N in Need]: string | undefined } = {
     shim: 'absent' in shim ? shim.absent : undefined,
     tmpfs: smallDiskAbsent(),

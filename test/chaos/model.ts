@@ -99,8 +99,4 @@ export class BankModel {
     }
     return account.past[low - 1]?.balance ?? (name === issuer ? 0n : undefined);
   }
-
-  sum(): bigint {
-    return [...this.#accounts.values()].reduce((total, { balance }) => total + balance, 0n);
-  }
 }

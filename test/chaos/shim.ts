@@ -1,49 +1,57 @@
-// Builds shim.c where there is a C compiler, and speaks to it: one small file a validator, mapped into its memory.
-import { spawnSync } from 'node:child_process';
-import { closeSync, openSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
-import { root } from '../_source.ts';
+// The preloaded shims as a running validator has them: one file each that says what its disk and its clock do.
+import { renameSync, writeFileSync } from 'node:fs';
+import { buildShim } from './_shim.ts';
 
-const EIO = 5;
-
-/** The shared object, or why there is none. */
-export function buildShim(folder: string): { readonly library: string } | { readonly absent: string } {
-  if (process.platform !== 'linux') return { absent: 'the preloaded shim needs Linux' };
-  const library = join(folder, 'shim.so');
-  const source = join(root, 'test/chaos/shim.c');
-  const args = ['-shared', '-fPIC', '-O1', '-Wall', '-o', library, source, '-ldl'];
-  const { status, error, stderr } = spawnSync('gcc', args, { encoding: 'utf8' });
-  if (error !== undefined) return { absent: 'there is no gcc for the preloaded shim' };
-  return status === 0 ? { library } : { absent: `gcc cannot build the preloaded shim: ${stderr.trim()}` };
+/** What LD_PRELOAD takes, or why there is none. */
+export function buildShims(): { readonly library: string } | { readonly absent: string } {
+  const disk = buildShim('disk');
+  const clock = buildShim('clock');
+  if ('absent' in disk) return disk;
+  return 'absent' in clock ? clock : { library: `${disk.file}:${clock.file}` };
 }
 
-/** What one validator's shim does, from the next call on. */
-export class ShimControl {
-  readonly file: string;
-  readonly #descriptor: number;
-  readonly #values = { clockOffsetMs: 0, syncDelayMs: 0, syncFails: false };
+interface Faults {
+  readonly clockOffsetMs: number;
+  readonly syncDelayMs: number;
+  readonly syncFails: boolean;
+}
 
-  constructor(file: string) {
-    this.file = file;
-    this.#descriptor = openSync(file, 'w');
+const none: Faults = { clockOffsetMs: 0, syncDelayMs: 0, syncFails: false };
+
+/** What one validator's shims do, from the next call on. */
+export class ShimControl {
+  readonly environment: { readonly [name: string]: string };
+  readonly #disk: string;
+  readonly #clock: string;
+  #faults = none;
+
+  /** `file` begins the names of the control files. */
+  constructor(file: string, library: string) {
+    this.#disk = `${file}.disk`;
+    this.#clock = `${file}.clock`;
+    this.environment = {
+      LD_PRELOAD: library,
+      DAYBOOK_DISK_CONTROL: this.#disk,
+      DAYBOOK_CLOCK_FILE: this.#clock,
+    };
     this.set({});
   }
 
-  /** clock: int64 of milliseconds, sync delay: int32 of milliseconds, sync error: int32; little-endian. */
-  set(change: Partial<{ clockOffsetMs: number; syncDelayMs: number; syncFails: boolean }>): void {
-    const values = Object.assign(this.#values, change);
-    const bytes = Buffer.alloc(16);
-    bytes.writeBigInt64LE(BigInt(values.clockOffsetMs), 0);
-    bytes.writeInt32LE(values.syncDelayMs, 8);
-    bytes.writeInt32LE(values.syncFails ? EIO : 0, 12);
-    writeSync(this.#descriptor, bytes, 0, bytes.length, 0);
+  set(change: Partial<Faults>): void {
+    this.#faults = { ...this.#faults, ...change };
+    const { clockOffsetMs, syncDelayMs, syncFails } = this.#faults;
+    const rules = [syncDelayMs > 0 ? [`sync delay ${syncDelayMs}`] : [], syncFails ? ['sync error EIO'] : []].flat();
+    replace(this.#disk, rules.map((rule) => `${rule}\n`).join(''));
+    replace(this.#clock, `${clockOffsetMs}\n`);
   }
 
   clear(): void {
-    this.set({ clockOffsetMs: 0, syncDelayMs: 0, syncFails: false });
+    this.set(none);
   }
+}
 
-  close(): void {
-    closeSync(this.#descriptor);
-  }
+/** Read at any moment: half a file is a file too. */
+function replace(file: string, text: string): void {
+  writeFileSync(`${file}.next`, text);
+  renameSync(`${file}.next`, file);
 }

@@ -28,7 +28,6 @@ export interface ValidatorParts {
   readonly id: string;
   readonly paths: ValidatorPaths;
   readonly apiPort: number;
-  readonly library: string | undefined;
   readonly shim: ShimControl | undefined;
 }
 
@@ -38,19 +37,17 @@ export class Validator {
   readonly paths: ValidatorPaths;
   readonly url: string;
   readonly shim: ShimControl | undefined;
-  readonly #library: string | undefined;
   #child: ChildProcess | undefined;
   #forget: (() => void) | undefined;
   #isPaused = false;
   /** Of the last process, once it has ended. */
   ending: { readonly code: number | null; readonly signal: NodeJS.Signals | null } | undefined;
 
-  constructor({ index, id, paths, apiPort, library, shim }: ValidatorParts) {
+  constructor({ index, id, paths, apiPort, shim }: ValidatorParts) {
     this.index = index;
     this.id = id;
     this.paths = paths;
     this.url = `http://127.0.0.1:${apiPort}`;
-    this.#library = library;
     this.shim = shim;
   }
 
@@ -67,12 +64,10 @@ export class Validator {
     if (this.#child !== undefined) return;
     this.ending = undefined;
     const log = openSync(this.logFile, 'a');
-    const preload = this.#library === undefined ? {} : { LD_PRELOAD: this.#library };
-    const control = this.shim === undefined ? {} : { DAYBOOK_CHAOS_CONTROL: this.shim.file };
     const child = spawn(
       process.execPath,
       [mainFile, 'node', 'start', '--config', this.paths.config, '--parent-channel'],
-      { stdio: ['ignore', log, log, 'ipc'], env: { ...process.env, NO_COLOR: '1', ...preload, ...control } },
+      { stdio: ['ignore', log, log, 'ipc'], env: { ...process.env, NO_COLOR: '1', ...this.shim?.environment } },
     );
     closeSync(log);
     this.#child = child;

@@ -9,7 +9,7 @@ import { gone, startDevnet, stopDevnet } from '../../cli/devnet-processes.ts';
 import { type HomePaths, homePaths } from '../../cli/home.ts';
 import { signalProcess } from '../../cli/process-alive.ts';
 
-const mainFile = resolve(import.meta.dirname, '../../cli/main.js');
+export const mainFile = resolve(import.meta.dirname, '../../cli/main.js');
 
 export interface Ended {
   /** Undefined where a signal ended it. */

@@ -1,11 +1,12 @@
 // `node start` with something wrong: one clear message, a non-zero exit code, and nothing signed.
+import { fork } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { createDevnet, validatorPathsOf, writeAddresses } from '../../cli/devnet-files.ts';
 import { freePorts } from '../../cli/free-ports.ts';
-import { Home, until } from './_daybook.ts';
+import { Home, mainFile, until } from './_daybook.ts';
 
 const home = new Home();
 const files = validatorPathsOf(home.paths, 'validator-1');
@@ -133,6 +134,15 @@ test.serial('a genesis document that is gone, damaged or of another chain is ref
   } finally {
     writeFileSync(home.paths.genesis, genesis);
   }
+});
+
+test.serial('what refuses to start ends, also where a parent keeps a channel to it', async (t) => {
+  writeFileSync(join(files.data, 'data.mdb'), '');
+  const child = fork(mainFile, ['node', 'start', '--config', files.config, '--parent-channel'], { silent: true });
+  const timer = setTimeout(() => child.kill('SIGKILL'), 20_000);
+  const code = await new Promise<number | null>((done) => child.once('exit', done));
+  clearTimeout(timer);
+  t.true(code !== null && code > 0, `ended with ${code}`);
 });
 
 test.serial('a validator that nobody made is refused', async (t) => {
