@@ -60,8 +60,9 @@ async function runAll({ seed: given, minutes, validators, only, keep }: ChaosOpt
 
 function lineOf({ name }: Scenario, validators: number, { problems, seconds, counts, height }: RunReport): string {
   const { ok, refused, rejected, unknown, read } = counts;
+  const verdict = problems.length === 0 ? 'ok    ' : 'FAILED';
   return (
-    `${problems.length === 0 ? 'ok    ' : 'FAILED'} ${name} n=${validators}, ${seconds.toFixed(0)} s: ${height} blocks, ` +
+    `${verdict} ${name} n=${validators}, ${seconds.toFixed(0)} s: ${height} blocks, ` +
     `${ok} ok, ${refused} refused, ${rejected} rejected, ${unknown} unknown, ${read} reads`
   );
 }
