@@ -8,6 +8,7 @@ import type { Effect, Event } from './consensus/events.ts';
 import { type Block, blockSchema, type Message } from './consensus/messages.ts';
 import { bodiesMax, encodeRecord, type VoteRecord } from './consensus/record.ts';
 import type { Replica, ReplicaStatus } from './consensus/replica.ts';
+import { type Divergence, damageOf } from './divergence.ts';
 import type { EventLoop } from './event-loop.ts';
 import { type ExecutedBlock, type Executor, isBlockProblem } from './execution/executor.ts';
 import { assert, unreachable } from './ledger/assert.ts';
@@ -71,6 +72,8 @@ export interface DriverParts {
   now(): number;
   /** This replica votes no more in this epoch [R3]. */
   onSilence(reason: string): void;
+  /** The state here differs from the chain: the node ends as if killed, and heals [R4]. */
+  onDivergence(divergence: Divergence): void;
   /** A write that failed or a broken invariant: nothing may go on after it, for what is durable is not known. */
   onFailure(error: unknown): void;
   /** Nothing may go on after it: the process writes down what it was told and ends. */
@@ -99,7 +102,11 @@ export class Driver {
   }
 
   start(): void {
-    this.#perform(this.#parts.replica.start());
+    try {
+      this.#perform(this.#parts.replica.start());
+    } catch (error) {
+      return this.#failed(error);
+    }
     this.#isDraining = false;
     this.#drain();
   }
@@ -150,8 +157,7 @@ export class Driver {
         this.#noteView();
       }
     } catch (error) {
-      this.stop();
-      this.#parts.onFailure(error);
+      this.#failed(error);
     } finally {
       this.#isDraining = false;
     }
@@ -215,10 +221,15 @@ export class Driver {
   }
 
   #watched(started: Promise<void>): void {
-    started.catch((error: unknown) => {
-      this.stop();
-      this.#parts.onFailure(error);
-    });
+    started.catch((error: unknown) => this.#failed(error));
+  }
+
+  /** Wherever it was thrown, nothing after it is performed: what is durable is that of a crash at this place. */
+  #failed(error: unknown): void {
+    this.stop();
+    const damage = damageOf(error);
+    if (damage === undefined) this.#parts.onFailure(error);
+    else this.#parts.onDivergence(damage);
   }
 
   #propose({ epoch, view, height }: Extract<Effect, { type: 'propose' }>): void {
@@ -334,7 +345,7 @@ export class Driver {
       if (isBlockProblem(result)) {
         this.stop();
         const reason = `block ${block.certificate.height} is certified, but here ${result.rule}: ${result.detail}`;
-        return this.#parts.onIncident(reason, [block.certificate]);
+        return this.#parts.onDivergence({ reason, refused: block.certificate }); // [R4]
       }
       this.#executed.set(result.digest, result);
       this.put({ type: 'fetched', certificate: block.certificate });

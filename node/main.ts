@@ -1,6 +1,6 @@
 // The composition root: from a config to a running validator. The only file that names both adapters, LMDB and libp2p.
 import './polyfill.ts';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type Logger, pino } from 'pino';
 import { chainIdOf, type Genesis, GenesisError, genesisEntry } from '../genesis/genesis.ts';
@@ -8,7 +8,9 @@ import { parseGenesis } from '../genesis/genesis-text.ts';
 import { type RunningApi, startApi } from './api/server.ts';
 import type { NoteKey } from './checkpointing.ts';
 import { ConfigError, type NodeConfig } from './config.ts';
+import type { DivergenceIncident } from './divergence.ts';
 import { realEventLoop } from './event-loop.ts';
+import { HealingNode } from './healing-node.ts';
 import { type CommitCertificate, certificateSchema } from './ledger/certificate.ts';
 import { type CosignatureContradiction, type CosignedHead, cosignedHeadSchema } from './ledger/cosignature.ts';
 import { type Digest, digestBytes, equalBytes, toHex } from './ledger/hash.ts';
@@ -20,7 +22,6 @@ import { openLmdbStore } from './store/lmdb-store.ts';
 import { preflight } from './store/preflight.ts';
 import type { Store } from './store/store.ts';
 import { readValidatorKey, type ValidatorKey, ValidatorKeyError } from './validator-key.ts';
-import { ValidatorNode } from './validator-node.ts';
 import { version } from './version.ts';
 
 export interface RunningNode {
@@ -43,8 +44,9 @@ interface Identity {
  */
 export async function startNode(config: NodeConfig): Promise<RunningNode> {
   const identity = identityOf(config);
-  await preflight(config.dataFolder);
-  const store = await openLmdbStore(config.dataFolder, { chainId: identity.chainId, validator: config.validator });
+  await preflight(config.dataFolder, true);
+  const expected = { chainId: identity.chainId, validator: config.validator, toHeal: true };
+  const store = await openLmdbStore(config.dataFolder, expected);
   try {
     return await startOn(store, config, identity);
   } catch (error) {
@@ -73,7 +75,8 @@ async function startOn(store: Store, config: NodeConfig, identity: Identity): Pr
     await transport.start(node);
     node.start();
     timers.push(...startTimers(config, node));
-    api = await startApi(node, { ...config.api, openReads: config.openReads, onFailure: failed });
+    const onFailure = (error: unknown) => node.failed(error);
+    api = await startApi(node, { ...config.api, openReads: config.openReads, onFailure });
   } catch (error) {
     await stop();
     throw error;
@@ -110,14 +113,15 @@ interface NodeGround {
   readonly failed: (error: unknown) => void;
 }
 
-function nodeOf({ config, identity, store, transport, log, failed }: NodeGround): ValidatorNode {
+function nodeOf({ config, identity, store, transport, log, failed }: NodeGround): HealingNode {
   const { genesis, genesisText, chainId, key } = identity;
   const voteSeed = deriveSeed(key.seed, 'vote');
   const auditSeed = deriveSeed(key.seed, 'audit');
   const logSeed = deriveSeed(key.seed, 'log');
-  return new ValidatorNode({
+  return new HealingNode({
     store,
     transport,
+    genesis,
     genesisText,
     name: genesis.name,
     chainId,
@@ -133,6 +137,7 @@ function nodeOf({ config, identity, store, transport, log, failed }: NodeGround)
     log: (level, text, facts) => log[level](facts ?? {}, text),
     onFailure: failed,
     onContradiction: (pair) => log.error(pairFacts(pair), 'a validator has cosigned two logs'),
+    keepIncident: (incident) => keepIncident(config, log, incident),
     onIncident(reason, certificates) {
       // What shows it is kept beside the data; the process must say nothing more in this validator's name.
       const file = writeIncident(config, reason, certificates);
@@ -161,7 +166,7 @@ function addressesOf(genesis: Genesis, config: NodeConfig): Map<number, PeerAddr
   return addresses;
 }
 
-function startTimers(config: NodeConfig, node: ValidatorNode): NodeJS.Timeout[] {
+function startTimers(config: NodeConfig, node: HealingNode): NodeJS.Timeout[] {
   const { tickMs, expiryIntervalMs } = config.timers;
   const watch = () => node.setReadOnly(freeSpaceBytes(config.dataFolder) < config.freeSpaceBytesMin);
   watch();
@@ -220,4 +225,17 @@ function writeIncident(config: NodeConfig, reason: string, certificates: readonl
   const incident = { time: new Date().toISOString(), validator: config.validator, reason, certificates: shown };
   writeFileSync(file, `${JSON.stringify(incident, undefined, 2)}\n`, { flag: 'wx' });
   return file;
+}
+
+/** Written when a divergence is noticed and again, in its place, when it is over. */
+function keepIncident(config: NodeConfig, log: Logger, incident: DivergenceIncident): void {
+  const file = join(dirname(config.dataFolder), `incident-${incident.noticedAt}.json`);
+  const { noticedAt, healedAt, ...rest } = incident;
+  const times = {
+    time: new Date(noticedAt).toISOString(),
+    ...(healedAt === undefined ? {} : { healed: new Date(healedAt).toISOString() }),
+  };
+  writeFileSync(`${file}.new`, `${JSON.stringify({ ...times, ...rest }, undefined, 2)}\n`);
+  renameSync(`${file}.new`, file);
+  log.warn({ file, outcome: incident.outcome }, 'what is known of the divergence is in this file');
 }

@@ -1,22 +1,9 @@
-// What a validator finds in its store when it starts: whether the state is that of the head, and whether the vote
-// record is what this key signed last [R1, R3].
+// What a validator finds in its store when it starts: whether the vote record is what this key signed last [R1, R3].
 import { type Block, blockSchema } from './consensus/messages.ts';
 import { decodeRecord, firstRecord, type VoteRecord } from './consensus/record.ts';
-import { treeOf } from './execution/genesis-commit.ts';
-import type { StateTree } from './execution/state-tree.ts';
-import { type Digest, digestOf } from './ledger/hash.ts';
+import type { Digest } from './ledger/hash.ts';
 import { decodeAs } from './ledger/schema.ts';
-import { type Store, StoreError } from './store/store.ts';
-
-/** Throws StoreError when the stored state is not that of the head. */
-export function checkedTree(store: Store): StateTree {
-  const tree = treeOf(store);
-  if (digestOf(tree.root) === store.head().stateRoot) return tree;
-  throw new StoreError(
-    'the state in the store is not that of its last block: the disk changed what was written. ' +
-      'Move the data folder away and ask the consortium to rotate this validator in again.',
-  );
-}
+import type { Store } from './store/store.ts';
 
 /** The stored record; a missing or contradicting one means that this validator may have forgotten votes [R3]. */
 export function voteRecordOf(store: Store): { record: VoteRecord; amnesia: string | undefined } {

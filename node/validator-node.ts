@@ -8,9 +8,11 @@ import type { TimerConfig } from './config.ts';
 import { encodeMessage, type Message } from './consensus/messages.ts';
 import { Replica } from './consensus/replica.ts';
 import type { Timings } from './consensus/timers.ts';
+import { type Divergence, damageOf } from './divergence.ts';
 import { Driver } from './driver.ts';
 import type { EventLoop } from './event-loop.ts';
 import { Executor } from './execution/executor.ts';
+import type { StateTree } from './execution/state-tree.ts';
 import { TransactionCache } from './execution/transaction-cache.ts';
 import { FinalityTimes } from './finality.ts';
 import { evidenceFrame, Intake } from './intake.ts';
@@ -24,7 +26,7 @@ import { channelOf, type MessageReader } from './network/inbound.ts';
 import { SyncServer } from './network/sync-server.ts';
 import type { Channel, Receiver, Transport } from './network/transport.ts';
 import { VerifiedSignatures } from './network/verified-signatures.ts';
-import { bodiesOf, checkedTree, voteRecordOf } from './opening.ts';
+import { bodiesOf, voteRecordOf } from './opening.ts';
 import { Seat } from './seat.ts';
 import { type Store, StoreError } from './store/store.ts';
 
@@ -56,6 +58,12 @@ export interface ValidatorNodeParts {
   /** Shared by validators of one process, which then do once what is the same for all of them. */
   readonly reader?: MessageReader | undefined;
   readonly transactions?: TransactionCache | undefined;
+  /** The state here differs from the chain; nothing more comes from this node [R4]. */
+  readonly onDivergence: (divergence: Divergence) => void;
+  /** Of the store's state, compared with the head. */
+  readonly tree: StateTree;
+  /** The height of a certified block that was refused here: no vote before it is committed [R4]. */
+  readonly awaits: number | undefined;
 }
 
 const noticeIntervalMs = 100;
@@ -81,7 +89,7 @@ export class ValidatorNode implements LedgerNode, Receiver {
   #isReadOnly = false;
   #silence: string | undefined;
 
-  /** Throws StoreError when the stored state is not that of the head. */
+  /** Throws StoreError when this validator is none of the chain's. */
   constructor(parts: ValidatorNodeParts) {
     const { store } = parts;
     this.#parts = parts;
@@ -90,7 +98,7 @@ export class ValidatorNode implements LedgerNode, Receiver {
     this.#startedAt = parts.now();
     const cache = parts.transactions ?? new TransactionCache();
     const chainId = digestBytes(parts.chainId);
-    this.#executor = new Executor({ store, chainId, contracts, tree: checkedTree(store), cache });
+    this.#executor = new Executor({ store, chainId, contracts, tree: parts.tree, cache });
     this.#seat = new Seat({
       epoch: this.#executor.epoch,
       validator: parts.validator,
@@ -116,6 +124,7 @@ export class ValidatorNode implements LedgerNode, Receiver {
       bodies: bodiesOf(store, record),
       sign: parts.sign,
       amnesia,
+      awaits: parts.awaits,
     });
     this.#server = new SyncServer(store);
     this.#accusations = this.#newAccusations();
@@ -134,8 +143,7 @@ export class ValidatorNode implements LedgerNode, Receiver {
       broadcast: (message) => parts.transport.broadcast(channelOf(message), encodeMessage(message)),
       now: parts.now,
       onSilence: (reason) => this.#silenced(reason),
-      onIncident: parts.onIncident,
-      onFailure: parts.onFailure,
+      ...{ onIncident: parts.onIncident, onDivergence: parts.onDivergence, onFailure: parts.onFailure },
     });
     this.#intake = new Intake({
       executor: this.#executor,
@@ -255,7 +263,9 @@ export class ValidatorNode implements LedgerNode, Receiver {
       return work();
     } catch (error) {
       this.#driver.stop();
-      this.#parts.onFailure(error);
+      const damage = damageOf(error);
+      if (damage === undefined) this.#parts.onFailure(error);
+      else this.#parts.onDivergence(damage);
       return undefined;
     }
   }
@@ -320,6 +330,8 @@ export class ValidatorNode implements LedgerNode, Receiver {
       return `connected to ${connected - 1} other validators; a quorum is ${quorum} with this one`;
     if (voice === 'silenced') return `this validator votes no more: ${this.#silence}`;
     if (voice === 'listening') return 'waiting for the statuses of a quorum';
+    if (voice === 'following')
+      return `this node's state differed from the chain; it votes again after block ${this.#parts.awaits}`;
     if (bestHeight > height + 4) return `catching up: height ${height} of ${bestHeight}`;
     return this.#isReadOnly ? 'read-only: the disk is nearly full' : undefined;
   }

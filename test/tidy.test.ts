@@ -26,7 +26,7 @@ const clients = [...cli, ...cliPackages, ...cliFormats, 'node/closest-name.ts'];
 const libp2p = ['libp2p', '@libp2p/*', '@multiformats/*'];
 // A validator without its adapters: neither LMDB nor libp2p.
 const validatorFiles = [
-  ...['accusations', 'driver', 'checkpointing', 'intake', 'finality', 'mempool', 'opening', 'seat'],
+  ...['accusations', 'divergence', 'driver', 'checkpointing', 'intake', 'finality', 'mempool', 'opening', 'seat'],
   ...['store/store', 'network/inbound'],
 ];
 const validatorParts = [
@@ -107,7 +107,7 @@ const layers: readonly Layer[] = [
   { of: 'node/config.ts', may: ['node/ledger', 'node/closest-name.ts', 'node:*', 'zod', 'smol-toml'] },
   {
     of: 'node/driver.ts',
-    may: ['node/ledger', 'node/consensus', 'node/execution', 'node/mempool.ts'],
+    may: ['node/ledger', 'node/consensus', 'node/execution', 'node/mempool.ts', 'node/divergence.ts'],
     mayTypes: [
       'node/accusations.ts',
       'node/store/store.ts',
@@ -132,6 +132,20 @@ const layers: readonly Layer[] = [
     of: 'node/seat.ts',
     may: ['node/network/inbound.ts', 'node/network/sync-client.ts'],
     mayTypes: ['node', 'contracts'],
+  },
+  { of: 'node/divergence.ts', may: ['node/ledger', 'node/execution', 'node/store/store.ts'] },
+  {
+    of: 'node/healing.ts',
+    may: ['node/ledger', 'node/execution', 'node/store/store.ts'],
+    mayTypes: ['contracts', 'genesis'],
+  },
+  {
+    of: 'node/healing-node.ts',
+    may: [
+      ...['node/ledger', 'node/execution', 'node/store/store.ts', 'node/consensus/record.ts', 'contracts/registry.ts'],
+      ...['divergence', 'healing', 'validator-node', 'network/sync-client'].map((file) => `node/${file}.ts`),
+    ],
+    mayTypes: ['node', 'genesis'],
   },
   { of: 'node/main.ts', may: ['node', 'contracts', 'genesis', 'node:*', 'pino', 'prom-client'] },
   {

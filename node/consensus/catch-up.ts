@@ -56,6 +56,16 @@ export function onStatus(core: Core, status: Verified<Status>): void {
 // [R2]
 function tryVoice(core: Core): void {
   if (core.statuses.size + 1 < core.electorate.quorum) return;
+  if (core.committed.height < core.awaits) {
+    core.voice = 'following'; // [R4]
+    return tryDecide(core);
+  }
+  findVoice(core);
+}
+
+/** [R4] Where a block was awaited, with that block. */
+export function findVoice(core: Core): void {
+  if (core.committed.height < core.awaits) return;
   core.voice = 'voting';
   if (core.viewChange !== undefined) core.viewChanges.set(core.self, core.viewChange);
   repeat(core); // [R1]

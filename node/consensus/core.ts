@@ -37,6 +37,8 @@ export interface ReplicaOptions {
   readonly sign: (message: Uint8Array) => Uint8Array;
   /** Why the record cannot be what this key signed last, if it cannot [R3]. */
   readonly amnesia?: string | undefined;
+  /** No vote before this height is committed here: its certified block was refused by this state once [R4]. */
+  readonly awaits?: number | undefined;
 }
 
 /** A proposal of the current view at the open height. */
@@ -49,8 +51,8 @@ export interface Accepted {
   valid: boolean;
 }
 
-/** [R2, R3] A replica signs only while `voting`. */
-export type Voice = 'listening' | 'voting' | 'silenced';
+/** [R2, R3, R4] A replica signs only while `voting`; `following` and `silenced` it commits what others decide. */
+export type Voice = 'listening' | 'following' | 'voting' | 'silenced';
 
 const digestsKept = 64;
 
@@ -69,6 +71,7 @@ export class Core {
   silenced: string | undefined;
   committed: Committed;
   logSize = 0;
+  readonly awaits: number;
   accepted: Accepted | undefined;
   prepare: Vote | undefined;
   commit: Vote | undefined;
@@ -115,6 +118,7 @@ export class Core {
     this.view = record.view;
     this.mode = record.mode;
     this.committed = options.head;
+    this.awaits = options.awaits ?? 0;
     this.#digests.set(options.head.height, options.head.digest);
     this.prepare = record.prepare;
     this.commit = record.commit;

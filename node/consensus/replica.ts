@@ -3,6 +3,7 @@
 import { unreachable } from '../ledger/assert.ts';
 import {
   considerFetch,
+  findVoice,
   noteHeard,
   onConnected,
   onFetchEnded,
@@ -61,6 +62,7 @@ export class Replica {
 
   step(event: Event): Effect[] {
     this.#handle(event);
+    if (this.#core.voice === 'following') findVoice(this.#core); // [R4]
     const { demanded } = this.#core;
     this.#core.demanded = undefined;
     if (demanded !== undefined) startViewChange(this.#core, demanded);

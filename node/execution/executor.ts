@@ -11,7 +11,7 @@ import {
   parametersOf,
 } from '../../contracts/consortium-state.ts';
 import type { Contract } from '../../contracts/contract.ts';
-import { assert } from '../ledger/assert.ts';
+import { assert, FatalError } from '../ledger/assert.ts';
 import type { CommitCertificate } from '../ledger/certificate.ts';
 import { DecodeError } from '../ledger/codec.ts';
 import { decodeEntry, decodeHeader, encodeHeader } from '../ledger/entry.ts';
@@ -22,7 +22,7 @@ import { blockEntriesMax, blockTransactionsMax, protocolVersion } from '../ledge
 import { type CompleteSubtree, Frontier } from '../ledger/merkle.ts';
 import type { Transaction } from '../ledger/transaction.ts';
 import { type ValidatorSet, validatorSetHash } from '../ledger/validators.ts';
-import type { BlockCommit, Head, ReferenceStore, StateStore } from '../store/store.ts';
+import type { BlockCommit, Head, ReferenceStore, StatePath, StateStore } from '../store/store.ts';
 import { accusationOf, type EvidenceProblem } from './accusation.ts';
 import { type AdmissionProblem, admit } from './admission.ts';
 import { type AddProblem, admissionView, BlockRun, type RunGround } from './block-run.ts';
@@ -62,6 +62,17 @@ export interface Proposed {
   readonly left: readonly LeftOut[];
 }
 
+/** A state record that the state root does not cover: this node's state differs from the chain, and it heals [R4]. */
+export class DivergedRecord extends FatalError {
+  override name = 'DivergedRecord';
+  readonly path: StatePath;
+
+  constructor(message: string, path: StatePath) {
+    super(message);
+    this.path = path;
+  }
+}
+
 export interface ExecuteOptions {
   /** A certificate of the head that was checked already: the same bytes in `lastCommit` are not verified again. */
   readonly trustedLastCommit?: CommitCertificate | undefined;
@@ -82,6 +93,8 @@ export function isBlockProblem(result: ExecutedBlock | BlockProblem): result is 
 
 export class Executor {
   readonly #parts: ExecutorParts;
+  /** The store's, each state record held against the tree [R4]. */
+  readonly #ledger: StateStore & ReferenceStore;
   readonly #host: Host;
   /** Of the head's state. */
   readonly #records = new DecodedRecords();
@@ -96,6 +109,11 @@ export class Executor {
 
   constructor(parts: ExecutorParts) {
     this.#parts = parts;
+    const { store } = parts;
+    this.#ledger = {
+      get: (path) => this.#covered(path, store.get(path)),
+      reference: (member, reference) => store.reference(member, reference),
+    };
     this.#host = new Host(parts.contracts, (state, id) => isMember(readerOf(state, consortiumName), id), parts.chainId);
     this.#head = parts.store.head();
     this.#tree = parts.tree;
@@ -273,20 +291,33 @@ export class Executor {
   }
 
   #consortiumNow(): { ground: RunGround; epoch: Epoch; headEpoch: Epoch } {
-    const { store, cache, chainId } = this.#parts;
+    const { cache, chainId } = this.#parts;
     const reader = readerOf(this.#overlay(), consortiumName);
     const [parameters, epoch] = [parametersOf(reader), latestEpoch(reader)];
     assert(parameters !== undefined && epoch !== undefined, 'genesis wrote the parameters and the validators');
     const headEpoch = epochAt(reader, this.#head.height) ?? epoch; // genesis has none
     return {
-      ground: { store, host: this.#host, cache, records: this.#records, chainId, parameters },
+      ground: { store: this.#ledger, host: this.#host, cache, records: this.#records, chainId, parameters },
       epoch,
       headEpoch,
     };
   }
 
   #overlay(): Overlay {
-    return new Overlay(this.#parts.store, this.#records);
+    return new Overlay(this.#ledger, this.#records);
+  }
+
+  /**
+   * A sum of its own shows that a record is what some write meant; only the state root shows that it is this height's.
+   * So no outcome, vote or proposal comes from a record that the chain does not cover.
+   */
+  #covered(path: StatePath, value: Uint8Array | undefined): Uint8Array | undefined {
+    if (this.#tree.holds(stateKey(path), value === undefined ? undefined : stateValueHash(value))) return value;
+    throw new DivergedRecord(
+      `state record ${path} is not the one that the state root of height ${this.#head.height} covers: this node's ` +
+        'state differs from the chain',
+      path,
+    );
   }
 
   #run(time: number): BlockRun {

@@ -63,6 +63,15 @@ export class StateTree {
     return toBytes(this.#top?.hash ?? emptyRoot);
   }
 
+  /** Whether a key has this value hash; undefined: whether it is absent. */
+  holds(key: Uint8Array, valueHash: Uint8Array | undefined): boolean {
+    const wanted = toText(key);
+    let node = this.#top;
+    while (node !== undefined && isInner(node)) node = bitAt(wanted, node.bit) === 0 ? node.left : node.right;
+    if (node === undefined || node.key !== wanted) return valueHash === undefined;
+    return valueHash !== undefined && node.hash === leafHash(key, valueHash);
+  }
+
   prove(key: Uint8Array): StateProof {
     const wanted = toText(key);
     const passed: Inner[] = [];

@@ -9,11 +9,16 @@ import { Frontier, frontierAt, type HashReader, MissingSubtreeError } from '../l
 import type { Head, Store } from './store.ts';
 import { StoreError } from './store.ts';
 
-/** Throws StoreError. */
+/** The head and what the tip holds disagree. */
+export class InconsistentStore extends StoreError {
+  override name = 'InconsistentStore';
+}
+
+/** Throws InconsistentStore, or StoreError where a record cannot be read. */
 export function checkIntegrity(store: Store): void {
   const problem = attempt(store);
   if (problem === undefined) return;
-  throw new StoreError(
+  throw new InconsistentStore(
     `inconsistent store: ${problem}. Keep the node stopped and do not serve this folder; set it aside and let the ` +
       'node rebuild from its peers in a new one, under a rotated vote key.',
   );

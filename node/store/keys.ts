@@ -2,7 +2,7 @@
 // keys sort by height and index. LMDB has no checksums and returns flipped bytes silently, hence the sums.
 import { type Digest, digestBytes, sha256Latin1, toHex } from '../ledger/hash.ts';
 import type { PartPlace, StatePath } from './store.ts';
-import { StoreError } from './store.ts';
+import { DamagedRow, StoreError } from './store.ts';
 
 export const tables = {
   identity: 0x01,
@@ -11,6 +11,7 @@ export const tables = {
   vote: 0x04,
   base: 0x05,
   cosigned: 0x06,
+  divergence: 0x07,
   entry: 0x10,
   node: 0x11,
   block: 0x12,
@@ -26,7 +27,9 @@ export const tables = {
 export type Table = keyof typeof tables;
 
 /** A table of one row. */
-export function singleKey(table: 'identity' | 'head' | 'session' | 'vote' | 'base' | 'cosigned'): Buffer {
+export function singleKey(
+  table: 'identity' | 'head' | 'session' | 'vote' | 'base' | 'cosigned' | 'divergence',
+): Buffer {
   return Buffer.of(tables[table]);
 }
 
@@ -123,7 +126,7 @@ function writeUint64(target: Buffer, at: number, value: number): void {
   target.writeUInt32BE(value % 2 ** 32, at + 4);
 }
 
-const sumBytes = 8;
+export const sumBytes = 8;
 
 /** payload || first 8 bytes of SHA-256(key || payload): a value under a wrong key is found too. */
 export function seal(key: Buffer, payload: Uint8Array): Buffer {
@@ -147,8 +150,21 @@ function sumOf(key: Buffer, payload: Uint8Array): string {
   return sha256Latin1(key, payload).slice(0, sumBytes);
 }
 
+/** What a node makes again when it is damaged: the log and all that follows from it. */
+const healable: readonly number[] = [
+  ...[tables.entry, tables.node, tables.block, tables.certificate, tables.transaction, tables.reference],
+  ...[tables.state, tables.body, tables.divergence],
+];
+
 /** Every byte counts here, so the message says where, why and what an operator does next. */
 export function damaged(key: Uint8Array, why: string): StoreError {
+  if (healable.includes(key[0] ?? 0))
+    return new DamagedRow(
+      `damaged store: ${describeKey(key)}: ${why}. The disk or the memory of this machine returned wrong bytes. The ` +
+        'node makes the row again from the log (its own, or that of its peers) and votes no more until it has: check ' +
+        'the machine.',
+      key[0] === tables.state ? statePath(key) : undefined,
+    );
   return new StoreError(
     `damaged store: ${describeKey(key)}: ${why}. The disk or the memory of this machine returned wrong bytes. ` +
       'Keep the node stopped and do not serve this folder; set it aside, check the machine, and let the node rebuild ' +

@@ -17,7 +17,7 @@ import type { Schema } from '../ledger/schema.ts';
 import { assertFollows, assertGenesis } from './continuity.ts';
 import { checkDataFile, hasDataFile, unreadable } from './data-file.ts';
 import { type FolderLock, lockFolder } from './folder-lock.ts';
-import { checkIntegrity } from './integrity.ts';
+import { checkIntegrity, InconsistentStore } from './integrity.ts';
 import * as keys from './keys.ts';
 import {
   type Environment,
@@ -29,6 +29,7 @@ import {
   readRow,
 } from './lmdb-environment.ts';
 import { installRows, nodeLevelMin, pruneRows, putLog, removeRange, viewOf } from './lmdb-log.ts';
+import { repairBlock, repairState } from './lmdb-repair.ts';
 import * as rows from './rows.ts';
 import type {
   BlockCommit,
@@ -39,20 +40,24 @@ import type {
   PartPlace,
   Pruning,
   ReferenceRow,
+  RepairedBlock,
   Snapshot,
+  StateDifference,
   StatePath,
   StateView,
   Store,
   StoreIdentity,
   VoteChange,
 } from './store.ts';
-import { StoreError, StoreFailure } from './store.ts';
+import { DamagedRow, StoreError, StoreFailure } from './store.ts';
 
 const stateSliceRecords = 1_000;
 /** What the caller knows about the folder it names. */
 export interface ExpectedIdentity {
   readonly chainId?: Digest;
   readonly validator?: string;
+  /** Whoever opens it heals it: rows that can be made again may be damaged, and `flaw` says what was found. */
+  readonly toHeal?: boolean;
 }
 
 /** Makes a new store with its genesis block. Refuses a folder that holds one. */
@@ -107,7 +112,13 @@ function openChecked(folder: string, expected: ExpectedIdentity, lock: FolderLoc
   const head = readRow(environment, headKey, rows.headRow);
   if (head === undefined) throw unreadable(folder, 'it holds no head record');
   const store = new LmdbStore(environment, folder, identity, head, lock);
-  checkIntegrity(store);
+  try {
+    checkIntegrity(store);
+  } catch (error) {
+    const isHealed = expected.toHeal === true && (error instanceof DamagedRow || error instanceof InconsistentStore);
+    if (!isHealed) throw error;
+    store.flaw = error.message;
+  }
   return store;
 }
 
@@ -139,6 +150,7 @@ function readIdentity(environment: Environment, folder: string, expected: Expect
 
 class LmdbStore implements Store {
   readonly identity: StoreIdentity;
+  flaw: string | undefined;
   private readonly environment: Environment;
   private readonly folder: string;
   private readonly lock: FolderLock;
@@ -282,8 +294,7 @@ class LmdbStore implements Store {
 
   commit(commit: BlockCommit, vote: VoteChange, checkpoints?: CheckpointChange): void {
     assertFollows(this.last, commit);
-    this.write(() => {
-      this.assertSession();
+    this.change(() => {
       this.putBlock(commit);
       this.putVote(vote);
       if (checkpoints !== undefined) this.putCheckpoints(checkpoints);
@@ -299,19 +310,25 @@ class LmdbStore implements Store {
   }
 
   persistVote(vote: VoteChange): void {
-    this.write(() => {
-      this.assertSession();
-      this.putVote(vote);
+    this.change(() => this.putVote(vote));
+  }
+
+  divergence(): Uint8Array | undefined {
+    return readPayload(this.environment, keys.singleKey('divergence'));
+  }
+
+  markDivergence(mark: Uint8Array | undefined): void {
+    const key = keys.singleKey('divergence');
+    this.change(() => {
+      if (mark === undefined) this.environment.removeSync(key);
+      else putPayload(this.environment, key, mark);
     });
   }
 
   prune(pruning: Pruning): void {
     const { base } = pruning;
     assert(base.height > this.first.height && base.height < this.last.height, 'the base moves on, below the head');
-    this.write(() => {
-      this.assertSession();
-      pruneRows(this.environment, this.first, pruning);
-    });
+    this.change(() => pruneRows(this.environment, this.first, pruning));
     this.first = base;
   }
 
@@ -320,8 +337,7 @@ class LmdbStore implements Store {
   }
 
   putParts(parts: readonly (readonly [PartPlace, Uint8Array])[]): void {
-    this.write(() => {
-      this.assertSession();
+    this.change(() => {
       for (const [place, bytes] of parts) putPayload(this.environment, keys.partKey(place), bytes);
     });
   }
@@ -344,8 +360,7 @@ class LmdbStore implements Store {
   }
 
   dropParts(area: PartPlace['area'], height: number): void {
-    this.write(() => {
-      this.assertSession();
+    this.change(() => {
       removeRange(this.environment, keys.partRange(area, height));
     });
   }
@@ -353,13 +368,37 @@ class LmdbStore implements Store {
   install(snapshot: Snapshot, vote: VoteChange): void {
     assert(snapshot.head.height > this.last.height, 'a snapshot is later than what it replaces');
     assert(snapshot.base.height < snapshot.head.height, 'a snapshot holds its last block');
-    this.write(() => {
-      this.assertSession();
+    this.change(() => {
       installRows(this.environment, snapshot);
       this.putVote(vote);
     });
     this.first = snapshot.base;
     this.last = snapshot.head;
+  }
+
+  repairBlock(block: RepairedBlock): number {
+    return this.change(() => repairBlock(this.environment, block));
+  }
+
+  repairState(right: ReadonlyMap<StatePath, Uint8Array>): StateDifference[] {
+    return this.change(() => repairState(this.environment, right));
+  }
+
+  dropDamagedBodies(digests: readonly Digest[]): void {
+    this.change(() => {
+      const unreadable = digests.filter((digest) => !this.isReadable(digest));
+      for (const digest of unreadable) this.environment.removeSync(keys.digestKey('body', digest));
+    });
+  }
+
+  private isReadable(digest: Digest): boolean {
+    try {
+      this.body(digest);
+      return true;
+    } catch (error) {
+      if (error instanceof DamagedRow) return false;
+      throw error;
+    }
   }
 
   /** After a failed write nothing touches the environment again, so it is left open for the dying process. */
@@ -371,16 +410,24 @@ class LmdbStore implements Store {
     await this.lock.release();
   }
 
+  /** A write of the session that opened the store. */
+  private change<T>(work: () => T): T {
+    return this.write(() => {
+      this.assertSession();
+      return work();
+    });
+  }
+
   /**
    * One LMDB transaction, synced when it returns: without overlapping syncs mdb_txn_commit calls fdatasync for the
    * pages and then writes the meta page through a descriptor opened with O_DSYNC. After a failed fdatasync the kernel
    * may drop the dirty pages and report the next one as a success, so a failure is final.
    */
-  private write(work: () => void): void {
+  private write<T>(work: () => T): T {
     if (this.state !== 'open')
       throw new StoreFailure(`the store in ${this.folder} is ${this.state}; nothing is written`);
     try {
-      this.environment.transactionSync(work);
+      return this.environment.transactionSync(work);
     } catch (error) {
       this.state = 'failed';
       throw new StoreFailure(

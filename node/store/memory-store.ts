@@ -15,14 +15,16 @@ import type {
   PartPlace,
   Pruning,
   ReferenceRow,
+  RepairedBlock,
   Snapshot,
+  StateDifference,
   StatePath,
   StateView,
   Store,
   StoreIdentity,
   VoteChange,
 } from './store.ts';
-import { StoreError } from './store.ts';
+import { DamagedRow } from './store.ts';
 
 /** Everything that a store holds. Opaque: made by `snapshot`, understood by `restore`. */
 export interface MemoryImage {
@@ -40,6 +42,7 @@ export interface MemoryImage {
   readonly parts: ReadonlyMap<string, Part>;
   readonly cosigned: CosignedHead | undefined;
   readonly checkpoints: ReadonlyMap<number, StableCheckpoint>;
+  readonly divergence: Uint8Array | undefined;
 }
 
 type Part = readonly [PartPlace, Uint8Array];
@@ -62,6 +65,7 @@ export class MemoryStore implements Store {
   private cosignedLast: CosignedHead | undefined;
   /** By height. */
   private checkpoints = new Map<number, StableCheckpoint>();
+  private mark: Uint8Array | undefined;
   /** Paths in the order of their UTF-8 bytes, made when a range is asked for. */
   private sorted: StatePath[] | undefined;
 
@@ -86,7 +90,7 @@ export class MemoryStore implements Store {
     const entry = this.entryList[index];
     const leaf = this.node(0, index);
     if (entry !== undefined && leaf !== undefined && !equalBytes(leafHash(entry), leaf))
-      throw new StoreError(`entry ${index} does not hash to its leaf`);
+      throw new DamagedRow(`entry ${index} does not hash to its leaf`);
     return entry;
   }
 
@@ -280,6 +284,52 @@ export class MemoryStore implements Store {
     for (const [digest, body] of vote.putBodies) this.bodies.set(digest, body);
   }
 
+  divergence(): Uint8Array | undefined {
+    return this.mark;
+  }
+
+  markDivergence(mark: Uint8Array | undefined): void {
+    this.mark = mark;
+  }
+
+  repairBlock({ block, entries, certificate, nodes, references, transactions }: RepairedBlock): number {
+    let repaired = 0;
+    entries.forEach((entry, at) => {
+      const index = block.firstIndex + at;
+      if (equalBytes(this.entryList[index] ?? new Uint8Array(0), entry)) return;
+      this.entryList[index] = entry;
+      repaired++;
+    });
+    for (const { level, index, hash } of nodes) {
+      if (equalBytes(this.node(level, index) ?? new Uint8Array(0), hash)) continue;
+      this.nodes.set(`${level}/${index}`, hash);
+      repaired++;
+    }
+    this.blocks[block.height] = block;
+    if (certificate !== undefined) this.certificates.set(block.height, certificate);
+    for (const row of references) this.references.set(`${row.member}\0${row.reference}`, row);
+    for (const [id, index] of transactions) this.transactions.set(id, index);
+    return repaired;
+  }
+
+  repairState(right: ReadonlyMap<StatePath, Uint8Array>): StateDifference[] {
+    const differences: StateDifference[] = [];
+    for (const [path, stored] of this.state) {
+      const wanted = right.get(path);
+      if (wanted === undefined) differences.push({ path, found: 'extra', stored, right: undefined });
+      else if (!equalBytes(stored, wanted)) differences.push({ path, found: 'other', stored, right: wanted });
+    }
+    for (const [path, wanted] of right)
+      if (!this.state.has(path)) differences.push({ path, found: 'missing', stored: undefined, right: wanted });
+    for (const each of differences)
+      if (each.right === undefined) this.state.delete(each.path);
+      else this.state.set(each.path, each.right);
+    this.sorted = undefined;
+    return differences;
+  }
+
+  dropDamagedBodies(_digests: readonly Digest[]): void {}
+
   snapshot(): MemoryImage {
     return {
       head: this.last,
@@ -296,6 +346,7 @@ export class MemoryStore implements Store {
       parts: new Map(this.parts),
       cosigned: this.cosignedLast,
       checkpoints: new Map(this.checkpoints),
+      divergence: this.mark,
     };
   }
 
@@ -314,6 +365,7 @@ export class MemoryStore implements Store {
     this.parts = new Map(image.parts);
     this.cosignedLast = image.cosigned;
     this.checkpoints = new Map(image.checkpoints);
+    this.mark = image.divergence;
     this.sorted = undefined;
   }
 

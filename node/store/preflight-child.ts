@@ -1,23 +1,34 @@
 // The process that opens a folder before the node does, because a damaged file can kill whoever opens it. It reads what
-// a start reads and checks its sums, prints what is wrong and ends: 0 for sound, 1 for a problem that it could name.
-// What the records say is judged by the start itself. It loads little, since every start waits for it.
+// a start reads and checks its sums, prints what is wrong and ends: 0 for sound, 1 for a problem that it could name, 3
+// for a row that a node makes again. What the records say is judged by the start itself. It loads little, since every
+// start waits for it.
 import { singleKey, unseal } from './keys.ts';
 import { messageOf, openEnvironment, readRow, readValue } from './lmdb-environment.ts';
 import { headRow, tipKeys } from './rows.ts';
+import { DamagedRow, damagedRowCode } from './store.ts';
 
 function inspect(folder: string): void {
   const environment = openEnvironment(folder, true);
   const head = readRow(environment, singleKey('head'), headRow);
   if (head === undefined) return;
   for (const key of tipKeys(head)) {
-    const value = readValue(environment, key);
-    if (value !== undefined) unseal(key, value);
+    try {
+      const value = readValue(environment, key);
+      if (value !== undefined) unseal(key, value);
+    } catch (error) {
+      if (!(error instanceof DamagedRow)) throw error;
+      report(error, damagedRowCode);
+    }
   }
+}
+
+function report(error: unknown, code: number): void {
+  if (process.exitCode === undefined) process.stdout.write(messageOf(error));
+  process.exitCode = code;
 }
 
 try {
   inspect(process.argv[2] ?? '');
 } catch (error) {
-  process.stdout.write(messageOf(error));
-  process.exitCode = 1;
+  report(error, 1);
 }

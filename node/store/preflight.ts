@@ -4,17 +4,18 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { checkDataFile, unreadable } from './data-file.ts';
-import { StoreError } from './store.ts';
+import { DamagedRow, damagedRowCode, StoreError } from './store.ts';
 
 const childFile = fileURLToPath(new URL('preflight-child.js', import.meta.url));
 /** A sound folder takes a tenth of a second, whatever its size; a busy disk may take longer. */
 const preflightTimeoutMs = 20_000;
 
-/** Throws StoreError when the folder must not be opened. */
-export async function preflight(folder: string): Promise<void> {
+/** Throws StoreError when the folder must not be opened; with `toHeal` a row that can be made again is no reason. */
+export async function preflight(folder: string, toHeal = false): Promise<void> {
   checkDataFile(folder);
   const { code, signal, output } = await runChild(folder);
-  if (code === 0) return;
+  if (code === 0 || (code === damagedRowCode && toHeal)) return;
+  if (code === damagedRowCode) throw new DamagedRow(output);
   if (code === 1 && output !== '') throw new StoreError(output);
   const end = signal === null ? `ended with code ${code}` : `was ended by ${signal}`;
   throw unreadable(folder, `the process that opened it to look ${end}`);

@@ -157,13 +157,59 @@ export class StoreError extends FatalError {
   override name = 'StoreError';
 }
 
+/**
+ * A row that a node can make again from the log, and that is not what was written: its sum is wrong, or it is missing.
+ * Not fatal: the node heals (rule R4).
+ */
+export class DamagedRow extends StoreError {
+  override name = 'DamagedRow';
+  /** Of a state record. */
+  readonly path: StatePath | undefined;
+
+  constructor(message: string, path?: StatePath) {
+    super(message);
+    this.path = path;
+  }
+}
+
+/** With which the process that opens a folder to look ends for such a row. */
+export const damagedRowCode = 3;
+
 /** A write that did not become durable. What is on disk is unknown: the process ends and nothing is tried again. */
 export class StoreFailure extends FatalError {
   override name = 'StoreFailure';
 }
 
-export interface Store extends StateStore, ReferenceStore {
+/** A block as the log makes it, for rows that may be damaged: all of a commit but the head and the state. */
+export type RepairedBlock = Omit<BlockCommit, 'head' | 'writes'>;
+
+/** A state record that was not what the log makes it. */
+export interface StateDifference {
+  readonly path: StatePath;
+  readonly found: 'damaged' | 'missing' | 'extra' | 'other';
+  /** What was stored, its sum aside. */
+  readonly stored: Uint8Array | undefined;
+  readonly right: Uint8Array | undefined;
+}
+
+/** What healing needs (rule R4). The head, the identity and the vote record are never made again. */
+export interface RepairableStore {
+  /** That this node noticed a divergence and is not healed yet, as it wrote it down. */
+  divergence(): Uint8Array | undefined;
+  /** Durable when it returns; undefined takes the mark away. */
+  markDivergence(mark: Uint8Array | undefined): void;
+  /** Puts each row that is not the one it should be. Answers how many there were. */
+  repairBlock(block: RepairedBlock): number;
+  /** In one write: afterwards the state is exactly this. Answers what was not. */
+  repairState(right: ReadonlyMap<StatePath, Uint8Array>): StateDifference[];
+  /** Removes bodies that cannot be read; others hold them too (rule V7). */
+  dropDamagedBodies(digests: readonly Digest[]): void;
+}
+
+export interface Store extends StateStore, ReferenceStore, RepairableStore {
   readonly identity: StoreIdentity;
+  /** What was wrong at the tip when it was opened to be healed. */
+  readonly flaw?: string | undefined;
   head(): Head;
   /** Blocks up to this one are pruned: their rows are undefined, but for those that stay (Pruning). */
   base(): LogBase;

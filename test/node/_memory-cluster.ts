@@ -3,8 +3,10 @@
 import { contracts } from '../../contracts/registry.ts';
 import { formatGenesis } from '../../genesis/genesis-text.ts';
 import { encodeRecord, firstRecord } from '../../node/consensus/record.ts';
+import type { DivergenceIncident } from '../../node/divergence.ts';
 import { realEventLoop } from '../../node/event-loop.ts';
 import { genesisCommit } from '../../node/execution/genesis-commit.ts';
+import { HealingNode } from '../../node/healing-node.ts';
 import type { Value } from '../../node/ledger/codec.ts';
 import type { CosignatureContradiction } from '../../node/ledger/cosignature.ts';
 import { digestBytes } from '../../node/ledger/hash.ts';
@@ -13,7 +15,6 @@ import { bodyOf, signTransaction, type Transaction } from '../../node/ledger/tra
 import type { Channel, Receiver, Transport } from '../../node/network/transport.ts';
 import { MemoryStore } from '../../node/store/memory-store.ts';
 import type { Store } from '../../node/store/store.ts';
-import { ValidatorNode } from '../../node/validator-node.ts';
 import { genesisTime, type Signer, seedOf, testGenesis } from '../execution/_ledger.ts';
 
 interface Frame {
@@ -27,9 +28,10 @@ export class MemoryCluster {
   readonly genesis = testGenesis();
   /** Memory at first; another store may take a place before its validator starts. */
   readonly stores: Store[] = [];
-  readonly nodes: (ValidatorNode | undefined)[] = [];
+  readonly nodes: (HealingNode | undefined)[] = [];
   readonly incidents: string[] = [];
   readonly contradictions: CosignatureContradiction[] = [];
+  readonly divergences: DivergenceIncident[] = [];
   readonly chainId: Uint8Array;
   now = genesisTime + 1_000;
   losesCheckpoints = false;
@@ -42,6 +44,7 @@ export class MemoryCluster {
   };
   #frames: Frame[] = [];
   #references = 0;
+  readonly #timers = new Set<{ readonly at: number; readonly work: () => void }>();
   readonly #cut = new Set<number>();
 
   constructor() {
@@ -61,8 +64,9 @@ export class MemoryCluster {
     const voteSeed = deriveSeed(seedOf(validator.id), 'vote');
     const auditSeed = deriveSeed(seedOf(validator.id), 'audit');
     const logSeed = deriveSeed(seedOf(validator.id), 'log');
-    const node = new ValidatorNode({
+    const node = new HealingNode({
       store,
+      genesis: this.genesis,
       transport: this.#transport(index),
       genesisText: formatGenesis(this.genesis),
       name: this.genesis.name,
@@ -83,10 +87,11 @@ export class MemoryCluster {
         stopTimeoutMs: 1_000,
       },
       mempool: { transactionsMax: 10_000, bytesMax: 100_000_000, memberShare: 0.5 },
-      loop: realEventLoop,
+      loop: { ...realEventLoop, after: (delayMs, work) => this.#after(delayMs, work) },
       now: () => this.now,
       log: () => {},
       onFailure: (error) => this.onFailure(error),
+      keepIncident: (incident) => this.divergences.push(incident),
       onIncident: (reason) => this.incidents.push(`${index}: ${reason}`),
     });
     this.nodes[index] = node;
@@ -119,6 +124,7 @@ export class MemoryCluster {
     for (let tick = 0; tick < ticksMax; tick++) {
       if (done()) return tick;
       this.now += 50;
+      this.#ring();
       for (const node of this.nodes) node?.tick();
       await this.#settle();
     }
@@ -127,6 +133,20 @@ export class MemoryCluster {
 
   height(index: number): number {
     return this.stores[index]?.head().height ?? -1;
+  }
+
+  #after(delayMs: number, work: () => void): () => void {
+    const timer = { at: this.now + delayMs, work };
+    this.#timers.add(timer);
+    return () => this.#timers.delete(timer);
+  }
+
+  #ring(): void {
+    for (const timer of this.#timers)
+      if (timer.at <= this.now) {
+        this.#timers.delete(timer);
+        timer.work();
+      }
   }
 
   async #settle(): Promise<void> {

@@ -1,6 +1,7 @@
 // A whole network of validators on one thread, from one plan: their stations, disks and clocks, the network between
 // them, the clients before them and the witness over them.
 import type { TimerConfig } from '../../node/config.ts';
+import type { DivergenceIncident } from '../../node/divergence.ts';
 import { originOf } from '../../node/ledger/checkpoint.ts';
 import { type CosignatureContradiction, type CosignedHead, cosignatureMessage } from '../../node/ledger/cosignature.ts';
 import type { Digest } from '../../node/ledger/hash.ts';
@@ -72,6 +73,7 @@ export class Cluster implements StationWatch {
       validator: `node-${index}`,
       validators: plan.validators,
       chainId: consortium.commit.head.digest,
+      genesis: consortium.genesis,
       disk: newDisk(consortium, index),
       clock: new WallClock(timeline),
       timeline,
@@ -115,6 +117,9 @@ export class Cluster implements StationWatch {
 
   /** Stations that stay down whatever happens. */
   readonly retired = new Set<ValidatorStation>();
+
+  /** Stations whose state was changed behind their backs, until they have healed. */
+  readonly flipped = new Set<ValidatorStation>();
 
   /** Stations that once had an empty folder beside their key. */
   readonly wiped = new Set<ValidatorStation>();
@@ -187,6 +192,13 @@ export class Cluster implements StationWatch {
     if (!this.isHonest(station)) return;
     this.#guarded(() => this.witness.acknowledged(station.index, id, index, height));
     this.workload.settled(id, index);
+  }
+
+  diverged(station: ValidatorStation, { outcome, reason }: DivergenceIncident): void {
+    this.timeline.note(`${station.station} ${outcome}: ${reason}`);
+    if (!this.flipped.has(station)) this.broke(station, `its state differs, and nobody touched it: ${reason}`);
+    else if (outcome === 'healed') this.flipped.delete(station);
+    else if (outcome === 'not healed') this.broke(station, `it does not heal: ${reason}`);
   }
 
   broke(station: ValidatorStation, what: string): void {

@@ -1,13 +1,15 @@
 // One running copy of a validator: the whole node of node/validator-node.ts over a simulated disk, network, clock and
 // event loop. It takes one thing at a time, is busy while its disk writes, may stand still, and dies wherever it is
 // told to: at any effect boundary, or inside a write.
+import type { Genesis } from '../../genesis/genesis.ts';
 import type { NoteKey } from '../../node/checkpointing.ts';
 import type { TimerConfig } from '../../node/config.ts';
+import type { DivergenceIncident } from '../../node/divergence.ts';
+import { HealingNode } from '../../node/healing-node.ts';
 import type { CosignatureContradiction } from '../../node/ledger/cosignature.ts';
 import type { Digest } from '../../node/ledger/hash.ts';
 import type { Channel, Transport } from '../../node/network/transport.ts';
 import { type BlockCommit, type CheckpointChange, StoreFailure } from '../../node/store/store.ts';
-import { ValidatorNode } from '../../node/validator-node.ts';
 import type { Chance } from './chance.ts';
 import type { WallClock } from './clock.ts';
 import { Crash, type DiskFault, type SimulatedDisk } from './disk.ts';
@@ -39,6 +41,8 @@ export interface StationWatch {
   acknowledged(station: ValidatorStation, id: Digest, index: number, height: number): void;
   /** A node has found two cosignatures of one validator that contradict each other. */
   contradicts(station: ValidatorStation, pair: CosignatureContradiction): void;
+  /** Its state was not the chain's: noticed, and told again when it is healed. */
+  diverged(station: ValidatorStation, incident: DivergenceIncident): void;
   /** Something that must not happen to an honest validator. */
   broke(station: ValidatorStation, what: string): void;
 }
@@ -50,6 +54,7 @@ export interface StationParts {
   readonly validators: number;
   readonly chainId: Digest;
   readonly ledger: string;
+  readonly genesis: Genesis;
   readonly disk: SimulatedDisk;
   readonly clock: WallClock;
   readonly timeline: Timeline;
@@ -70,7 +75,7 @@ export class ValidatorStation implements Station {
   readonly parts: StationParts;
   readonly station: number;
   readonly index: number;
-  node: ValidatorNode | undefined;
+  node: HealingNode | undefined;
   tamper: Tamper | undefined;
   /** Most of the time that one write takes. */
   writeMsMax = 1;
@@ -160,19 +165,20 @@ export class ValidatorStation implements Station {
   }
 
   /** Runs something of the outside, a client's request for one, when the node comes to it. */
-  ask(work: (node: ValidatorNode) => void): void {
+  ask(work: (node: HealingNode) => void): void {
     this.#put(this.lives, () => {
       if (this.node !== undefined) work(this.node);
     });
   }
 
-  #newNode(life: number): ValidatorNode {
+  #newNode(life: number): HealingNode {
     const { parts } = this;
     const { timeline, clock } = parts;
     const isThis = () => life === this.lives;
-    return new ValidatorNode({
+    return new HealingNode({
       store: parts.disk,
       transport: this.#transport(life),
+      genesis: parts.genesis,
       genesisText: '',
       name: parts.ledger,
       chainId: parts.chainId,
@@ -207,6 +213,9 @@ export class ValidatorStation implements Station {
       transactions: parts.work.transactions,
       onFailure: (error) => {
         if (isThis()) this.#failed(error);
+      },
+      keepIncident: (incident) => {
+        if (isThis()) parts.watch.diverged(this, incident);
       },
       onIncident: (reason) => {
         if (isThis()) parts.watch.broke(this, `an incident: ${reason}`);
