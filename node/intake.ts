@@ -7,17 +7,19 @@ import type { EventLoop } from './event-loop.ts';
 import { type AdmissionProblem, admissionCodes } from './execution/admission.ts';
 import type { Executor } from './execution/executor.ts';
 import type { TransactionCache } from './execution/transaction-cache.ts';
-import { DecodeError } from './ledger/codec.ts';
+import { DecodeError, decode } from './ledger/codec.ts';
 import { type Evidence, evidenceSchema } from './ledger/evidence.ts';
 import type { Digest } from './ledger/hash.ts';
 import { blockTransactionsMax, transactionBytesMax } from './ledger/limits.ts';
-import { bytes, decodeAs, encodeAs, list, literal, record, type Schema } from './ledger/schema.ts';
+import { bytes, encodeAs, list, literal, record, type Schema } from './ledger/schema.ts';
 import type { Transaction } from './ledger/transaction.ts';
 import type { Mempool } from './mempool.ts';
 
 /** One frame of the transactions channel. */
 const frameSchema = list(bytes(1, transactionBytesMax), 1, blockTransactionsMax);
 const frameBytesMax = 524_288;
+/** The list and its transactions; evidence has fewer. */
+const frameItemsMax = 1 + blockTransactionsMax;
 /** Another frame of that channel: its first item is a number, which no transaction is. */
 const evidenceFrameSchema = record({ kind: literal(1), evidence: evidenceSchema });
 /** After a frame that no honest validator sends its sender is not heard here for so long, doubled each time. */
@@ -195,7 +197,7 @@ function evidenceIn(frame: Uint8Array): Evidence | undefined {
 
 function readAs<T>(schema: Schema<T>, frame: Uint8Array): T | undefined {
   try {
-    return decodeAs(schema, frame);
+    return schema.read(decode(frame, frameItemsMax));
   } catch (error) {
     if (error instanceof DecodeError) return undefined;
     throw error;

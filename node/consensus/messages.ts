@@ -89,6 +89,9 @@ export interface CommittedNotice {
   readonly certificate: CommitCertificate;
 }
 
+/** A NewView of 100 validators has some 30,000 items. */
+const messageItemsMax = 65_536;
+
 export const modes = ['normal', 'changing'] as const;
 export type Mode = (typeof modes)[number];
 export type Message = PrePrepare | Vote | ViewChange | NewView | Status | CommittedNotice;
@@ -179,7 +182,7 @@ function wireOfNewView(message: NewView) {
 
 /** Form only: no signature, quorum or place is checked here. Throws DecodeError. */
 export function decodeMessage(encoded: Uint8Array): Message {
-  const value = decode(encoded);
+  const value = decode(encoded, messageItemsMax);
   const kind = Array.isArray(value) ? (value as readonly Value[])[0] : undefined;
   switch (kind) {
     case 0:

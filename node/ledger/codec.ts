@@ -1,6 +1,6 @@
 // Deterministic CBOR (RFC 8949 section 4.2.1), reduced to integers, byte strings, text and arrays. Every byte that is
 // hashed or signed passes here and nowhere else. It knows no format: schema.ts gives shapes to values.
-import { decode as cborDecode } from 'cborg';
+import { decode as cborDecode, Tokenizer } from 'cborg';
 import { isCborOf, writeCbor } from './cbor-writer.ts';
 import type { Value } from './value.ts';
 
@@ -12,6 +12,11 @@ export class DecodeError extends Error {
 }
 
 const depthMax = 16;
+/**
+ * Items of one value. A frame of one-byte items would cost a thousand times its length in memory and a second to read,
+ * and a peer may send many. Whatever a ledger's entry can hold is far below: it has at most 65,535 bytes.
+ */
+const itemsMax = 524_288;
 const strict = {
   strict: true,
   allowIndefinite: false,
@@ -28,19 +33,40 @@ export function encode(value: Value): Uint8Array {
 }
 
 /**
- * The value of the one encoding that `encode` would give; any second encoding of it is a DecodeError.
+ * The value of the one encoding that `encode` would give, of at most `most` items; any second encoding of it is a
+ * DecodeError.
  * The re-encoding guard catches what the decoder lets pass: invalid UTF-8, floats for integers, trailing bytes.
  */
-export function decode(bytes: Uint8Array): Value {
-  const value = parse(bytes);
+export function decode(bytes: Uint8Array, most: number = itemsMax): Value {
+  const value = parse(bytes, most);
   assertPlain(value, 0);
   if (!isCborOf(value, bytes)) throw new DecodeError('not the canonical encoding');
   return value;
 }
 
-function parse(bytes: Uint8Array): unknown {
+/** Stops at the first item too many, before more memory is taken. */
+class CountingTokenizer extends Tokenizer {
+  #left: number;
+
+  constructor(bytes: Uint8Array, most: number) {
+    // A plain view: of a Buffer it would cut views where it must make copies.
+    super(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length), strict);
+    this.#left = most;
+  }
+
+  override next() {
+    if (this.#left-- <= 0) throw new DecodeError('too many items');
+    return super.next();
+  }
+}
+
+function parse(bytes: Uint8Array, most: number): unknown {
   try {
-    return cborDecode(bytes, strict);
+    // No value has more items than bytes, so most need not be counted.
+    return cborDecode(
+      bytes,
+      bytes.length <= most ? strict : { ...strict, tokenizer: new CountingTokenizer(bytes, most) },
+    );
   } catch (error) {
     throw new DecodeError(error instanceof Error ? error.message : 'not CBOR');
   }

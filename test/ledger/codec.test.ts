@@ -1,5 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
+import { decodeMessage } from '../../node/consensus/messages.ts';
 import { DecodeError, decode, encode, type Value } from '../../node/ledger/codec.ts';
 import { equalBytes, fromHex, toHex } from '../../node/ledger/hash.ts';
 import { readDataJson, testWithData } from '../_data.ts';
@@ -187,4 +188,17 @@ testWithData(
   );
   for (const { hex, why } of reject) t.throws(() => decode(bytesOf(hex)), refused, why);
   t.true(reject.length >= 30);
+});
+
+test('a value of more items than asked for is refused before they are read', (t) => {
+  const items = (count: number) =>
+    new Uint8Array([0x9a, 0, count >> 16, (count >> 8) & 255, count & 255, ...new Uint8Array(count)]);
+  t.deepEqual(decode(items(100_000), 100_001), new Array(100_000).fill(0));
+  t.throws(() => decode(items(100_000), 100_000), { instanceOf: DecodeError, message: 'too many items' });
+  const bytes = decode(Buffer.concat([Uint8Array.of(0x84, 0x43, 1, 2, 3), new Uint8Array(3)]), 5);
+  t.deepEqual(bytes, [Uint8Array.of(1, 2, 3), 0, 0, 0]);
+  // A proposal's frame of four million empty arrays.
+  const flood = new Uint8Array(4_194_304).fill(0x80);
+  flood.set([0x9a, 0x00, 0x3f, 0xff, 0xfb]);
+  t.throws(() => decodeMessage(flood), { instanceOf: DecodeError, message: 'too many items' });
 });
