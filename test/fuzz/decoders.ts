@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { GenesisError, readGenesisEntry } from '../../genesis/genesis.ts';
 import { decodeStateProof, verifyMembership, verifyNonMembership } from '../../node/audit/ics23.ts';
 import { parseManifest } from '../../node/audit/manifest.ts';
-import { decodeBundle, encodeBundle, parseTilePath } from '../../node/audit/tiles.ts';
+import { decodeCheckpointMessage, encodeCheckpointMessage } from '../../node/consensus/checkpoint-messages.ts';
 import { decodeMessage, encodeMessage } from '../../node/consensus/messages.ts';
 import { decodeRecord, encodeRecord, firstRecord } from '../../node/consensus/record.ts';
 import { certificateSchema } from '../../node/ledger/certificate.ts';
@@ -11,6 +11,7 @@ import { DecodeError, decode, encode } from '../../node/ledger/codec.ts';
 import { decodeEntry, encodeEntry } from '../../node/ledger/entry.ts';
 import { sha256, toHex } from '../../node/ledger/hash.ts';
 import { decodeAs, encodeAs } from '../../node/ledger/schema.ts';
+import { decodeBundle, encodeBundle, parseTilePath } from '../../node/ledger/tile-layout.ts';
 import { decodeTransaction } from '../../node/ledger/transaction.ts';
 import { FrameError, FrameReader, frameBytesMax, frameOf } from '../../node/network/frames.ts';
 import {
@@ -23,7 +24,7 @@ import {
 } from '../../node/network/sync-messages.ts';
 import { examples } from '../ledger/_formats.ts';
 import { refusing, type Target } from './engine.ts';
-import { aRecord, messages, storedChain } from './samples.ts';
+import { aRecord, checkpointMessages, messages, storedChain } from './samples.ts';
 
 const bytesOf = (name: string) => examples.find((each) => each.name === name)?.bytes ?? new Uint8Array(0);
 const cborExamples = examples.filter(({ shown }) => shown === 'cbor').map(({ bytes }) => bytes);
@@ -158,6 +159,7 @@ export const decoders: readonly Target[] = [
     (bytes) => decodeAs(certificateSchema, bytes),
     (value) => encodeAs(certificateSchema, value),
   ),
+  roundTrip('checkpoint-message', checkpointMessages, decodeCheckpointMessage, encodeCheckpointMessage),
   roundTrip('message', messages, decodeMessage, encodeMessage),
   roundTrip('vote-record', () => [encodeRecord(aRecord()), encodeRecord(firstRecord())], decodeRecord, encodeRecord),
   roundTrip(

@@ -1,6 +1,10 @@
 // Good inputs of every kind, as the tests of each part build them.
+import { encodeCheckpointMessage } from '../../node/consensus/checkpoint-messages.ts';
 import { encodeMessage, type Message } from '../../node/consensus/messages.ts';
 import { firstRecord, type VoteRecord } from '../../node/consensus/record.ts';
+import { type LogName, originOf } from '../../node/ledger/checkpoint.ts';
+import { cosignatureMessage, type StableCheckpoint } from '../../node/ledger/cosignature.ts';
+import { deriveSeed, sign } from '../../node/ledger/signature.ts';
 import {
   Chain,
   certificateOf,
@@ -12,6 +16,7 @@ import {
   newViewOf,
   prePrepareOf,
   preparedOf,
+  validatorSeedOf,
   viewChangeOf,
   voteOf,
 } from '../network/_consortium.ts';
@@ -52,6 +57,27 @@ export function sampleMessages(): Message[] {
 
 export function messages(): Uint8Array[] {
   return sampleMessages().map(encodeMessage);
+}
+
+/** A cosignature and a stable checkpoint that verify under `log` and `validatorsOf(count)`. */
+export function checkpointMessages(): Uint8Array[] {
+  return [
+    encodeCheckpointMessage({ type: 'cosignature', cosigned: { ...treeHead, ...cosignatureOf(1) }, repeated: false }),
+    encodeCheckpointMessage({ type: 'stable', checkpoint: stableCheckpoint() }),
+  ];
+}
+
+export const log: LogName = { ledger: 'daybook.example/test', chainId: digestNamed('the chain') };
+const treeHead = { size: 20, root: digestNamed('the root') };
+
+function cosignatureOf(validator: number) {
+  const time = 1_700_000_000;
+  const message = cosignatureMessage({ origin: originOf(log), ...treeHead }, time);
+  return { validator, time, signature: sign(message, deriveSeed(validatorSeedOf(validator), 'audit')) };
+}
+
+export function stableCheckpoint(): StableCheckpoint {
+  return { height: 5, ...treeHead, cosignatures: [0, 1, 2].map(cosignatureOf) };
 }
 
 export function aRecord(): VoteRecord {

@@ -2,7 +2,7 @@
 // frame must come through after each, and what is held must stay within its limit.
 import { EventEmitter, once } from 'node:events';
 import { frameBytesMax, frameOf, prefixBytes } from '../../node/network/frames.ts';
-import { InboundQueue } from '../../node/network/inbound-queue.ts';
+import { type InboundBudgets, InboundQueue } from '../../node/network/inbound-queue.ts';
 import { encodeSyncRequest } from '../../node/network/sync-messages.ts';
 import { answer } from '../../node/network/sync-stream.ts';
 import { type Channel, channels } from '../../node/network/transport.ts';
@@ -11,6 +11,7 @@ import type { OpenTarget, Target } from './engine.ts';
 import { messages } from './samples.ts';
 
 const generous = { framesPerSecond: 1e6, bytesPerSecond: 1e9 };
+const budgets = Object.fromEntries(channels.map((channel) => [channel, generous])) as InboundBudgets;
 
 class Listener {
   readonly #events = new EventEmitter();
@@ -28,7 +29,7 @@ class Listener {
         this.#offences += 1;
       },
     };
-    this.#queue = new InboundQueue(2, sink, { votes: generous, proposals: generous, transactions: generous });
+    this.#queue = new InboundQueue(2, sink, budgets);
   }
 
   async take(input: Uint8Array): Promise<string> {

@@ -25,17 +25,17 @@ export const chainId = sha256(text.encode('a chain for tests'));
 export const otherChainId = sha256(text.encode('another chain'));
 export const epoch = 0;
 
-function seedOf(index: number): Uint8Array {
+export function validatorSeedOf(index: number): Uint8Array {
   return sha256(text.encode(`seed of validator ${index}`));
 }
 
 export function networkSeedOf(index: number): Uint8Array {
-  return deriveSeed(seedOf(index), 'network');
+  return deriveSeed(validatorSeedOf(index), 'network');
 }
 
 export function validatorsOf(count: number): ValidatorSet {
   return Array.from({ length: count }, (_, index): Validator => {
-    const key = (purpose: 'vote' | 'audit' | 'network') => publicKeyOf(deriveSeed(seedOf(index), purpose));
+    const key = (purpose: 'vote' | 'audit' | 'network') => publicKeyOf(deriveSeed(validatorSeedOf(index), purpose));
     const proof = new Uint8Array(64);
     return {
       id: `validator-${index}`,
@@ -51,7 +51,7 @@ export function validatorsOf(count: number): ValidatorSet {
 }
 
 export function signAs(validator: number, kind: VoteKind, position: VotePosition, chain = chainId): Uint8Array {
-  return sign(voteMessage(kind, chain, position), deriveSeed(seedOf(validator), 'vote'));
+  return sign(voteMessage(kind, chain, position), deriveSeed(validatorSeedOf(validator), 'vote'));
 }
 
 export function voteOf(type: Vote['type'], validator: number, position: VotePosition): Vote {

@@ -2,9 +2,11 @@
 // gone, something signed that the vote record no longer covers, a log that does not hold together, a state that is not
 // the head's. Throws nothing; what kills the opener kills this process, and its parent sees that.
 
+import { isDeepStrictEqual } from 'node:util';
 import { verify } from '../../../node/audit/audit.ts';
 import { StoreSource } from '../../../node/audit/source.ts';
 import { covers } from '../../../node/consensus/amnesia.ts';
+import { decodeCheckpointMessage } from '../../../node/consensus/checkpoint-messages.ts';
 import { decodeMessage, positionOf } from '../../../node/consensus/messages.ts';
 import { decodeRecord } from '../../../node/consensus/record.ts';
 import { certificateProblem } from '../../../node/ledger/certificate.ts';
@@ -14,7 +16,7 @@ import { openLmdbStore } from '../../../node/store/lmdb-store.ts';
 import { preflight } from '../../../node/store/preflight.ts';
 import { type Store, StoreError } from '../../../node/store/store.ts';
 import { MemoryCluster } from '../../node/_memory-cluster.ts';
-import { type Expectation, recorded, type Signed } from './_story.ts';
+import { type Expectation, inWords, type Kept, keptNow, recorded, type Signed } from './_story.ts';
 
 export interface Verdict {
   readonly problem: string | undefined;
@@ -40,7 +42,7 @@ export async function judge(folder: string, expected: Expectation, wholeAudit: b
   try {
     const problem =
       keptProblem(store, expected) ??
-      signedProblem(cluster, store, expected.sent) ??
+      signedProblem(cluster, store, expected) ??
       logProblem(cluster, store) ??
       (wholeAudit ? await auditProblem(cluster, store) : undefined) ??
       writeProblem(store);
@@ -51,11 +53,8 @@ export async function judge(folder: string, expected: Expectation, wholeAudit: b
   }
 }
 
-function isKept(store: Store, kept: NonNullable<Expectation['done']>): boolean {
-  const { height, digest } = store.head();
-  return (
-    height === kept.height && digest === kept.digest && toHex(store.voteRecord() ?? new Uint8Array(0)) === kept.vote
-  );
+function isKept(store: Store, kept: Kept): boolean {
+  return isDeepStrictEqual(keptNow(store), kept);
 }
 
 /** The last finished write or the one that had begun, whole; nothing between and nothing older. */
@@ -71,7 +70,7 @@ function keptProblem(store: Store, { done, begun, told }: Expectation): string |
 }
 
 /** The state root is checked by starting, and what the validator then repeats must be what it had sent. */
-function signedProblem(cluster: MemoryCluster, store: Store, sent: readonly Signed[]): string | undefined {
+function signedProblem(cluster: MemoryCluster, store: Store, { sent, cosigned }: Expectation): string | undefined {
   const stored = store.voteRecord();
   if (stored === undefined) return 'there is no vote record';
   const record = decodeRecord(stored);
@@ -79,9 +78,19 @@ function signedProblem(cluster: MemoryCluster, store: Store, sent: readonly Sign
     if (!covers(record, { ...each, validator: recorded, signature: new Uint8Array(64) }))
       return `${nameOf(each)} was sent, and the vote record does not cover it`;
   const known = new Map(sent.map((each) => [nameOf(each), each.digest]));
+  const heads = new Map(cosigned);
   const contradictions: string[] = [];
+  const newest = Math.max(0, ...heads.keys());
+  if ((store.cosigned()?.size ?? 0) < newest) return `size ${newest} was cosigned, and the store has forgotten it`;
   cluster.onSend = (_from, channel, bytes) => {
-    if (channel === 'transactions' || channel === 'checkpoints') return;
+    if (channel === 'transactions') return;
+    if (channel === 'checkpoints') {
+      const said = decodeCheckpointMessage(bytes);
+      const known = said.type === 'cosignature' ? heads.get(said.cosigned.size) : undefined;
+      if (said.type === 'cosignature' && known !== undefined && known !== inWords(said.cosigned))
+        contradictions.push(`size ${said.cosigned.size} is cosigned anew`);
+      return;
+    }
     const message = decodeMessage(bytes);
     if (message.type === 'status' || message.type === 'committed' || message.validator !== recorded) return;
     const { epoch, view, height, digest } = positionOf(message);

@@ -3,17 +3,18 @@
 // work, loses and gains primaries, and is started again a few times. A failed write ends it as it ends a node.
 // Arguments: folder, trace file, seed, rounds.
 import { openArguments, openBatchArguments, transferArguments } from '../../../contracts/payments.ts';
+import { decodeCheckpointMessage } from '../../../node/consensus/checkpoint-messages.ts';
 import { decodeMessage, positionOf } from '../../../node/consensus/messages.ts';
 import { encodeRecord, firstRecord } from '../../../node/consensus/record.ts';
 import { createStore } from '../../../node/create-store.ts';
 import { toHex } from '../../../node/ledger/hash.ts';
 import { openLmdbStore } from '../../../node/store/lmdb-store.ts';
-import type { Store } from '../../../node/store/store.ts';
+import type { CheckpointChange, Store } from '../../../node/store/store.ts';
 import { type Prng, prng } from '../../_prng.ts';
 import { clearing, tellers } from '../../execution/_ledger.ts';
 import { MemoryCluster } from '../../node/_memory-cluster.ts';
 import { traceMarker } from '../_disk-trace.ts';
-import { type Kept, type Mark, recorded } from './_story.ts';
+import { inWords, type Kept, keptNow, type Mark, recorded } from './_story.ts';
 
 const [folder = '', traceFile = '', seed = '1', rounds = '20'] = process.argv.slice(2);
 const write = traceMarker(traceFile);
@@ -27,7 +28,8 @@ class Recorder {
   constructor(random: Prng) {
     this.#random = random;
     this.#cluster.onSend = (from, channel, bytes) => {
-      if (from !== recorded || channel === 'transactions' || channel === 'checkpoints') return;
+      if (from !== recorded || channel === 'transactions') return;
+      if (channel === 'checkpoints') return markCosigned(bytes);
       const message = decodeMessage(bytes);
       if (message.type === 'status' || message.type === 'committed' || message.validator !== recorded) return;
       const { epoch, view, height, digest } = positionOf(message);
@@ -42,7 +44,7 @@ class Recorder {
   async run(roundsMax: number): Promise<void> {
     const { genesis, stores } = this.#cluster;
     const digest = toHex(this.#cluster.chainId);
-    mark({ mark: 'begin', kept: { height: 0, digest, vote: toHex(encodeRecord(firstRecord())) } });
+    mark({ mark: 'begin', kept: { height: 0, digest, vote: toHex(encodeRecord(firstRecord())), cosigned: '' } });
     await createStore(folder, genesis, genesis.validators[recorded]?.id ?? '');
     mark({ mark: 'done' });
     await this.#open();
@@ -121,30 +123,31 @@ class Recorder {
   }
 }
 
-const noBytes = new Uint8Array(0);
 const noDigest = '' as Store['identity']['chainId'];
+
+function markCosigned(bytes: Uint8Array): void {
+  const message = decodeCheckpointMessage(bytes);
+  if (message.type !== 'cosignature') return;
+  mark({ mark: 'cosigned', size: message.cosigned.size, words: inWords(message.cosigned) });
+}
 
 function marked(store: Store): Store {
   const commit = store.commit.bind(store);
   const persistVote = store.persistVote.bind(store);
   const persistCheckpoints = store.persistCheckpoints.bind(store);
-  const around = (kept: Kept, work: () => void) => {
-    mark({ mark: 'begin', kept });
+  const around = (kept: Partial<Kept>, work: () => void) => {
+    mark({ mark: 'begin', kept: { ...keptNow(store), ...kept } });
     work();
     mark({ mark: 'done' });
   };
+  const cosignedBy = ({ own }: Partial<CheckpointChange> = {}) => (own === undefined ? {} : { cosigned: inWords(own) });
   store.commit = (block, vote, checkpoints) => {
     const { height, digest } = block.head;
-    around({ height, digest, vote: toHex(vote.record) }, () => commit(block, vote, checkpoints));
+    const kept = { height, digest, vote: toHex(vote.record), ...cosignedBy(checkpoints) };
+    around(kept, () => commit(block, vote, checkpoints));
   };
-  store.persistVote = (vote) => {
-    const { height, digest } = store.head();
-    around({ height, digest, vote: toHex(vote.record) }, () => persistVote(vote));
-  };
-  store.persistCheckpoints = (checkpoints) => {
-    const { height, digest } = store.head();
-    around({ height, digest, vote: toHex(store.voteRecord() ?? noBytes) }, () => persistCheckpoints(checkpoints));
-  };
+  store.persistVote = (vote) => around({ vote: toHex(vote.record) }, () => persistVote(vote));
+  store.persistCheckpoints = (change) => around(cosignedBy(change), () => persistCheckpoints(change));
   return store;
 }
 
