@@ -70,6 +70,14 @@ const mempool = z.strictObject({
     .describe('part of either limit that one member may fill; each further one, of what the others left free'),
 });
 
+const snapshots = z.strictObject({
+  everyBlocks: count(10_000, 10, 10_000_000).describe(
+    'a snapshot of the state is made at each height that this divides; the same everywhere, so that peers offer the same',
+  ),
+  prune: z.boolean().default(false).describe('blocks that snapshots make needless are deleted; archives keep them'),
+  keepBlocksMin: count(1_000, 1, 100_000_000).describe('blocks before a snapshot that stay in any case'),
+});
+
 const settingsSchema = z.strictObject({
   validator: z.string().min(1).max(34).describe('id of this validator, as the genesis document has it'),
   genesisFile: file.default('genesis.json').describe('genesis document; a relative path begins at this file'),
@@ -90,6 +98,7 @@ const settingsSchema = z.strictObject({
   api,
   timers: timers.prefault({}),
   mempool: mempool.prefault({}),
+  snapshots: snapshots.prefault({}),
   peers: z.record(z.string().min(1).max(34), z.string().max(260)).default({}),
 });
 
@@ -98,6 +107,7 @@ export type NodeSettings = z.input<typeof settingsSchema>;
 type Settings = z.output<typeof settingsSchema>;
 export type ApiConfig = z.output<typeof api>;
 export type TimerConfig = z.output<typeof timers>;
+export type SnapshotConfig = z.output<typeof snapshots>;
 export type MempoolConfig = z.output<typeof mempool>;
 
 /** Every setting, with absolute paths and parsed addresses; `peers` names every other validator that the file does. */

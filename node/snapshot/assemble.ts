@@ -19,7 +19,7 @@ export function assemble(store: Store, downloaded: Downloaded): Snapshot | strin
   const { head, base, basePeaks, header, baseTime } = downloaded;
   const windowMs = referenceWindow(store, head.height);
   if (windowMs === undefined) return 'a state without parameters';
-  // Were a used reference left out, this validator would let it be used again and the others would not.
+  // [S3] Were a used reference left out, this validator would let it be used again and the others would not.
   if (baseTime !== undefined && header.timestamp - baseTime <= windowMs)
     return 'a log that begins within the reference window';
   const peaks = peakPlaces(base.logSize).map((place, i) => {

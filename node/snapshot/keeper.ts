@@ -48,7 +48,7 @@ export class SnapshotKeeper {
       if (this.manifest(height) === undefined) parts.store.dropParts('offered', height);
   }
 
-  /** Called after each commit, with the store at that height. */
+  /** [S1] Called after each commit, with the store at that height. */
   onBlock(height: number): void {
     const { store, settings } = this.#parts;
     if (this.#isStopped || height % settings.everyBlocks !== 0 || this.#writer !== undefined) return;
@@ -92,7 +92,7 @@ export class SnapshotKeeper {
     this.#prune();
   }
 
-  /** Up to the base of the oldest snapshot on offer: whoever takes it finds the blocks that follow. */
+  /** [S5] Up to the base of the oldest snapshot on offer: whoever takes it finds the blocks that follow. */
   #prune(): void {
     const { store, settings, stableHeight } = this.#parts;
     if (!settings.prune || this.#isStopped || this.#writer !== undefined) return;

@@ -43,7 +43,7 @@ export interface CheckedManifest {
   readonly sets: SetChain;
 }
 
-/** The set that certifies the snapshot's own block, or what is wrong with the manifest. */
+/** [S2] What the manifest means, or what is wrong with it. */
 export function checkManifest(
   manifest: Manifest,
   chainId: Uint8Array,

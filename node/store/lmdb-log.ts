@@ -46,6 +46,7 @@ export function pruneRows(environment: Environment, from: LogBase, pruning: Prun
     if (keptHeights.has(height)) continue;
     environment.removeSync(keys.numberKey('block', height));
     environment.removeSync(keys.numberKey('certificate', height));
+    environment.removeSync(keys.numberKey('checkpoint', height));
   }
   for (const { level, index } of needlessNodes(from.logSize, base.logSize, nodeLevelMin))
     environment.removeSync(keys.nodeKey(level, index));
@@ -60,7 +61,7 @@ export function pruneRows(environment: Environment, from: LogBase, pruning: Prun
 
 export function installRows(environment: Environment, snapshot: Snapshot): void {
   const { head, base, peaks, kept, blocks, state } = snapshot;
-  const log = ['node', 'certificate', 'transaction', 'reference', 'state'] as const;
+  const log = ['node', 'certificate', 'checkpoint', 'transaction', 'reference', 'state'] as const;
   for (const table of log) removeRange(environment, keys.tableRange(table));
   for (const table of ['entry', 'block'] as const)
     removeRange(environment, { ...keys.tableRange(table), start: keys.numberKey(table, 1) });

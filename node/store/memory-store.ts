@@ -214,6 +214,7 @@ export class MemoryStore implements Store {
       if (kept.includes(height)) continue;
       delete this.blocks[height];
       this.certificates.delete(height);
+      this.checkpoints.delete(height);
     }
     for (const { level, index } of needlessNodes(this.first.logSize, base.logSize, 0))
       this.nodes.delete(`${level}/${index}`);
@@ -262,7 +263,8 @@ export class MemoryStore implements Store {
     const [log, records] = [[...blocks], new Map(state)];
     this.entryList.length = 1;
     this.blocks.length = 1;
-    for (const map of [this.certificates, this.transactions, this.references, this.nodes]) map.clear();
+    for (const map of [this.certificates, this.checkpoints, this.transactions, this.references, this.nodes])
+      map.clear();
     for (const { level, index, hash } of peaks) this.nodes.set(`${level}/${index}`, hash);
     for (const { block, header, certificate } of kept) {
       this.entryList[block.headerIndex] = header;

@@ -49,7 +49,7 @@ function follows(t: ExecutionContext, store: Store, source: OfferingLedger): voi
   t.notThrows(() => checkIntegrity(store));
 }
 
-test('a newcomer takes the state, the log of the reference window, and goes on from there', async (t) => {
+test('[S2] a newcomer takes the state, the log of the reference window, and goes on from there', async (t) => {
   const source = offering(70);
   const store = newcomer();
   t.true(await taken(t, store, [(request) => source.serve(request)]));
@@ -68,7 +68,7 @@ test('a newcomer takes the state, the log of the reference window, and goes on f
   t.is(last, store.head().height);
 });
 
-test('a reference that was used within the window is used for the newcomer as well', async (t) => {
+test('[S3] a reference that was used within the window is used for the newcomer as well', async (t) => {
   const source = offering(70);
   const store = newcomer();
   t.true(await taken(t, store, [(request) => source.serve(request)]));
@@ -84,7 +84,7 @@ test('a reference that was used within the window is used for the newcomer as we
   t.deepEqual(ours, theirs);
 });
 
-test('the offer is of its height, whatever is committed while it is written', async (t) => {
+test('[S1] the offer is of its height, whatever is committed while it is written', async (t) => {
   const source = new OfferingLedger();
   source.grow(18);
   for (let i = 0; i < 5; i++) {
@@ -108,7 +108,7 @@ test('nothing is offered that no stable checkpoint covers, nor before it is comp
   t.is(source.keeper.newest(), undefined);
 });
 
-test('what pruning leaves is enough for a newcomer, and the store stays of one size', async (t) => {
+test('[S5] what pruning leaves is enough for a newcomer, and the store stays of one size', async (t) => {
   const source = offering(200, { prune: true });
   const { store } = source;
   t.true(store.base().height > 130, `${store.base().height}`);
