@@ -66,6 +66,8 @@ export interface DriverParts {
   readonly fetcher: Fetcher;
   readonly checkpoints: Cosigning;
   readonly soon: EventLoop['soon'];
+  /** Puts a snapshot of these validators in place of what the store holds; true when it did, and this driver is over. */
+  takeSnapshot(from: readonly number[]): Promise<boolean>;
   send(to: number, message: Message): void;
   broadcast(message: Message): void;
   /** UTC milliseconds: for proposing and judging timestamps only. */
@@ -335,6 +337,8 @@ export class Driver {
   async #fetch(height: number, from: readonly number[]): Promise<void> {
     const { fetcher, executor, store } = this.#parts;
     const found = height === executor.head.height + 1 ? await fetcher.blocks(height, from, executor.head) : undefined;
+    // [S2] Whoever takes a snapshot begins anew with what is in the store then.
+    if (found === 'pruned' && !this.#isStopped && (await this.#parts.takeSnapshot(from))) return;
     const blocks = found === 'pruned' ? [] : (found ?? []);
     for (const block of blocks) {
       if (this.#isStopped) return;

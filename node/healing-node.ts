@@ -27,10 +27,12 @@ import { quorumOf } from './ledger/validators.ts';
 import { formatVerifierKey, verifierKey } from './ledger/verifier-key.ts';
 import { SyncClient } from './network/sync-client.ts';
 import type { Channel, Receiver } from './network/transport.ts';
+import { takeSnapshot } from './snapshot/take.ts';
 import type { Store } from './store/store.ts';
 import { ValidatorNode, type ValidatorNodeParts } from './validator-node.ts';
 
-export interface HealingNodeParts extends Omit<ValidatorNodeParts, 'onDivergence' | 'tree' | 'awaits'> {
+export interface HealingNodeParts
+  extends Omit<ValidatorNodeParts, 'onDivergence' | 'takeSnapshot' | 'tree' | 'awaits'> {
   readonly genesis: Genesis;
   /** Called when a divergence is noticed and again when it is over: the later one takes the place of the first. */
   readonly keepIncident: (incident: DivergenceIncident) => void;
@@ -178,6 +180,7 @@ export class HealingNode implements LedgerNode, Receiver {
       ...parts,
       tree,
       awaits: awaits?.refused?.height,
+      takeSnapshot: (from) => this.#takeSnapshot(from, () => this.#life === life),
       onDivergence: (divergence) => {
         if (this.#life === life) this.#refusedOrDamaged(divergence, awaits);
       },
@@ -193,6 +196,21 @@ export class HealingNode implements LedgerNode, Receiver {
     for (const listener of this.#listeners.keys()) this.#listeners.set(listener, life.onBlock(listener));
     life.setReadOnly(this.#isReadOnly);
     life.start();
+  }
+
+  /** [S2, S4] From the moment at which all of it is here, nothing of the life before uses the store. */
+  async #takeSnapshot(from: readonly number[], isWanted: () => boolean): Promise<boolean> {
+    const { genesis, chainId, transport, timers, loop, log } = this.#parts;
+    const ready = (): boolean => {
+      if (this.#isStopped || !isWanted()) return false;
+      this.#end();
+      return true;
+    };
+    const sync = { transport, timeoutMs: timers.syncTimeoutMs, after: loop.after };
+    const sets = { chainId: digestBytes(chainId), genesisSet: genesis.validators };
+    if (!(await takeSnapshot({ store: this.store, ...sets, ...sync, ready, log }, from))) return false;
+    this.start();
+    return true;
   }
 
   /** A block that is refused again although the state is the certified one: nothing here can heal that. */

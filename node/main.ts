@@ -132,6 +132,7 @@ function nodeOf({ config, identity, store, transport, log, failed }: NodeGround)
     logKey: noteKeyOf(logSeed),
     timers: config.timers,
     mempool: config.mempool,
+    snapshots: config.snapshots,
     loop: realEventLoop,
     now: Date.now,
     log: (level, text, facts) => log[level](facts ?? {}, text),

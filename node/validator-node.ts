@@ -4,7 +4,7 @@ import { contracts, lineCount } from '../contracts/registry.ts';
 import { Accusations } from './accusations.ts';
 import type { BlockListener, LedgerNode, NodeStatus, Submission } from './api/ledger-node.ts';
 import { Checkpointing, type NoteKey } from './checkpointing.ts';
-import type { TimerConfig } from './config.ts';
+import type { SnapshotConfig, TimerConfig } from './config.ts';
 import { encodeMessage, type Message } from './consensus/messages.ts';
 import { Replica } from './consensus/replica.ts';
 import type { Timings } from './consensus/timers.ts';
@@ -14,6 +14,7 @@ import type { EventLoop } from './event-loop.ts';
 import { Executor } from './execution/executor.ts';
 import type { StateTree } from './execution/state-tree.ts';
 import { TransactionCache } from './execution/transaction-cache.ts';
+import { allEpochs } from './execution/validator-sets.ts';
 import { FinalityTimes } from './finality.ts';
 import { evidenceFrame, Intake } from './intake.ts';
 import type { CommitCertificate } from './ledger/certificate.ts';
@@ -28,6 +29,7 @@ import type { Channel, Receiver, Transport } from './network/transport.ts';
 import { VerifiedSignatures } from './network/verified-signatures.ts';
 import { bodiesOf, voteRecordOf } from './opening.ts';
 import { Seat } from './seat.ts';
+import { SnapshotKeeper } from './snapshot/keeper.ts';
 import { type Store, StoreError } from './store/store.ts';
 
 export interface ValidatorNodeParts {
@@ -46,6 +48,7 @@ export interface ValidatorNodeParts {
   readonly logKey: NoteKey;
   readonly timers: TimerConfig;
   readonly mempool: MempoolLimits;
+  readonly snapshots: SnapshotConfig;
   readonly loop: EventLoop;
   /** UTC milliseconds. */
   readonly now: () => number;
@@ -60,6 +63,8 @@ export interface ValidatorNodeParts {
   readonly transactions?: TransactionCache | undefined;
   /** The state here differs from the chain; nothing more comes from this node [R4]. */
   readonly onDivergence: (divergence: Divergence) => void;
+  /** [S2] True when the store holds a snapshot now, and this node is over. */
+  readonly takeSnapshot: (from: readonly number[]) => Promise<boolean>;
   /** Of the store's state, compared with the head. */
   readonly tree: StateTree;
   /** The height of a certified block that was refused here: no vote before it is committed [R4]. */
@@ -80,6 +85,7 @@ export class ValidatorNode implements LedgerNode, Receiver {
   readonly #driver: Driver;
   readonly #intake: Intake;
   readonly #server: SyncServer;
+  readonly #keeper: SnapshotKeeper;
   readonly #checkpoints: Checkpointing;
   readonly #finality = new FinalityTimes();
   readonly #noticed = new Map<number, number>();
@@ -126,7 +132,8 @@ export class ValidatorNode implements LedgerNode, Receiver {
       amnesia,
       awaits: parts.awaits,
     });
-    this.#server = new SyncServer(store);
+    this.#keeper = this.#newKeeper();
+    this.#server = new SyncServer(store, this.#keeper);
     this.#accusations = this.#newAccusations();
     this.#checkpoints = this.#newCheckpointing(parts);
     this.#driver = new Driver({
@@ -139,6 +146,7 @@ export class ValidatorNode implements LedgerNode, Receiver {
       fetcher: this.#seat,
       checkpoints: this.#checkpoints,
       soon: parts.loop.soon,
+      takeSnapshot: parts.takeSnapshot,
       send: (to, message) => parts.transport.send(to, channelOf(message), encodeMessage(message)),
       broadcast: (message) => parts.transport.broadcast(channelOf(message), encodeMessage(message)),
       now: parts.now,
@@ -157,11 +165,28 @@ export class ValidatorNode implements LedgerNode, Receiver {
       now: parts.now,
       refusal: () => this.#refusal(),
     });
-    this.#driver.onBlock((_block, transactions) => this.#settled(transactions));
+    this.#driver.onBlock((block, transactions) => {
+      this.#settled(transactions);
+      this.#keeper.onBlock(block.height);
+    });
   }
 
   #settled(transactions: Parameters<BlockListener>[1]): void {
     for (const [id] of transactions) this.#finality.settled(id, this.#parts.loop.monotonicMs());
+  }
+
+  #newKeeper(): SnapshotKeeper {
+    const { store, snapshots: settings, loop } = this.#parts;
+    return new SnapshotKeeper({
+      store,
+      settings,
+      now: () => {
+        const { head, tree, parameters } = this.#executor;
+        return { head, tree, sets: allEpochs(store), windowMs: parameters.referenceWindowMs };
+      },
+      stableHeight: () => this.#checkpoints.published?.height ?? 0,
+      soon: (work) => loop.soon(() => this.#guarded(work)),
+    });
   }
 
   #newAccusations(): Accusations {
@@ -178,6 +203,7 @@ export class ValidatorNode implements LedgerNode, Receiver {
 
   stop(): void {
     this.#driver.stop();
+    this.#keeper.stop();
   }
 
   tick(): void {

@@ -1,6 +1,7 @@
 // The vote record: what a replica must not forget between signing and the block that supersedes it (rules D1-D4). The
 // store keeps it as one value; the exact bytes of what was sent are in it, so that a restart repeats and never signs
 // anew.
+import type { CommitCertificate } from '../ledger/certificate.ts';
 import { DecodeError } from '../ledger/codec.ts';
 import type { Digest } from '../ledger/hash.ts';
 import { digest, signature } from '../ledger/identifiers.ts';
@@ -96,6 +97,19 @@ export function firstRecord(height = 1): VoteRecord {
     bodies: [],
     silenced: undefined,
   };
+}
+
+/**
+ * [S4] The record when the block of a certificate is the last one here, however it came: what a commit would leave of it
+ * (Core.advance).
+ */
+export function recordAfter(record: VoteRecord, { height, view }: CommitCertificate): VoteRecord {
+  const next = firstRecord(height + 1);
+  // [V9]
+  const entered = view > record.view || (view === record.view && record.mode === 'changing');
+  if (entered) return { ...next, epoch: record.epoch, view, silenced: record.silenced };
+  const { epoch, mode, viewChange, newView, silenced } = record;
+  return { ...next, epoch, view: record.view, mode, viewChange, newView, silenced };
 }
 
 export function encodeRecord(value: VoteRecord): Uint8Array {

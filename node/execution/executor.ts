@@ -7,6 +7,7 @@ import {
   epochRecords,
   isMember,
   latestEpoch,
+  type Parameters,
   parameterRecords,
   parametersOf,
 } from '../../contracts/consortium-state.ts';
@@ -124,6 +125,11 @@ export class Executor {
 
   get head(): Head {
     return this.#head;
+  }
+
+  /** In force for the next block. */
+  get parameters(): Parameters {
+    return this.#ground.parameters;
   }
 
   get tree(): StateTree {

@@ -76,7 +76,8 @@ export function installRows(environment: Environment, snapshot: Snapshot): void 
   if (base.height > 0) putRow(environment, keys.singleKey('base'), rows.baseRow, base);
   else environment.removeSync(keys.singleKey('base'));
   putRow(environment, keys.singleKey('head'), rows.headRow, head);
-  removeRange(environment, keys.tableRange('staged'));
+  // What was on offer reaches back to blocks that are gone.
+  for (const area of ['staged', 'offered'] as const) removeRange(environment, keys.tableRange(area));
 }
 
 export function removeRange(

@@ -274,7 +274,7 @@ export class MemoryStore implements Store {
     for (const commit of log) this.applyLog(commit);
     this.state = records;
     this.sorted = undefined;
-    for (const height of this.partHeights('staged')) this.dropParts('staged', height);
+    this.parts.clear();
     this.first = base;
     this.last = head;
     this.persistVote(vote);

@@ -1,7 +1,10 @@
 // Four whole validators in one process, over memory stores and a network of queues: everything but LMDB and libp2p.
 // Ticks and delivery are by hand, so that a test waits for nothing.
+import type { Parameters } from '../../contracts/consortium-state.ts';
 import { contracts } from '../../contracts/registry.ts';
+import type { Genesis } from '../../genesis/genesis.ts';
 import { formatGenesis } from '../../genesis/genesis-text.ts';
+import type { SnapshotConfig } from '../../node/config.ts';
 import { encodeRecord, firstRecord } from '../../node/consensus/record.ts';
 import type { DivergenceIncident } from '../../node/divergence.ts';
 import { realEventLoop } from '../../node/event-loop.ts';
@@ -24,8 +27,14 @@ interface Frame {
   readonly bytes: Uint8Array;
 }
 
+export interface ClusterOptions {
+  readonly parameters?: Partial<Parameters>;
+  readonly snapshots?: Partial<SnapshotConfig>;
+}
+
 export class MemoryCluster {
-  readonly genesis = testGenesis();
+  readonly genesis: Genesis;
+  readonly #snapshots: SnapshotConfig;
   /** Memory at first; another store may take a place before its validator starts. */
   readonly stores: Store[] = [];
   readonly nodes: (HealingNode | undefined)[] = [];
@@ -47,7 +56,9 @@ export class MemoryCluster {
   readonly #timers = new Set<{ readonly at: number; readonly work: () => void }>();
   readonly #cut = new Set<number>();
 
-  constructor() {
+  constructor({ parameters, snapshots }: ClusterOptions = {}) {
+    this.genesis = testGenesis(parameters);
+    this.#snapshots = { everyBlocks: 1_000, prune: false, keepBlocksMin: 10, ...snapshots };
     const { commit } = genesisCommit(this.genesis, contracts);
     this.chainId = digestBytes(commit.head.digest);
     const vote = { record: encodeRecord(firstRecord()), putBodies: [], deleteBodies: [] };
@@ -87,6 +98,7 @@ export class MemoryCluster {
         stopTimeoutMs: 1_000,
       },
       mempool: { transactionsMax: 10_000, bytesMax: 100_000_000, memberShare: 0.5 },
+      snapshots: this.#snapshots,
       loop: { ...realEventLoop, after: (delayMs, work) => this.#after(delayMs, work) },
       now: () => this.now,
       log: () => {},

@@ -80,6 +80,7 @@ export class Cluster implements StationWatch {
       network,
       chance: new Chance(plan.seed, `station ${this.stations.length}`),
       timers: timersOf(plan),
+      snapshots: noSnapshots,
       work: this.#work,
       watch: this,
       ledger: consortium.genesis.name,
@@ -240,6 +241,9 @@ export class Cluster implements StationWatch {
 export function heightOf(station: ValidatorStation): number {
   return station.parts.disk.head().height;
 }
+
+/** A run is shorter than that. */
+const noSnapshots = { everyBlocks: 1_000_000, prune: false, keepBlocksMin: 1_000 };
 
 function timersOf(plan: Plan): TimerConfig {
   return {

@@ -3,7 +3,7 @@
 // told to: at any effect boundary, or inside a write.
 import type { Genesis } from '../../genesis/genesis.ts';
 import type { NoteKey } from '../../node/checkpointing.ts';
-import type { TimerConfig } from '../../node/config.ts';
+import type { SnapshotConfig, TimerConfig } from '../../node/config.ts';
 import type { DivergenceIncident } from '../../node/divergence.ts';
 import { HealingNode } from '../../node/healing-node.ts';
 import type { CosignatureContradiction } from '../../node/ledger/cosignature.ts';
@@ -61,6 +61,7 @@ export interface StationParts {
   readonly network: Network;
   readonly chance: Chance;
   readonly timers: TimerConfig;
+  readonly snapshots: SnapshotConfig;
   readonly watch: StationWatch;
   readonly work: SharedWork;
   sign(message: Uint8Array): Uint8Array;
@@ -192,6 +193,7 @@ export class ValidatorStation implements Station {
       },
       timers: parts.timers,
       mempool: { transactionsMax: 2_000, bytesMax: 8_000_000, memberShare: 0.5 },
+      snapshots: parts.snapshots,
       loop: {
         soon: (work) => {
           timeline.unsettle();

@@ -1,0 +1,39 @@
+// Takes a snapshot from other validators and puts it in place of what the store holds (S2, S4). Whoever calls it lets
+// nothing else use the store from `ready` on, and begins anew with what is in it afterwards.
+import { decodeRecord, encodeRecord, recordAfter } from '../consensus/record.ts';
+import { assert } from '../ledger/assert.ts';
+import type { VoteChange } from '../store/store.ts';
+import { assemble } from './assemble.ts';
+import { type DownloadParts, SnapshotDownload } from './download.ts';
+
+export interface TakeParts extends DownloadParts {
+  /** Called when all of it is here: nothing else may use the store any more. False to leave things as they are. */
+  ready(): boolean;
+  log(level: 'info' | 'warn', text: string, facts: object): void;
+}
+
+/** Whether one was taken. Throws only what the store throws. */
+export async function takeSnapshot(parts: TakeParts, from: readonly number[]): Promise<boolean> {
+  const { store, log } = parts;
+  const downloaded = await new SnapshotDownload(parts).from(from);
+  if (downloaded === undefined || downloaded.head.height <= store.head().height) return false;
+  const snapshot = assemble(store, downloaded);
+  if (typeof snapshot === 'string') {
+    log('warn', 'a snapshot was not taken', { height: downloaded.head.height, reason: snapshot });
+    store.dropParts('staged', downloaded.head.height);
+    return false;
+  }
+  if (!parts.ready()) return false;
+  const { certificate } = downloaded.manifest;
+  const stored = store.voteRecord();
+  assert(stored !== undefined, 'a store is made with its vote record');
+  const record = decodeRecord(stored);
+  const vote: VoteChange = {
+    record: encodeRecord(recordAfter(record, certificate)),
+    putBodies: [],
+    deleteBodies: record.bodies,
+  };
+  store.install(snapshot, vote);
+  log('info', 'the state is that of a snapshot', { height: snapshot.head.height, logFrom: snapshot.base.height + 1 });
+  return true;
+}

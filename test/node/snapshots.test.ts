@@ -1,0 +1,68 @@
+import test from 'ava';
+import { openArguments, transferArguments } from '../../contracts/payments.ts';
+import { clearing } from '../execution/_ledger.ts';
+import { MemoryCluster } from './_memory-cluster.ts';
+
+const windowMs = 4_000_000;
+const options = {
+  parameters: { referenceWindowMs: windowMs, validityMaxMs: windowMs },
+  snapshots: { everyBlocks: 10, prune: true, keepBlocksMin: 2 },
+};
+
+/** One payment a block; a tenth of the reference window goes by with each. */
+async function grow(cluster: MemoryCluster, blocks: number): Promise<void> {
+  for (let i = 0; i < blocks; i++) {
+    cluster.now += windowMs / 10;
+    const running = [0, 1, 2, 3].filter((each) => cluster.nodes[each] !== undefined);
+    const height = Math.max(...running.map((each) => cluster.height(each)));
+    const args = { from: 'A', to: 'B', amount: 1n, currency: 'CZK', purpose: '', date: '' };
+    const payment = cluster.transaction(clearing, 'transfer', transferArguments(args));
+    for (const each of running) cluster.nodes[each]?.submit(payment.bytes);
+    await cluster.run(() => running.every((each) => cluster.height(each) > height));
+  }
+}
+
+async function opened(): Promise<MemoryCluster> {
+  const cluster = new MemoryCluster(options);
+  for (let i = 0; i < 4; i++) cluster.start(i);
+  await cluster.run(() => cluster.nodes.every((node) => node?.status().ready === true));
+  for (const account of ['A', 'B']) {
+    const args = { account, branch: 'NORTH', currency: 'CZK', overdraftLimit: undefined, openingBalance: 0n };
+    cluster.nodes[0]?.submit(cluster.transaction(clearing, 'open', openArguments(args)).bytes);
+  }
+  await cluster.run(() => [0, 1, 2, 3].every((each) => cluster.height(each) >= 1));
+  return cluster;
+}
+
+test('[S4] who was away while the others pruned comes back by a snapshot, and votes', async (t) => {
+  const cluster = await opened();
+  await grow(cluster, 5);
+  const away = cluster.height(3);
+  cluster.kill(3);
+  await grow(cluster, 60);
+  t.true((cluster.stores[0]?.base().height ?? 0) > away, 'what it needs next is pruned everywhere');
+  cluster.start(3);
+  await cluster.run(() => cluster.height(3) >= cluster.height(0));
+  t.true((cluster.stores[3]?.base().height ?? 0) > away, 'its log begins later');
+  t.is(new Set(cluster.stores.map((store) => store.head().stateRoot)).size, 1);
+  await cluster.run(() => cluster.nodes[3]?.status().ready === true);
+  // Without its votes there is no quorum any more.
+  cluster.kill(2);
+  await grow(cluster, 25);
+  t.is(cluster.stores[3]?.head().digest, cluster.stores[0]?.head().digest);
+  t.deepEqual(cluster.incidents, []);
+  t.deepEqual(cluster.divergences, []);
+});
+
+test('[S5] a ledger that prunes stays of one size', async (t) => {
+  const cluster = await opened();
+  await grow(cluster, 40);
+  const sizes: number[] = [];
+  for (let i = 0; i < 4; i++) {
+    await grow(cluster, 20);
+    const store = cluster.stores[1];
+    sizes.push((store?.head().height ?? 0) - (store?.base().height ?? 0));
+  }
+  t.true(Math.max(...sizes) <= 45, `${sizes}`);
+  t.truthy(cluster.nodes[1]?.checkpoint(), 'checkpoints go on');
+});
