@@ -72,7 +72,7 @@ const mempool = z.strictObject({
 
 const snapshots = z.strictObject({
   everyBlocks: count(10_000, 10, 10_000_000).describe(
-    'a snapshot of the state is made at each height that this divides; the same everywhere, so that peers offer the same',
+    'a snapshot of the state is made at each height that this divides; best the same on all validators',
   ),
   prune: z.boolean().default(false).describe('blocks that snapshots make needless are deleted; archives keep them'),
   keepBlocksMin: count(1_000, 1, 100_000_000).describe('blocks before a snapshot that stay in any case'),

@@ -66,7 +66,7 @@ export interface DriverParts {
   readonly fetcher: Fetcher;
   readonly checkpoints: Cosigning;
   readonly soon: EventLoop['soon'];
-  /** Puts a snapshot of these validators in place of what the store holds; true when it did, and this driver is over. */
+  /** Puts a snapshot in place of what the store holds; true when it did, and this driver is over [S2]. */
   takeSnapshot(from: readonly number[]): Promise<boolean>;
   send(to: number, message: Message): void;
   broadcast(message: Message): void;

@@ -146,12 +146,11 @@ export class ValidatorNode implements LedgerNode, Receiver {
       fetcher: this.#seat,
       checkpoints: this.#checkpoints,
       soon: parts.loop.soon,
-      takeSnapshot: parts.takeSnapshot,
       send: (to, message) => parts.transport.send(to, channelOf(message), encodeMessage(message)),
       broadcast: (message) => parts.transport.broadcast(channelOf(message), encodeMessage(message)),
       now: parts.now,
       onSilence: (reason) => this.#silenced(reason),
-      ...{ onIncident: parts.onIncident, onDivergence: parts.onDivergence, onFailure: parts.onFailure },
+      ...driverHooks(parts),
     });
     this.#intake = new Intake({
       executor: this.#executor,
@@ -165,13 +164,11 @@ export class ValidatorNode implements LedgerNode, Receiver {
       now: parts.now,
       refusal: () => this.#refusal(),
     });
-    this.#driver.onBlock((block, transactions) => {
-      this.#settled(transactions);
-      this.#keeper.onBlock(block.height);
-    });
+    this.#driver.onBlock(({ height }, transactions) => this.#settled(height, transactions));
   }
 
-  #settled(transactions: Parameters<BlockListener>[1]): void {
+  #settled(height: number, transactions: Parameters<BlockListener>[1]): void {
+    this.#keeper.onBlock(height);
     for (const [id] of transactions) this.#finality.settled(id, this.#parts.loop.monotonicMs());
   }
 
@@ -404,6 +401,10 @@ export class ValidatorNode implements LedgerNode, Receiver {
   get silence(): string | undefined {
     return this.#silence;
   }
+}
+
+function driverHooks({ takeSnapshot, onIncident, onDivergence, onFailure }: ValidatorNodeParts) {
+  return { takeSnapshot, onIncident, onDivergence, onFailure };
 }
 
 function timingsOf(timers: TimerConfig): Timings {

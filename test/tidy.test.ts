@@ -78,6 +78,7 @@ const layers: readonly Layer[] = [
   {
     of: 'node/snapshot',
     may: [
+      'node/consensus/record.ts',
       'node/snapshot',
       'node/ledger',
       'node/execution',
@@ -124,7 +125,7 @@ const layers: readonly Layer[] = [
   },
   {
     of: 'node/validator-node.ts',
-    may: [...validatorParts, 'node/ledger', 'contracts/registry.ts'],
+    may: [...validatorParts, 'node/ledger', 'contracts/registry.ts', 'node/snapshot/keeper.ts'],
     mayTypes: ['node'],
   },
   { of: 'node/opening.ts', may: ['node/ledger', 'node/consensus', 'node/execution', 'node/store/store.ts'] },
@@ -143,7 +144,9 @@ const layers: readonly Layer[] = [
     of: 'node/healing-node.ts',
     may: [
       ...['node/ledger', 'node/execution', 'node/store/store.ts', 'node/consensus/record.ts', 'contracts/registry.ts'],
-      ...['divergence', 'healing', 'validator-node', 'network/sync-client'].map((file) => `node/${file}.ts`),
+      ...['divergence', 'healing', 'validator-node', 'network/sync-client', 'snapshot/take'].map(
+        (file) => `node/${file}.ts`,
+      ),
     ],
     mayTypes: ['node', 'genesis'],
   },

@@ -100,8 +100,8 @@ export function firstRecord(height = 1): VoteRecord {
 }
 
 /**
- * [S4] The record when the block of a certificate is the last one here, however it came: what a commit would leave of it
- * (Core.advance).
+ * [S4] The record when the block of a certificate is the last one here, however it came: what a commit would leave of
+ * it (Core.advance).
  */
 export function recordAfter(record: VoteRecord, { height, view }: CommitCertificate): VoteRecord {
   const next = firstRecord(height + 1);

@@ -47,7 +47,7 @@ export class SnapshotDownload {
     this.#asker = new PeerAsker(parts.transport, parts);
   }
 
-  /** [S2] Undefined when these peers together do not give a whole one; what they gave is kept. Throws only for the store. */
+  /** [S2] Undefined when these peers together do not give a whole one; what they gave is kept. */
   async from(peers: readonly number[]): Promise<Downloaded | undefined> {
     const { store } = this.#parts;
     for (const peer of this.#asker.bestFirst(peers)) {
