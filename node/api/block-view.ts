@@ -8,8 +8,8 @@ export interface BlockView {
   readonly firstIndex: number;
   readonly headerIndex: number;
   readonly timestamp: number;
-  /** Without the lines of batches. */
-  readonly transactions: number;
+  /** Without the lines of batches; absent where the node keeps nothing of the block but its header. */
+  readonly transactions?: number;
   readonly header: string;
   readonly certificate: string;
 }
@@ -20,6 +20,7 @@ export function blockView(store: Store, height: number): BlockView | undefined {
   if (row === undefined) return undefined;
   const { digest, firstIndex, headerIndex } = row;
   const { timestamp, header, certificate } = sealedBlock(store, row);
+  if (height <= store.base().height) return { height, digest, firstIndex, headerIndex, timestamp, header, certificate };
   // An entry is a CBOR array of up to 23 items: one byte of head, then its kind as one byte (ledger/entry.ts).
   const transactions = store.entries(firstIndex, headerIndex).filter((entry) => entry[1] === 1).length;
   return { height, digest, firstIndex, headerIndex, timestamp, transactions, header, certificate };

@@ -13,6 +13,7 @@ const kinds: ReadonlyMap<string, Kind> = new Map<string, Kind>([
   ['unknown-parameter', { status: 400, title: 'Unknown query parameter' }],
   ['unauthorised', { status: 401, title: 'Not allowed to read' }],
   ['not-found', { status: 404, title: 'Not found' }],
+  ['pruned', { status: 410, title: 'This node has forgotten it' }],
   ['too-large', { status: 413, title: 'Too large' }],
   ['wrong-host', { status: 421, title: 'Not the host that was asked for' }],
   ['mempool-full', { status: 429, title: 'Too much is waiting', retryAfterS: 1 }],

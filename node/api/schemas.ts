@@ -111,7 +111,7 @@ export const block = z
     firstIndex: index,
     headerIndex: index,
     timestamp: z.int().meta({ description: 'UTC milliseconds' }),
-    transactions: z.int(),
+    transactions: z.int().optional().meta({ description: 'absent where the node keeps only the header' }),
     header: base64,
     certificate: base64,
   })

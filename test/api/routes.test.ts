@@ -5,6 +5,7 @@ import { decodeEntry, decodeHeader, headerDigest } from '../../node/ledger/entry
 import { digestBytes, digestOf, equalBytes, fromHex, leafHash } from '../../node/ledger/hash.ts';
 import { Frontier, verifyInclusion } from '../../node/ledger/merkle.ts';
 import { decodeAs } from '../../node/ledger/schema.ts';
+import { pruningStep } from '../../node/snapshot/pruner.ts';
 import { clearing } from '../execution/_ledger.ts';
 import { type Running, running, text } from './_node.ts';
 
@@ -194,6 +195,28 @@ test('the consortium shows members, users with their keys and roles, and validat
     } as object as (typeof users)[number],
   );
   t.is((body['validators'] as unknown[]).length, 4);
+});
+
+test('what a node has forgotten is gone, which is not the same as never there', async (t) => {
+  const api = await running(t);
+  const { node } = api;
+  for (let i = 1n; i <= 4n; i++) node.settle(node.transfer('A', 'B', i));
+  const step = pruningStep(node.store, 2);
+  if (step === undefined) return t.fail('nothing to prune');
+  node.store.prune(step);
+  const { logSize } = node.store.base();
+  for (const path of ['/v1/blocks/1', '/v1/entries?from=1&to=9', `/v1/log/peaks?size=${logSize - 1}`]) {
+    const { status, body } = await api.get(path);
+    t.is(status, 410, path);
+    t.is(body['code'], 'pruned', path);
+  }
+  t.is((await api.get('/v1/blocks/9')).status, 404);
+  t.is((await api.get('/v1/blocks/3')).status, 200);
+  t.is((await api.get(`/v1/entries?from=${logSize}&to=99`)).status, 200);
+  t.is((await api.get('/v1/entries?from=0&to=1')).status, 200, 'genesis stays');
+  const kept = await api.get('/v1/blocks/2');
+  t.is(kept.status, 200, 'the base stays for its header');
+  t.false('transactions' in kept.body);
 });
 
 test('blocks, entries and peaks give an auditor the whole log', async (t) => {

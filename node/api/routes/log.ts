@@ -36,6 +36,8 @@ function entriesRoute(app: ApiServer, parts: ApiParts): void {
     async handler(request) {
       const { from, to } = request.query;
       if (from > to) throw new Problem('malformed', 'query: from is after to.');
+      const begins = parts.node.store.base().logSize;
+      if (from > 0 && from < begins) throw pruned(`Entries 1 to ${begins - 1}`, { logFrom: begins });
       return { from, entries: entriesText(parts, from, to) };
     },
   });
@@ -82,6 +84,9 @@ function blockRoute(app: ApiServer, { node: { store } }: ApiParts): void {
     async handler(request) {
       const { height } = request.params;
       const block = blockView(store, height);
+      const base = store.base().height;
+      if (block === undefined && height >= 1 && height <= base)
+        throw pruned(`Blocks 1 to ${base}`, { blocksFrom: base + 1 });
       if (block === undefined)
         throw new Problem('not-found', `There is no block ${height}: they are 1 to ${store.head().height}.`);
       return block;
@@ -102,6 +107,8 @@ function peaksRoute(app: ApiServer, { node: { store } }: ApiParts): void {
       const { size } = request.query;
       const { logSize } = store.head();
       if (size > logSize) throw new Problem('not-found', `The log has ${logSize} entries.`);
+      const begins = store.base().logSize;
+      if (size > 1 && size < begins) throw pruned(`Trees of less than ${begins} entries`, { logFrom: begins });
       const peaks = frontierAt((level, index) => store.node(level, index), size).toHashes();
       return { size, peaks: peaks.map(toBase64) };
     },
@@ -146,6 +153,14 @@ function firstHeight(lastEventId: string | string[] | undefined, from: number | 
   const last = schemas.wholeNumber.safeParse(lastEventId);
   if (!last.success) throw new Problem('malformed', 'Last-Event-ID is the height of a block.');
   return last.data + 1;
+}
+
+function pruned(what: string, facts: object): Problem {
+  return new Problem(
+    'pruned',
+    `${what} are forgotten here; ask a node that keeps the whole log, or an archive.`,
+    facts,
+  );
 }
 
 function entriesText({ node: { store } }: ApiParts, from: number, to: number): string[] {
