@@ -48,6 +48,7 @@ export const habits = [
   'impersonate',
   'twins',
   'two-logs',
+  'wrong-roots',
 ] as const;
 export type Habit = (typeof habits)[number];
 
@@ -193,6 +194,11 @@ export class Liar implements Tamper {
       return sent(
         to,
         this.#once(() => forger.wrongBlock(message)),
+      );
+    if (has('wrong-roots') && this.#isWrong)
+      return sent(
+        to,
+        this.#once(() => forger.wrongRoot(message)),
       );
     if (has('throttle')) return [{ ...plain, delayMs: Math.floor(proposalTimeoutMs * 0.7) }];
     return [plain];

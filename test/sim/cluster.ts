@@ -16,7 +16,7 @@ import { Forger } from './forger.ts';
 import { Network } from './network.ts';
 import type { Plan } from './plan.ts';
 import { SharedWork } from './shared-work.ts';
-import { type StationWatch, ValidatorStation } from './station.ts';
+import { repeatMs, type StationWatch, ValidatorStation } from './station.ts';
 import { millisecond, second, Timeline } from './timeline.ts';
 import { check, Violation } from './violation.ts';
 import { Witness } from './witness.ts';
@@ -48,8 +48,10 @@ export class Cluster implements StationWatch {
     this.faultyMax = plan.validators - plan.quorum;
     const { commit, genesis } = this.consortium;
     const { name, validators } = genesis;
+    const faulty = [...plan.byzantine, ...plan.amnesiacs];
+    const honest = new Set(validators.map((_, index) => index).filter((index) => !faulty.includes(index)));
     const { digest } = commit.head;
-    this.witness = new Witness(digestBytes(digest), digest, validators, this.#work, name);
+    this.witness = new Witness(digestBytes(digest), digest, validators, honest, this.#work, name);
     const clientClock = new WallClock(this.timeline);
     this.workload = new Workload({
       consortium: this.consortium,
@@ -158,10 +160,13 @@ export class Cluster implements StationWatch {
     return this.stations.filter((station) => this.isHonest(station));
   }
 
+  /** The station of the primary of the highest view that an honest validator is in. */
   primaries(): number[] {
-    const views = this.honest().map((each) => each.node?.status().primary);
+    const states = this.honest().flatMap((each) => each.node?.status() ?? []);
+    const highest = Math.max(...states.map(({ view }) => view));
+    const primary = states.find(({ view }) => view === highest)?.primary;
     return this.stations
-      .filter(({ index }) => views.includes(index))
+      .filter(({ index }) => index === primary)
       .map(({ station }) => station)
       .slice(0, 1);
   }
@@ -251,7 +256,7 @@ function timersOf(plan: Plan): TimerConfig {
     proposalTimeoutMs: plan.proposalTimeoutMs,
     oldestTimeoutMs: 2 * plan.proposalTimeoutMs,
     statusIntervalMs: plan.statusIntervalMs,
-    expiryIntervalMs: 1_000,
+    expiryIntervalMs: repeatMs,
     syncTimeoutMs: 5_000,
     stopTimeoutMs: 5_000,
   };

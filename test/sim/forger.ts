@@ -104,6 +104,14 @@ export class Forger {
     }
   }
 
+  /** Everything right but one root. */
+  wrongRoot(message: PrePrepare): PrePrepare {
+    const good = decodeHeader(message.block.header);
+    const root = this.#chance.pick(['logRoot', 'stateRoot'] as const);
+    const header = encodeHeader({ ...good, [root]: flipped(good[root], this.#chance) });
+    return this.proposal(message, { ...message.block, header });
+  }
+
   viewChange(message: ViewChange, change: Partial<ViewChange>): ViewChange {
     const unsigned = { ...message, ...change };
     return { ...unsigned, signature: this.signed('view-change', viewChangePosition(unsigned)) };

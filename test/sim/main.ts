@@ -3,6 +3,7 @@
 import './coverage.ts';
 import './signer.ts';
 import { commitOf, keep, readKept } from './kept.ts';
+import { measureOutages, measureThroughput } from './measure.ts';
 import { parseOptions, type SimulationOptions } from './options.ts';
 import { beChild, childFlag, Pool } from './pool.ts';
 import { readProbes } from './probes.ts';
@@ -18,7 +19,15 @@ const how: ReportOptions = {
   probes: asked.probes ? readProbes() : [],
 };
 if (words.includes(childFlag)) beChild((seed) => reportOf(seed, how));
+else if (asked.measures.length > 0) process.exitCode = (await measure(asked.measures)) ? 0 : 1;
 else process.exitCode = (await soak(asked)) === 0 ? 0 : 1;
+
+/** True when the goals are reached. */
+async function measure(what: SimulationOptions['measures']): Promise<boolean> {
+  const throughput = !what.includes('throughput') || (await measureThroughput(print));
+  const outages = !what.includes('outages') || (await measureOutages(print));
+  return throughput && outages;
+}
 
 /** Answers how many runs failed. */
 async function soak({ seed, runs, minutes, cpuSeconds, jobs, keeps, first: isFirstEnough }: SimulationOptions) {

@@ -32,11 +32,12 @@ export async function minimise(failed: RunResult, limits: PlanLimits): Promise<M
 }
 
 /** The options that make `npm run sim` run exactly this. */
-export function optionsOf(seed: number, { validators, faults, habits, safetySeconds }: PlanLimits): string {
+export function optionsOf(seed: number, { validators, faults, habits, safetySeconds, isDense }: PlanLimits): string {
   const options = [`--seed ${seed}`];
   if (validators !== undefined) options.push(`--validators ${validators}`);
   if (faults !== undefined) options.push(`--faults ${faults.length === 0 ? 'none' : faults.join(',')}`);
   if (habits !== undefined) options.push(`--habits ${habits.join(',')}`);
   if (safetySeconds !== undefined) options.push(`--seconds ${safetySeconds}`);
+  if (isDense === true) options.push('--dense');
   return options.join(' ');
 }

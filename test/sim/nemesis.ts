@@ -14,6 +14,7 @@ export class Nemesis {
   readonly #chance: Chance;
   readonly #images = new Map<number, MemoryImage[]>();
   #isOver = false;
+  #isHunting = false;
   #slower = 1;
 
   constructor(cluster: Cluster, chance: Chance) {
@@ -34,6 +35,7 @@ export class Nemesis {
       'disk-error': () => this.#diskError(),
       clock: () => this.#bendClock(),
       amnesia: () => this.#forget(),
+      hunt: () => this.#hunt(),
     };
     const act = acts[fault];
     const isRare = fault === 'crash-all' || fault === 'amnesia';
@@ -202,6 +204,39 @@ export class Nemesis {
         for (const [i, one] of chance.some(numbers, numbers.length).entries())
           this.#later((i * lasts) / 20, () => this.#split([one], lasts / 2 + chance.int(lasts)));
         network.heal();
+    }
+  }
+
+  /** Whoever is primary is cut off, a little later, and comes back when another is: view after view fails. */
+  #hunt(): void {
+    if (this.#isHunting) return;
+    this.#isHunting = true;
+    const chance = this.#chance;
+    const ends = this.#cluster.timeline.now + chance.pick([5, 20, 120]) * second;
+    const everyMs = chance.pick([10, 100, 700]);
+    this.#note(`hunts primaries every ${everyMs} ms until ${ends}`);
+    let hunted: number | undefined;
+    const step = () => {
+      const [primary] = this.#cluster.timeline.now < ends ? this.#cluster.primaries() : [];
+      if (hunted !== undefined && primary !== hunted) this.#isolate(hunted, false);
+      if (primary !== undefined && primary !== hunted) this.#isolate(primary, true);
+      hunted = primary;
+      this.#isHunting = primary !== undefined;
+      if (this.#isHunting) this.#later(everyMs * millisecond, step);
+    };
+    step();
+  }
+
+  #isolate(one: number, isCut: boolean): void {
+    const { network, stations } = this.#cluster;
+    for (const { station } of stations) {
+      if (station === one) continue;
+      for (const [from, to] of [
+        [station, one],
+        [one, station],
+      ] as const)
+        if (isCut) network.cut(from, to);
+        else network.mend(from, to);
     }
   }
 

@@ -30,6 +30,8 @@ export interface Station {
   /** Index of the validator in whose name it speaks. */
   readonly index: number;
   isUp(): boolean;
+  /** There is a connection to this validator again. */
+  connected(peer: number): void;
   receive(from: number, channel: Channel, bytes: Uint8Array): void;
   serve(from: number, request: Uint8Array, answered: (answer: Uint8Array | undefined) => void): void;
 }
@@ -63,11 +65,29 @@ export class Network {
   }
 
   mend(from: number, to: number): void {
-    this.#cut.delete(`${from}>${to}`);
+    if (this.#cut.delete(`${from}>${to}`)) this.#connect(from, to);
   }
 
   heal(): void {
+    const links = [...this.#cut];
     this.#cut.clear();
+    for (const link of links) {
+      const [from = 0, to = 0] = link.split('>').map(Number);
+      if (from < to || !links.includes(`${to}>${from}`)) this.#connect(from, to);
+    }
+  }
+
+  /** A validator has started: both ends of each link that stands notice it. */
+  join(station: number): void {
+    for (const other of this.stations) if (other.station !== station) this.#connect(station, other.station);
+  }
+
+  #connect(one: number, other: number): void {
+    const [a, b] = [this.stations[one], this.stations[other]];
+    if (a === undefined || b === undefined || !this.isLinked(one, other) || !this.isLinked(other, one)) return;
+    if (!a.isUp() || !b.isUp() || a.index === b.index) return;
+    a.connected(b.index);
+    b.connected(a.index);
   }
 
   isLinked(from: number, to: number): boolean {

@@ -1,7 +1,7 @@
 // The words with which a run is asked for: on the command line and in seeds.txt alike.
 import { parseArgs } from 'node:util';
 import { habits } from './byzantine.ts';
-import { type FaultClass, faultClasses, type PlanLimits } from './plan.ts';
+import { type FaultClass, faultClasses, lateFaultClasses, type PlanLimits } from './plan.ts';
 
 export interface SimulationOptions {
   readonly seed: number | undefined;
@@ -18,6 +18,8 @@ export interface SimulationOptions {
   readonly keeps: boolean;
   /** Counts rare paths. */
   readonly probes: boolean;
+  /** In place of runs: what one liar costs, and how soon the first block follows an outage. */
+  readonly measures: readonly ('throughput' | 'outages')[];
   readonly limits: PlanLimits;
 }
 
@@ -38,7 +40,16 @@ export function parseOptions(args: readonly string[]): SimulationOptions {
   };
   const { values } = parseArgs({
     args: [...args],
-    options: { ...options, trace: flag, first: flag, keep: flag, probes: flag },
+    options: {
+      ...options,
+      trace: flag,
+      first: flag,
+      keep: flag,
+      probes: flag,
+      dense: flag,
+      throughput: flag,
+      outages: flag,
+    },
   });
   const safetySeconds = numberOf('seconds', values.seconds);
   return {
@@ -51,12 +62,14 @@ export function parseOptions(args: readonly string[]): SimulationOptions {
     jobs: numberOf('jobs', values.jobs) ?? 1,
     keeps: values.keep,
     probes: values.probes,
+    measures: (['throughput', 'outages'] as const).filter((name) => values[name]),
     limits: {
       validators: numberOf('validators', values.validators),
       faults: values.faults === undefined ? undefined : faultsOf(values.faults),
       habits: values.habits?.split(',').map((name) => oneOf('habits', name, habits)),
       safetySeconds,
       blocksMin: safetySeconds === undefined ? undefined : 0,
+      isDense: values.dense ? true : undefined,
     },
   };
 }
@@ -70,7 +83,7 @@ function numberOf(name: string, text: string | undefined): number | undefined {
 
 function faultsOf(text: string): FaultClass[] {
   if (text === 'none') return [];
-  return text.split(',').map((name) => oneOf('faults', name, faultClasses));
+  return text.split(',').map((name) => oneOf('faults', name, [...faultClasses, ...lateFaultClasses]));
 }
 
 function oneOf<T extends string>(option: string, name: string, names: readonly T[]): T {

@@ -22,7 +22,9 @@ export const faultClasses = [
   'amnesia',
   'byzantine',
 ] as const;
-export type FaultClass = (typeof faultClasses)[number];
+/** Drawn apart, after all else, so that the seeds of before stay what they are. */
+export const lateFaultClasses = ['hunt'] as const;
+export type FaultClass = (typeof faultClasses)[number] | (typeof lateFaultClasses)[number];
 
 export interface Plan {
   readonly seed: number;
@@ -45,6 +47,8 @@ export interface Plan {
   readonly burstMax: number;
   readonly safetySeconds: number;
   readonly blocksMin: number;
+  /** Clients send as much as gets through, for a few seconds after each outcome. */
+  readonly isDense: boolean;
 }
 
 export interface PlanLimits {
@@ -53,6 +57,7 @@ export interface PlanLimits {
   readonly habits?: readonly Habit[] | undefined;
   readonly safetySeconds?: number | undefined;
   readonly blocksMin?: number | undefined;
+  readonly isDense?: boolean | undefined;
 }
 
 /** The draws are the same whatever the limits leave out, so that a seed stays itself while it is made smaller. */
@@ -60,7 +65,9 @@ export function drawPlan(seed: number, limits: PlanLimits = {}): Plan {
   const chance = new Chance(seed, 'plan');
   const size = chance.pick([4, 4, 4, 4, 5, 6, 7, 7]);
   const validators = limits.validators ?? size;
-  const drawn = faultClasses.filter((fault) => chance.hits(fault === 'byzantine' ? 0.5 : 0.33));
+  const late = new Chance(seed, 'late plan');
+  const drawn: FaultClass[] = faultClasses.filter((fault) => chance.hits(fault === 'byzantine' ? 0.5 : 0.33));
+  drawn.push(...lateFaultClasses.filter(() => late.hits(0.15)));
   // Lies matter most where views change.
   if (drawn.includes('byzantine') && !drawn.includes('partition') && chance.hits(0.7)) drawn.push('partition');
   const faults = new Set(limits.faults ?? drawn);
@@ -100,5 +107,6 @@ export function drawPlan(seed: number, limits: PlanLimits = {}): Plan {
     burstMax: chance.pick([1, 4, 12]),
     safetySeconds: limits.safetySeconds ?? chance.pick([60, 120, 180]),
     blocksMin: limits.blocksMin ?? 30,
+    isDense: limits.isDense ?? late.hits(0.03),
   };
 }

@@ -1,8 +1,9 @@
 // What is told of a run, and what many runs come to. Plain values, so that a report may come from another process.
+import { liveWithinSeconds, type Slowest } from './liveness.ts';
 import { minimise, optionsOf } from './minimise.ts';
 import type { PlanLimits } from './plan.ts';
 import { countProbes, type Probe, type ProbeCounts } from './probes.ts';
-import { liveWithinSeconds, type RunResult, runSeed } from './run.ts';
+import { type RunResult, runSeed } from './run.ts';
 
 export interface RunReport {
   readonly seed: number;
@@ -15,6 +16,7 @@ export interface RunReport {
   readonly cpuSeconds: number;
   /** Part of its bound that the liveness phase took. */
   readonly healing: number;
+  readonly slowest: Slowest;
   readonly probes: ProbeCounts;
 }
 
@@ -28,7 +30,7 @@ export interface ReportOptions {
 export async function reportOf(seed: number, options: ReportOptions): Promise<RunReport> {
   const { limits, minimised, probes } = options;
   const result = await runSeed(seed, limits, options.print);
-  const { plan, violation, blocks, virtualSeconds, cpuSeconds, healedSeconds, whole } = result;
+  const { plan, violation, blocks, virtualSeconds, cpuSeconds, healedSeconds, whole, slowest } = result;
   const counts = probes.length === 0 ? {} : countProbes(probes);
   const lines = [lineOf(result)];
   if (violation !== undefined) {
@@ -40,7 +42,7 @@ export async function reportOf(seed: number, options: ReportOptions): Promise<Ru
   }
   const healing = healedSeconds / liveWithinSeconds(plan);
   const failed = violation !== undefined;
-  return { seed, lines, failed, whole, blocks, virtualSeconds, cpuSeconds, healing, probes: counts };
+  return { seed, lines, failed, whole, blocks, virtualSeconds, cpuSeconds, healing, slowest, probes: counts };
 }
 
 function lineOf({ plan, trace, blocks, transactions, virtualSeconds, cpuSeconds, healedSeconds }: RunResult) {
@@ -61,6 +63,7 @@ export class Totals {
   virtualSeconds = 0;
   cpuSeconds = 0;
   healing = 0;
+  readonly slowest = { wait: 0, heal: 0 };
   readonly probes = new Map<string, { count: number; runs: number }>();
 
   add(report: RunReport): void {
@@ -71,6 +74,8 @@ export class Totals {
     this.virtualSeconds += report.virtualSeconds;
     this.cpuSeconds += report.cpuSeconds;
     this.healing = Math.max(this.healing, report.healing);
+    this.slowest.wait = Math.max(this.slowest.wait, report.slowest.wait);
+    this.slowest.heal = Math.max(this.slowest.heal, report.slowest.heal);
     for (const [name, count] of Object.entries(report.probes)) {
       const known = this.probes.get(name) ?? { count: 0, runs: 0 };
       this.probes.set(name, { count: known.count + count, runs: known.runs + (count > 0 ? 1 : 0) });
@@ -83,7 +88,9 @@ export class Totals {
       `${this.blocks} blocks, ` +
       `${this.virtualSeconds.toFixed(0)} s simulated in ${this.cpuSeconds.toFixed(1)} s of one core: ` +
       `${(this.virtualSeconds / this.cpuSeconds).toFixed(0)} times real time; ` +
-      `slowest healing ${(100 * this.healing).toFixed(0)} % of the bound`
+      `of their bounds took healing ${(100 * this.healing).toFixed(0)} %, ` +
+      `its first block ${(100 * this.slowest.heal).toFixed(0)} %, ` +
+      `a known transaction ${(100 * this.slowest.wait).toFixed(0)} %`
     );
   }
 

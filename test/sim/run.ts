@@ -10,13 +10,12 @@ import { TransactionCache } from '../../node/execution/transaction-cache.ts';
 import { digestBytes } from '../../node/ledger/hash.ts';
 import { decodeAs } from '../../node/ledger/schema.ts';
 import { Chance } from './chance.ts';
-import { Cluster, heightOf } from './cluster.ts';
+import { Cluster } from './cluster.ts';
 import { newDisk } from './consortium.ts';
+import { Calm, isCalm, livenessPhase, type Slowest } from './liveness.ts';
 import { Nemesis } from './nemesis.ts';
-import { goodLinks } from './network.ts';
 import { drawPlan, type Plan, type PlanLimits } from './plan.ts';
 import { useRealSignatures } from './signer.ts';
-import type { ValidatorStation } from './station.ts';
 import { second } from './timeline.ts';
 import { check, Violation } from './violation.ts';
 
@@ -25,6 +24,9 @@ const blocksOfARun = 30;
 const busyBlocks = 60;
 const quietFactor = 8;
 const waitTenthsMax = 150;
+/** Dense work: something waits whenever a block is done. */
+const densePauseSeconds = 0.02;
+const denseSeconds = 14;
 
 export interface RunResult {
   readonly plan: Plan;
@@ -37,13 +39,9 @@ export interface RunResult {
   readonly events: number;
   /** Virtual seconds of the liveness phase until all was settled. */
   readonly healedSeconds: number;
+  readonly slowest: Slowest;
   /** It had its liveness phase and enough blocks to count as a run. */
   readonly whole: boolean;
-}
-
-/** Virtual time in which a healed quorum settles everything: eight views at the longest timeout. */
-export function liveWithinSeconds(plan: Plan): number {
-  return (8 * 8 * plan.proposalTimeoutMs) / 1_000;
 }
 
 export async function runSeed(
@@ -57,9 +55,12 @@ export async function runSeed(
   const cluster = new Cluster(plan, print);
   let violation: string | undefined;
   let healedSeconds = 0;
+  let slowest: Slowest = { wait: 0, heal: 0 };
   try {
-    await safetyPhase(cluster);
-    healedSeconds = await livenessPhase(cluster);
+    const before = await safetyPhase(cluster);
+    const after = await livenessPhase(cluster);
+    healedSeconds = after.seconds;
+    slowest = { wait: Math.max(before.wait, after.slowest.wait), heal: after.slowest.heal };
     executeAgain(cluster);
   } catch (error) {
     violation = error instanceof Error && !(error instanceof Violation) ? `threw ${error.stack}` : String(error);
@@ -74,16 +75,18 @@ export async function runSeed(
     cpuSeconds: cpuSeconds() - began,
     events: cluster.timeline.events,
     healedSeconds,
+    slowest,
     whole: violation === undefined && cluster.witness.height >= blocksOfARun,
   };
 }
 
-async function safetyPhase(cluster: Cluster): Promise<void> {
+async function safetyPhase(cluster: Cluster): Promise<Slowest> {
   const { plan, workload, witness, stations, timeline } = cluster;
   const chance = new Chance(plan.seed, 'clients');
   witness.tellsApart();
   for (const station of stations) cluster.start(station);
   await cluster.run(2);
+  const calm = isCalm(plan) ? new Calm(cluster, cluster.honest()) : undefined;
   workload.open();
   const nemeses = [...plan.faults].map((fault) => {
     const nemesis = new Nemesis(cluster, new Chance(plan.seed, `nemesis ${fault}`));
@@ -96,7 +99,8 @@ async function safetyPhase(cluster: Cluster): Promise<void> {
   while (!isEnough()) {
     // Blocks alike teach little: clients slow down when there are many, and faults where there are few.
     const slower = witness.height > busyBlocks ? quietFactor : 1;
-    await cluster.run(Math.min(slower * chance.waiting(plan.burstEverySeconds * 10), waitTenthsMax) / 10);
+    const pause = Math.min(slower * chance.waiting(plan.burstEverySeconds * 10), waitTenthsMax) / 10;
+    await (calm ?? cluster).run(plan.isDense && timeline.now < denseSeconds * second ? densePauseSeconds : pause);
     if (timeline.now >= end) for (const nemesis of nemeses) nemesis.ease(timeline.now / end);
     if (workload.pending < 100) workload.burst(chance.between(1, plan.burstMax));
     workload.retry();
@@ -105,87 +109,7 @@ async function safetyPhase(cluster: Cluster): Promise<void> {
     cluster.inspect();
   }
   for (const nemesis of nemeses) nemesis.end();
-}
-
-async function livenessPhase(cluster: Cluster): Promise<number> {
-  const { plan, workload, timeline } = cluster;
-  const chance = new Chance(plan.seed, 'liveness');
-  const core = chance.some(cluster.honest(), plan.quorum);
-  const rest = cluster.stations.filter((each) => !core.includes(each));
-  heal(cluster, core, chance);
-  for (const station of rest) {
-    if (plan.byzantine.includes(station.index) && chance.hits(0.7)) continue; // goes on lying
-    cluster.retired.add(station);
-    station.crash('stays dead');
-  }
-  const began = timeline.now;
-  workload.burst(3);
-  await settledUnderLoad(cluster, core, chance);
-  await settled(cluster, core);
-  const healedSeconds = (timeline.now - began) / second;
-  // Who comes back later catches up.
-  const back = rest.filter((each) => cluster.isHonest(each) && chance.hits(0.5));
-  heal(cluster, [...core, ...back], chance);
-  workload.burst(2);
-  await settled(cluster, [...core, ...back]);
-  return healedSeconds;
-}
-
-function heal(cluster: Cluster, core: readonly ValidatorStation[], chance: Chance): void {
-  cluster.network.heal();
-  cluster.network.quality = goodLinks;
-  cluster.served = core;
-  cluster.timeline.note('heals');
-  for (const station of core) {
-    cluster.retired.delete(station);
-    station.writeMsMax = 1;
-    station.writeFails = 'none';
-    station.boundariesLeft = Number.POSITIVE_INFINITY;
-    station.parts.clock.repair(chance.between(-50, 50));
-    station.resume();
-    if (!station.isUp()) cluster.start(station);
-  }
-}
-
-/** What waits at healing comes to its end while others' work goes on: nobody is passed over for ever [T4]. */
-async function settledUnderLoad(cluster: Cluster, core: readonly ValidatorStation[], chance: Chance): Promise<void> {
-  const { workload, timeline, plan } = cluster;
-  const waiting = workload.pendingIds();
-  const end = timeline.now + liveWithinSeconds(plan) * second;
-  const isSettled = () => ![...waiting].some((id) => workload.isPending(id));
-  while (!isSettled()) {
-    if (timeline.now >= end) throw new Violation(`passed over: ${pictureOf(cluster, core)}`);
-    await cluster.run(0.25);
-    if (workload.pending < 100) workload.burst(chance.between(1, 3));
-    workload.retry();
-  }
-}
-
-async function settled(cluster: Cluster, core: readonly ValidatorStation[]): Promise<void> {
-  const { workload, timeline, plan } = cluster;
-  const end = timeline.now + liveWithinSeconds(plan) * second;
-  const isSettled = () =>
-    workload.pending === 0 && new Set(core.map(heightOf)).size === 1 && core.every(isLastBlockStable);
-  while (!isSettled()) {
-    if (timeline.now >= end) throw new Violation(`not settled: ${pictureOf(cluster, core)}`);
-    await cluster.run(0.25);
-    workload.retry();
-    cluster.inspect();
-  }
-}
-
-/** [K6] */
-function isLastBlockStable({ parts: { disk } }: ValidatorStation): boolean {
-  return disk.lastCheckpoint()?.height === disk.head().height;
-}
-
-function pictureOf(cluster: Cluster, core: readonly ValidatorStation[]): string {
-  const validators = core.map((station) => {
-    const status = station.node?.status();
-    const stable = station.parts.disk.lastCheckpoint()?.height;
-    return `${station.index} at height ${heightOf(station)}, stable ${stable}, view ${status?.view} ${status?.mode}`;
-  });
-  return `${cluster.workload.pending} transactions wait; ${validators.join('; ')}`;
+  return calm?.slowest ?? { wait: 0, heal: 0 };
 }
 
 /** Validity and conservation: every block, from genesis on, on a disk of its own. */

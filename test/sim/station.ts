@@ -71,6 +71,8 @@ export interface StationParts {
 
 const inboxMax = 20_000;
 const eventCost = 20;
+/** How often what clients wait for is sent to all once more. */
+export const repeatMs = 1_000;
 
 export class ValidatorStation implements Station {
   readonly parts: StationParts;
@@ -90,6 +92,7 @@ export class ValidatorStation implements Station {
   #pausedUntil = 0;
   #inbox: (() => void)[] = [];
   #isWoken = false;
+  #cancelWaking: () => void = () => {};
   #waitingTimers = new Set<string>();
 
   constructor(parts: StationParts) {
@@ -126,6 +129,7 @@ export class ValidatorStation implements Station {
       if (life === this.lives) for (const [id, at] of transactions) watch.acknowledged(this, id, at, block.height);
     });
     this.#put(life, () => node.start());
+    this.parts.network.join(this.station);
     this.#every(life, 'tick', timers.tickMs, chance.int(timers.tickMs * millisecond), () => node.tick());
     this.#every(life, 'tidy', timers.expiryIntervalMs, 0, () => node.tidyMempool());
   }
@@ -150,7 +154,13 @@ export class ValidatorStation implements Station {
 
   resume(): void {
     this.#pausedUntil = 0;
+    this.#cancelWaking();
+    this.#isWoken = false;
     this.#wake();
+  }
+
+  connected(peer: number): void {
+    this.#put(this.lives, () => this.node?.connected(peer));
   }
 
   receive(from: number, channel: Channel, bytes: Uint8Array): void {
@@ -292,7 +302,7 @@ export class ValidatorStation implements Station {
   #wake(): void {
     if (this.#isWoken || this.#inbox.length === 0) return;
     this.#isWoken = true;
-    this.parts.timeline.at(this.#freeAt(), () => {
+    this.#cancelWaking = this.parts.timeline.at(this.#freeAt(), () => {
       this.#isWoken = false;
       if (this.#freeAt() <= this.parts.timeline.now) this.#turn();
       this.#wake();

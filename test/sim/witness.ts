@@ -55,11 +55,22 @@ export class Witness {
   readonly #viewLeft = new Map<number, number>();
   /** That an honest validator has asked for: liars alone move nobody [V10]. */
   #highestView = 0;
+  readonly #asked = new Map<number, number>();
+  readonly #opened = new Set<number>([0]);
+  readonly #honest: ReadonlySet<number>;
   readonly #proven = new Set<string>();
   /** Highest block that clients were told of by a validator. */
   readonly #acknowledged = new Map<number, number>();
 
-  constructor(chainId: Uint8Array, genesis: Digest, set: ValidatorSet, work: SharedWork, ledger: string) {
+  constructor(
+    chainId: Uint8Array,
+    genesis: Digest,
+    set: ValidatorSet,
+    honest: ReadonlySet<number>,
+    work: SharedWork,
+    ledger: string,
+  ) {
+    this.#honest = honest;
     this.#work = work;
     this.checkpoints = new CheckpointWitness(originOf({ ledger, chainId: genesis }), set);
     this.#chainId = chainId;
@@ -234,11 +245,31 @@ export class Witness {
     check(view >= (this.#viewLeft.get(who) ?? 0), `${what}: it has left that view`);
     if (kind === 'view-change') {
       check(view <= this.#highestView + 1, `${what}: no honest validator asked for a view near it`);
+      if (known === undefined) this.#mayAsk(who, view, what);
       this.#highestView = Math.max(view, this.#highestView);
       this.#viewLeft.set(who, view);
     }
+    if (kind === 'new-view') this.#opened.add(view);
     if (kind === 'prepare' || kind === 'pre-prepare') return;
     if (kind === 'commit') this.#followsOwnPrepare(who, position, what);
+  }
+
+  /**
+   * [T2, V10] Out of a view that nobody opened for it a validator goes only where f+1 others are, or once a quorum has
+   * asked for that view. Those that are not honest may have asked for anything.
+   */
+  #mayAsk(who: number, view: number, what: string): void {
+    const before = this.#asked.get(who);
+    this.#asked.set(who, view);
+    const primary = (view - 1) % this.#set.length;
+    if (before === undefined || this.#opened.has(view - 1) || !this.#honest.has(primary)) return;
+    const others = this.#set.length - this.#honest.size;
+    const have = (least: number) => others + [...this.#asked.values()].filter((asked) => asked >= least).length;
+    const faulty = Math.floor((this.#set.length - 1) / 3);
+    // Its own ViewChange counts for the timer, and not for joining.
+    const isJoined = have(view) - 1 > faulty;
+    const isTimed = before === view - 1 && have(before) >= this.#quorum;
+    check(isJoined || isTimed, `${what}: neither a quorum nor f+1 others are there`);
   }
 
   /** Who commits to a block has vouched for it in that view, as primary or as backup. */

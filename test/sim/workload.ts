@@ -18,6 +18,8 @@ interface Request {
   readonly bytes: Uint8Array;
   readonly reference: string;
   sent: number;
+  /** When an honest validator said, in a calm, that it has it: its client asks no more. */
+  admittedAt: number | undefined;
 }
 
 const accounts = ['A0', 'A1', 'A2', 'A3', 'A4', 'A5', 'A6', 'A7'];
@@ -41,6 +43,8 @@ export class Workload {
   /** A reference that was used for two bodies: one of them is never settled. */
   readonly #contested = new Set<string>();
   #references = 0;
+  #isCalm = false;
+  #waits: { since: number; until: number }[] = [];
   submitted = 0;
 
   constructor(parts: WorkloadParts) {
@@ -58,6 +62,20 @@ export class Workload {
 
   isPending(id: Digest): boolean {
     return this.#pending.has(id);
+  }
+
+  /** Nothing is lost any more: what a validator says that it has, its client waits for, and asks nobody else. */
+  trust(): void {
+    this.#isCalm = true;
+  }
+
+  /** From when to when those transactions waited, or still wait, that clients trust in: each settled one once. */
+  takeWaits(): { readonly since: number; readonly until: number }[] {
+    const waits = this.#waits;
+    this.#waits = [];
+    const until = this.#parts.timeline.now;
+    for (const { admittedAt: since } of this.#pending.values()) if (since !== undefined) waits.push({ since, until });
+    return waits;
   }
 
   open(): void {
@@ -106,7 +124,7 @@ export class Workload {
       args,
     });
     const { id, bytes } = signTransaction(body, by.seed, by.publicKey);
-    const request = { id, bytes, reference, sent: 0 };
+    const request = { id, bytes, reference, sent: 0, admittedAt: undefined };
     this.#pending.set(id, request);
     this.submitted += 1;
     this.#send(request, chance.hits(0.1) ? 2 : 1);
@@ -131,6 +149,7 @@ export class Workload {
         if (submission.code === 'TM01') this.#pending.delete(request.id);
         return;
       default:
+        if (this.#isCalm) request.admittedAt ??= this.#parts.timeline.now;
         return;
     }
   }
@@ -140,6 +159,8 @@ export class Workload {
     const request = this.#pending.get(id);
     if (request === undefined) return;
     this.#pending.delete(id);
+    const since = request.admittedAt;
+    if (since !== undefined) this.#waits.push({ since, until: this.#parts.timeline.now });
     this.#settled.push({ request, index });
     if (!this.#contested.has(request.reference)) return;
     for (const other of this.#pending.values())
@@ -163,7 +184,8 @@ export class Workload {
   retry(): void {
     const { timeline } = this.#parts;
     for (const request of this.#pending.values())
-      if (timeline.now - request.sent > retrySeconds * second) this.#send(request, 1);
+      if (request.admittedAt === undefined && timeline.now - request.sent > retrySeconds * second)
+        this.#send(request, 1);
   }
 
   #guarded(work: () => void): void {

@@ -1,0 +1,209 @@
+// What must happen, and by when: the bounds of docs/consensus.md, asked at every poll while nothing but liars stands in
+// the way, and the phase in which a quorum of chance is healed and the rest stay dead.
+import { Chance } from './chance.ts';
+import { type Cluster, heightOf } from './cluster.ts';
+import { goodLinks } from './network.ts';
+import type { Plan } from './plan.ts';
+import { repeatMs, type ValidatorStation } from './station.ts';
+import { millisecond, second } from './timeline.ts';
+import { Violation } from './violation.ts';
+
+/** Messages under way, a block's execution, polls of the checker itself. */
+const slackMs = 1_000;
+const pollSeconds = 0.25;
+
+export interface Bounds {
+  /** From the word of an honest validator that it has a transaction to the block that holds it. */
+  readonly waitMs: number;
+  /** From the healing of a quorum to its first block, whatever went before. */
+  readonly healMs: number;
+  /** How long a validator stays below a view that f+1 others have reached. */
+  readonly syncMs: number;
+}
+
+export function boundsOf({ validators, quorum, proposalTimeoutMs: base, statusIntervalMs }: Plan): Bounds {
+  const faulty = validators - quorum;
+  const oldestTimeoutMs = 2 * base;
+  return {
+    waitMs: (faulty + 1) * (oldestTimeoutMs + base) + repeatMs + slackMs,
+    healMs: (faulty + 2) * 8 * base + slackMs,
+    syncMs: 2 * statusIntervalMs + slackMs / 2,
+  };
+}
+
+/** Healed and everything of before settled. */
+export function liveWithinSeconds(plan: Plan): number {
+  const { healMs, waitMs } = boundsOf(plan);
+  return (healMs + 2 * waitMs) / 1_000;
+}
+
+/** The parts of their bounds that a run has taken. */
+export interface Slowest {
+  wait: number;
+  heal: number;
+}
+
+/** From now on nothing is lost, and these stay up. */
+export class Calm {
+  readonly slowest: Slowest = { wait: 0, heal: 0 };
+  readonly #cluster: Cluster;
+  readonly #bounds: Bounds;
+  readonly #core: readonly ValidatorStation[];
+  readonly #began: number;
+  readonly #height: number;
+  readonly #behindSince = new Map<ValidatorStation, number>();
+  #firstBlockAt: number | undefined;
+
+  constructor(cluster: Cluster, core: readonly ValidatorStation[]) {
+    this.#cluster = cluster;
+    this.#bounds = boundsOf(cluster.plan);
+    this.#core = core;
+    this.#began = cluster.timeline.now;
+    this.#height = cluster.witness.height;
+    cluster.workload.trust();
+  }
+
+  /** Throws Violation. */
+  async run(seconds: number): Promise<void> {
+    for (let left = seconds; left > 0; left -= pollSeconds) {
+      await this.#cluster.run(Math.min(left, pollSeconds));
+      this.#inspect();
+    }
+  }
+
+  #inspect(): void {
+    this.#inspectFirstBlock();
+    this.#inspectWaits();
+    this.#inspectViews();
+  }
+
+  #inspectFirstBlock(): void {
+    const { timeline, witness } = this.#cluster;
+    if (this.#firstBlockAt !== undefined) return;
+    const tookMs = (timeline.now - this.#began) / millisecond;
+    this.slowest.heal = Math.max(this.slowest.heal, tookMs / this.#bounds.healMs);
+    if (witness.height > this.#height) this.#firstBlockAt = timeline.now;
+    else if (tookMs > this.#bounds.healMs) throw new Violation(`no block within ${this.#bounds.healMs} ms of healing`);
+  }
+
+  #inspectWaits(): void {
+    const { workload, timeline } = this.#cluster;
+    for (const { since, until } of workload.takeWaits()) {
+      const waitedMs = (until - Math.max(since, this.#firstBlockAt ?? timeline.now)) / millisecond;
+      this.slowest.wait = Math.max(this.slowest.wait, waitedMs / this.#bounds.waitMs);
+      if (waitedMs > this.#bounds.waitMs)
+        throw new Violation(`an admitted transaction waits ${waitedMs} ms: ${pictureOf(this.#cluster, this.#core)}`);
+    }
+  }
+
+  /** [V10, C4] */
+  #inspectViews(): void {
+    const { timeline, plan } = this.#cluster;
+    const faulty = Math.floor((plan.validators - 1) / 3);
+    for (const station of this.#core) {
+      const view = station.node?.status().view ?? 0;
+      const others = this.#core.filter((each) => each !== station).map((each) => each.node?.status().view ?? 0);
+      const reached = others.sort((a, b) => b - a)[faulty] ?? 0;
+      if (view >= reached) this.#behindSince.delete(station);
+      else if (!this.#behindSince.has(station)) this.#behindSince.set(station, timeline.now);
+      const behindMs = (timeline.now - (this.#behindSince.get(station) ?? timeline.now)) / millisecond;
+      if (behindMs > this.#bounds.syncMs)
+        throw new Violation(`validator ${station.index} stays behind: ${pictureOf(this.#cluster, this.#core)}`);
+    }
+  }
+}
+
+/** True when nothing but liars stands in the way from the beginning: no frame is lost, and nobody stops. */
+export function isCalm({ faults }: Plan): boolean {
+  const harmless = ['byzantine', 'duplicate', 'replay', 'reorder'];
+  return [...faults].every((fault) => harmless.includes(fault));
+}
+
+export async function livenessPhase(
+  cluster: Cluster,
+): Promise<{ readonly seconds: number; readonly slowest: Slowest }> {
+  const { plan, workload, timeline } = cluster;
+  const chance = new Chance(plan.seed, 'liveness');
+  const core = chance.some(cluster.honest(), plan.quorum);
+  const rest = cluster.stations.filter((each) => !core.includes(each));
+  heal(cluster, core, chance);
+  for (const station of rest) {
+    if (plan.byzantine.includes(station.index) && chance.hits(0.7)) continue; // goes on lying
+    cluster.retired.add(station);
+    station.crash('stays dead');
+  }
+  const began = timeline.now;
+  const calm = new Calm(cluster, core);
+  workload.burst(3);
+  await settledUnderLoad(cluster, core, chance, calm);
+  await settled(cluster, core, calm);
+  const seconds = (timeline.now - began) / second;
+  // Who comes back later catches up.
+  const back = rest.filter((each) => cluster.isHonest(each) && chance.hits(0.5));
+  heal(cluster, [...core, ...back], chance);
+  workload.burst(2);
+  await settled(cluster, [...core, ...back], calm);
+  return { seconds, slowest: calm.slowest };
+}
+
+function heal(cluster: Cluster, core: readonly ValidatorStation[], chance: Chance): void {
+  cluster.network.heal();
+  cluster.network.quality = goodLinks;
+  cluster.served = core;
+  cluster.timeline.note('heals');
+  for (const station of core) {
+    cluster.retired.delete(station);
+    station.writeMsMax = 1;
+    station.writeFails = 'none';
+    station.boundariesLeft = Number.POSITIVE_INFINITY;
+    station.parts.clock.repair(chance.between(-50, 50));
+    station.resume();
+    if (!station.isUp()) cluster.start(station);
+  }
+}
+
+/** What waits at healing comes to its end while others' work goes on: nobody is passed over for ever [T4]. */
+async function settledUnderLoad(
+  cluster: Cluster,
+  core: readonly ValidatorStation[],
+  chance: Chance,
+  calm: Calm,
+): Promise<void> {
+  const { workload, timeline, plan } = cluster;
+  const waiting = workload.pendingIds();
+  const end = timeline.now + liveWithinSeconds(plan) * second;
+  const isSettled = () => ![...waiting].some((id) => workload.isPending(id));
+  while (!isSettled()) {
+    if (timeline.now >= end) throw new Violation(`passed over: ${pictureOf(cluster, core)}`);
+    await calm.run(pollSeconds);
+    if (workload.pending < 100) workload.burst(chance.between(1, 3));
+    workload.retry();
+  }
+}
+
+async function settled(cluster: Cluster, core: readonly ValidatorStation[], calm: Calm): Promise<void> {
+  const { workload, timeline, plan } = cluster;
+  const end = timeline.now + liveWithinSeconds(plan) * second;
+  const isSettled = () =>
+    workload.pending === 0 && new Set(core.map(heightOf)).size === 1 && core.every(isLastBlockStable);
+  while (!isSettled()) {
+    if (timeline.now >= end) throw new Violation(`not settled: ${pictureOf(cluster, core)}`);
+    await calm.run(pollSeconds);
+    workload.retry();
+    cluster.inspect();
+  }
+}
+
+/** [K6] */
+function isLastBlockStable({ parts: { disk } }: ValidatorStation): boolean {
+  return disk.lastCheckpoint()?.height === disk.head().height;
+}
+
+function pictureOf(cluster: Cluster, core: readonly ValidatorStation[]): string {
+  const validators = core.map((station) => {
+    const status = station.node?.status();
+    const stable = station.parts.disk.lastCheckpoint()?.height;
+    return `${station.index} at height ${heightOf(station)}, stable ${stable}, view ${status?.view} ${status?.mode}`;
+  });
+  return `${cluster.workload.pending} transactions wait; ${validators.join('; ')}`;
+}
