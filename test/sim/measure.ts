@@ -1,8 +1,9 @@
-// `npm run sim -- --throughput` and `--outages`: what one liar costs, and how soon the first block follows an outage, in
-// virtual time with the timers of the defaults. Figures to read, where run.ts gives verdicts.
+// `npm run sim -- --throughput` and `--outages`: what one liar costs, and how soon the first block follows an outage,
+// in virtual time with the timers of the defaults. Figures to read, where run.ts gives verdicts.
 import type { Habit } from './byzantine.ts';
 import { Chance } from './chance.ts';
 import { Cluster } from './cluster.ts';
+import { goodLinks } from './network.ts';
 import { drawPlan, type Plan } from './plan.ts';
 import type { ValidatorStation } from './station.ts';
 import { millisecond, second } from './timeline.ts';
@@ -10,6 +11,8 @@ import { millisecond, second } from './timeline.ts';
 /** Those that cost others time rather than only themselves. */
 const costly: readonly Habit[] = ['throttle', 'censor', 'mute', 'withhold', 'selective-votes', 'equivocate', 'junk'];
 const measuredSeconds = 30;
+/** Of offices in one country. */
+const links = { ...goodLinks, latencyMs: 10, jitterMs: 5 };
 /** Clients that wait for their outcome before they send again. */
 const clients = 20;
 const outageSeconds = [10, 60, 600] as const;
@@ -26,6 +29,7 @@ function planOf(seed: number, validators: number, habits: readonly Habit[]): Pla
 
 async function begun(plan: Plan): Promise<Cluster> {
   const cluster = new Cluster(plan);
+  cluster.network.quality = links;
   for (const station of cluster.stations) cluster.start(station);
   await cluster.run(2);
   cluster.workload.trust();
