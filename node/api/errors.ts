@@ -1,7 +1,7 @@
 // Whatever goes wrong with a request becomes a problem here: our own, Fastify's, the schemas', and bytes that never
 // became a request.
 import type { Socket } from 'node:net';
-import type { FastifyError } from 'fastify';
+import type { FastifyError, FastifyReply } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import { Problem, problemType } from './problem.ts';
 
@@ -14,6 +14,14 @@ export function problemOf(error: FastifyError | Problem): Problem {
   if (status === 415) return new Problem('malformed', 'The body must be application/json.', {}, 415);
   if (status >= 400 && status < 500) return new Problem('malformed', error.message, {}, status);
   return new Problem('internal', 'The node failed on this request; its log says why.');
+}
+
+/** What Fastify's router refuses before any route or hook is asked: it would answer in a form of its own. */
+export function refusePath(error: FastifyError, url: string, reply: FastifyReply): void {
+  const why = error.statusCode === 414 ? 'a part of it is too long' : 'it is not percent-encoded UTF-8';
+  const problem = new Problem('malformed', `The path ${pathOf(url)} cannot be read: ${why}.`, {}, error.statusCode);
+  const headers = { ...problem.headers(), 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' };
+  void reply.code(problem.status).headers(headers).send(problem.body());
 }
 
 function validationProblem(error: FastifyError): Problem {

@@ -3,11 +3,11 @@
 
 import type { AddressInfo } from 'node:net';
 import swagger from '@fastify/swagger';
-import { type FastifyError, fastify } from 'fastify';
+import { type FastifyError, type FastifyReply, fastify } from 'fastify';
 import { jsonSchemaTransform, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import { FatalError } from '../ledger/assert.ts';
 import { readerCheck } from './auth.ts';
-import { pathOf, problemOf, refuseConnection } from './errors.ts';
+import { pathOf, problemOf, refuseConnection, refusePath } from './errors.ts';
 import { EventStreams } from './events.ts';
 import { hostCheck } from './host-check.ts';
 import type { LedgerNode } from './ledger-node.ts';
@@ -78,6 +78,8 @@ function createServer(options: ApiOptions): ApiServer {
       connectionsCheckingInterval: Math.min(1_000, options.headersTimeoutMs),
       maxHeaderSize: 16_384,
     },
+    // Its type is that of any route; what is sent here has no schema.
+    frameworkErrors: (error, request, reply) => refusePath(error, request.url, reply as unknown as FastifyReply),
     clientErrorHandler: (error, socket) => refuseConnection(error.code, socket),
   }).withTypeProvider<ZodTypeProvider>();
   app.server.maxConnections = options.connectionsMax;

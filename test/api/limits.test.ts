@@ -71,6 +71,15 @@ test('bodies and lists over their limits are too large, whatever the length they
   t.regex(await raw(api.port, ...chunked), /^(HTTP\/1.1 413 |$)/);
 });
 
+test('a path that no route can read is malformed, in the form of every other refusal', async (t) => {
+  const api = await running(t);
+  for (const path of ['/%', '/v1/accounts/%E0%A4%A'])
+    isProblem(t, await api.get(path), 400, 'malformed', /not percent-encoded/);
+  const long = await api.get(`/v1/blocks/${'9'.repeat(300)}`);
+  isProblem(t, long, 414, 'malformed', /too long/);
+  t.is(long.headers.get('cache-control'), 'no-store');
+});
+
 test('an unknown or repeated query parameter is refused by name', async (t) => {
   const api = await running(t);
   const paths = ['/v1/status', '/v1/accounts', '/v1/accounts/A', '/v1/consortium', '/v1/genesis', '/v1/events'];

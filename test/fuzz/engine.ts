@@ -137,21 +137,35 @@ function shapeOf(words: string): string {
 }
 
 const triesMax = 600;
+/** Of a target that keeps a state, each try begins anew. */
+const freshTriesMax = 60;
 
 /** Smaller as long as the same first line is said; pieces are left out, largest first. */
 async function minimise(open: OpenTarget, input: Uint8Array, target: Target, problem: string): Promise<Uint8Array> {
   const sign = (text: string) => shapeOf(text.split('\n')[0] ?? '');
+  const isSame = async (smaller: Uint8Array) => {
+    const again = await (target.isSlow === true ? attemptAnew(smaller, target) : attempt(open, smaller, target));
+    return again.problem !== undefined && sign(again.problem) === sign(problem);
+  };
   let best = input;
-  let tries = 0;
-  for (let size = Math.ceil(best.length / 2); size >= 1 && tries < triesMax; size = Math.floor(size / 2)) {
-    for (let at = 0; at < best.length && tries < triesMax; tries++) {
+  let left = target.isSlow === true ? freshTriesMax : triesMax;
+  for (let size = Math.ceil(best.length / 2); size >= 1 && left > 0; size = Math.floor(size / 2)) {
+    for (let at = 0; at < best.length && left > 0; left--) {
       const smaller = new Uint8Array(Buffer.concat([best.subarray(0, at), best.subarray(at + size)]));
-      const again = (await attempt(open, smaller, target)).problem;
-      if (again !== undefined && sign(again) === sign(problem)) best = smaller;
+      if (await isSame(smaller)) best = smaller;
       else at += size;
     }
   }
   return best;
+}
+
+async function attemptAnew(input: Uint8Array, target: Target): Promise<Attempt> {
+  const open = await target.open();
+  try {
+    return await attempt(open, input, target);
+  } finally {
+    await open.close?.();
+  }
 }
 
 /** Runs `work`; an error of one of these types is a refusal, anything else is thrown on. */
