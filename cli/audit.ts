@@ -3,7 +3,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import type { Genesis } from '../genesis/genesis.ts';
 import { ApiSource } from '../node/audit/api-source.ts';
 import { ArchiveSource } from '../node/audit/archive-source.ts';
+import { type Policy, parsePolicy } from '../node/audit/policy.ts';
 import { type Source, SourceUnreachableError } from '../node/audit/source.ts';
+import { DecodeError } from '../node/ledger/codec.ts';
 import { type Digest, parseDigest } from '../node/ledger/hash.ts';
 import { requestNode } from './client.ts';
 import { CliError } from './exit-codes.ts';
@@ -23,6 +25,16 @@ export function expectedGenesis(paths: HomePaths, given: string | undefined): Di
   if (hash !== undefined) return hash;
   if (given !== undefined) return readLedger(readInput(given).toString('utf8'), given).genesis;
   return existsSync(paths.genesis) ? readLedger(readFileSync(paths.genesis, 'utf8'), paths.genesis).genesis : undefined;
+}
+
+/** A policy that cannot be read is a mistake of whoever names it, and no verdict. */
+export function readPolicy(file: string): Policy {
+  try {
+    return parsePolicy(readInput(file));
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    throw new CliError('usage', `${file}: ${error.message}`, 'It is to be a C2SP tlog-policy file.');
+  }
 }
 
 export async function reachableNode(nodes: readonly string[]): Promise<string> {

@@ -175,5 +175,6 @@ function addAudit(program: Command): void {
   );
   verify.option('--node <url>', 'read from a node in place of an archive');
   verify.option('--genesis <file|hash>', 'the genesis that is expected; default: the home’s');
+  verify.option('--policy <file>', 'whose signatures its checkpoint must carry, besides a quorum of validators');
   leaf(program, 'explain <code>', 'what an outcome or exit code means', () => import('./commands/explain.ts'));
 }

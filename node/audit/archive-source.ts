@@ -6,23 +6,37 @@ import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DecodeError } from '../ledger/codec.ts';
 import { toHex } from '../ledger/hash.ts';
+import { noteBytesMax } from '../ledger/note.ts';
 import {
   bundleBytesMax,
   bundlePath,
+  checkpointsPath,
   decodeBundle,
   layoutPaths,
+  parseCheckpointsPath,
   parseTilePath,
   tileWidth,
 } from '../ledger/tile-layout.ts';
 import type { DamagedFile, Rule } from './finding.ts';
 import { comparePaths, manifestName, parseManifest } from './manifest.ts';
-import { type Source, SourceError, type SourceFiles, type SourceHead, SourceUnreachableError } from './source.ts';
+import {
+  type Source,
+  type SourceCheckpoints,
+  SourceError,
+  type SourceFiles,
+  type SourceHead,
+  SourceUnreachableError,
+} from './source.ts';
 
 export const genesisFile = 'genesis.json';
 export const certificateFile = 'certificate';
+export const checkpointFile = 'checkpoint';
+export const policyFile = 'policy.txt';
+export const keysFile = 'keys.txt';
 
 const genesisBytesMax = 1_048_576;
 const certificateBytesMax = 65_536;
+const derivedBytesMax = 1_048_576;
 /** 32 MiB of lines are about 300,000 files, 76 million entries. */
 const manifestBytesMax = 33_554_432;
 
@@ -33,6 +47,7 @@ interface Manifest {
 
 export class ArchiveSource implements Source {
   readonly files: SourceFiles;
+  readonly checkpoints: SourceCheckpoints;
   readonly #folder: string;
   #listing: Promise<ReadonlyMap<string, boolean>> | undefined;
   #manifest: Promise<Manifest> | undefined;
@@ -44,6 +59,15 @@ export class ArchiveSource implements Source {
       tile: async (path, bytes) => {
         const found = await this.#read(path, bytes).catch(() => undefined);
         return found?.length === bytes ? found : undefined;
+      },
+      derived: (path) => this.#read(path, derivedBytesMax).catch(() => undefined),
+    };
+    this.checkpoints = {
+      newest: () => this.#read(checkpointFile, noteBytesMax),
+      page: (index) => this.#checkpoints(index),
+      logKey: async () => {
+        const keys = await this.#read(keysFile, derivedBytesMax).catch(() => undefined);
+        return keys && Buffer.from(keys).toString('latin1').split('\n', 1)[0];
       },
     };
   }
@@ -78,13 +102,28 @@ export class ArchiveSource implements Source {
     return this.#read(genesisFile, genesisBytesMax).catch(() => undefined);
   }
 
+  async #checkpoints(index: number): Promise<(Uint8Array | undefined)[]> {
+    const count = countOf((await this.#sums()).sums ?? (await this.#list()), parseCheckpointsPath);
+    const width = Math.min(tileWidth, count - index * tileWidth);
+    if (width < 1) throw new SourceError(`the archive has no checkpoints of heights from ${index * tileWidth + 1} on`);
+    const path = checkpointsPath(index, width);
+    try {
+      const notes = decodeBundle(await this.#read(path, bundleBytesMax), width);
+      return notes.map((note) => (note.length === 0 ? undefined : note));
+    } catch (error) {
+      if (error instanceof DecodeError) throw new SourceError(`${path}: ${error.message}`);
+      throw error;
+    }
+  }
+
   async #inspect(progress: (done: number, total: number) => void): Promise<readonly DamagedFile[]> {
     const listing = await this.#list();
     const damaged: DamagedFile[] = [];
     const add = (path: string, rule: Rule, detail: string) => damaged.push({ path, rule, detail });
     const { sums, problem } = await this.#sums();
     if (problem !== undefined && listing.has(manifestName)) add(manifestName, 'manifest', problem);
-    const wanted = wantedPaths(await this.#logSize());
+    const known = sums ?? listing;
+    const wanted = wantedPaths(await this.#logSize(), countOf(known, parseCheckpointsPath));
     for (const path of sums?.keys() ?? []) if (!listing.has(path)) add(path, 'file-missing', `${path} is missing`);
     for (const path of wanted)
       if (!listing.has(path) && sums?.has(path) !== true) add(path, 'file-missing', `${path} is missing`);
@@ -105,7 +144,7 @@ export class ArchiveSource implements Source {
   /** As far as MANIFEST says; without a good MANIFEST as far as there are bundles. */
   async #logSize(): Promise<number> {
     const { sums } = await this.#sums();
-    return logSizeOf(sums ?? (await this.#list()));
+    return countOf(sums ?? (await this.#list()), parseBundlePath);
   }
 
   #sums(): Promise<Manifest> {
@@ -177,19 +216,27 @@ async function listFiles(folder: string): Promise<ReadonlyMap<string, boolean>> 
  * As far as bundles follow one another from the first. A name far beyond them is a stranger: a log of its size would
  * ask for more files than there are.
  */
-function logSizeOf(files: ReadonlyMap<string, unknown>): number {
+function countOf(files: ReadonlyMap<string, unknown>, parse: typeof parseCheckpointsPath): number {
   const widths = new Map<number, number>();
   for (const path of files.keys()) {
-    const parsed = parseTilePath(path);
-    if (parsed?.level === 'entries') widths.set(parsed.index, Math.max(parsed.width, widths.get(parsed.index) ?? 0));
+    const parsed = parse(path);
+    if (parsed !== undefined) widths.set(parsed.index, Math.max(parsed.width, widths.get(parsed.index) ?? 0));
   }
   let index = 0;
   while (widths.get(index) === tileWidth) index++;
   return index * tileWidth + (widths.get(index) ?? 0);
 }
 
-function wantedPaths(logSize: number): Set<string> {
-  const paths = new Set<string>([manifestName, genesisFile, ...layoutPaths(logSize)]);
-  if (logSize > 1) paths.add(certificateFile);
+function parseBundlePath(path: string): { index: number; width: number } | undefined {
+  const parsed = parseTilePath(path);
+  return parsed?.level === 'entries' ? parsed : undefined;
+}
+
+function wantedPaths(logSize: number, heights: number): Set<string> {
+  const files = [manifestName, genesisFile, policyFile, keysFile];
+  if (logSize > 1) files.push(certificateFile, checkpointFile);
+  const paths = new Set<string>([...files, ...layoutPaths(logSize)]);
+  for (let index = 0; index * tileWidth < heights; index++)
+    paths.add(checkpointsPath(index, Math.min(tileWidth, heights - index * tileWidth)));
   return paths;
 }

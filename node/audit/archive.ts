@@ -1,16 +1,21 @@
-// Writes an archive: a folder in C2SP tlog-tiles layout with genesis.json, the last block's certificate and MANIFEST. A
-// `checkpoint` file beside them will hold the cosignatures. What the source gives is written as it is; verify judges.
+// Writes an archive: a folder in C2SP tlog-tiles layout with checkpoints, keys and policy, genesis.json, the last
+// block's certificate and MANIFEST. What the source gives is written as it is; verify judges.
 import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { type Genesis, GenesisError, readGenesisEntry } from '../../genesis/genesis.ts';
+import { chainIdOf, type Genesis, GenesisError, genesisEntry, readGenesisEntry } from '../../genesis/genesis.ts';
 import { formatGenesis } from '../../genesis/genesis-text.ts';
+import { certificateSchema } from '../ledger/certificate.ts';
+import { DecodeError } from '../ledger/codec.ts';
 import { leafHash, sha256, toHex } from '../ledger/hash.ts';
-import { bundlePath, encodeBundle, tilePath, tileWidth } from '../ledger/tile-layout.ts';
-import { certificateFile, genesisFile } from './archive-source.ts';
+import { decodeAs } from '../ledger/schema.ts';
+import { bundlePath, checkpointsPath, encodeBundle, tilePath, tileWidth } from '../ledger/tile-layout.ts';
+import { parseVerifierKey, type VerifierKey } from '../ledger/verifier-key.ts';
+import { certificateFile, checkpointFile, genesisFile, keysFile, policyFile } from './archive-source.ts';
 import type { Progress } from './finding.ts';
 import { Frontier } from './frontier.ts';
 import { formatManifest, type ManifestLine, manifestName } from './manifest.ts';
-import { type Source, SourceError } from './source.ts';
+import { keyList, validatorPolicy } from './policy.ts';
+import { checkpointsPerPage, type Source, SourceError } from './source.ts';
 import { type Tile, TileBuilder } from './tiles.ts';
 
 /** The folder cannot take an archive. Says what to do next. */
@@ -82,7 +87,47 @@ async function writeArchive(source: Source, writer: ArchiveWriter, options: Expo
   if (genesis === undefined) throw new SourceError('the source has no entry');
   await writer.write(genesisFile, new TextEncoder().encode(formatGenesis(genesis)));
   if (certificate !== undefined) await writer.write(certificateFile, certificate);
+  await writeCheckpoints(source, writer, genesis, certificate);
   return { entries: logSize, files: await writer.finish() };
+}
+
+/** What cosigners said, and whose word counts. */
+async function writeCheckpoints(
+  { checkpoints }: Source,
+  writer: ArchiveWriter,
+  genesis: Genesis,
+  certificate: Uint8Array | undefined,
+): Promise<void> {
+  const log = { ledger: genesis.name, chainId: chainIdOf(genesisEntry(genesis)) };
+  const newest = await checkpoints?.newest();
+  const logKey = logKeyOf(await checkpoints?.logKey());
+  if (newest !== undefined) await writer.write(checkpointFile, newest);
+  await writer.write(keysFile, Buffer.from(keyList(log, genesis.validators, logKey), 'latin1'));
+  await writer.write(policyFile, Buffer.from(validatorPolicy(log, genesis.validators, logKey), 'latin1'));
+  const height = checkpoints === undefined || certificate === undefined ? 0 : heightOf(certificate);
+  for (let index = 0; index * checkpointsPerPage < height; index++) {
+    const width = Math.min(checkpointsPerPage, height - index * checkpointsPerPage);
+    const page = (await checkpoints?.page(index)) ?? [];
+    const notes = Array.from({ length: width }, (_, i) => page[i] ?? new Uint8Array(0));
+    await writer.write(checkpointsPath(index, width), encodeBundle(notes));
+  }
+}
+
+function heightOf(certificate: Uint8Array): number {
+  return decodedBy('the last certificate', () => decodeAs(certificateSchema, certificate).height);
+}
+
+function logKeyOf(text: string | undefined): VerifierKey | undefined {
+  return text === undefined ? undefined : decodedBy('the log key', () => parseVerifierKey(text.trim()));
+}
+
+function decodedBy<T>(what: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof DecodeError) throw new SourceError(`${what}: ${error.message}`);
+    throw error;
+  }
 }
 
 function genesisOf(entry: Uint8Array): Genesis {

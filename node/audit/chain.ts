@@ -108,6 +108,11 @@ export class ChainCheck {
     this.#head = { height: 0, digest: this.chainId, logSize: 1, logRoot, stateRoot: undefined, timestamp };
   }
 
+  /** Who certified, and cosigned, the last block that passed. */
+  get validators(): ValidatorSet {
+    return this.#terms.validators;
+  }
+
   /** Entries so far. */
   get logSize(): number {
     return this.#tree.size;

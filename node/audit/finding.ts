@@ -28,14 +28,32 @@ export const rules = {
   'state-root': 'running a block again gives the state root that its header names',
   posting: 'every posting continues its account: sequence, previous entry and balance',
   conservation: 'in each currency the postings of an operation, and all balances, sum to zero',
+  'checkpoint-form': 'a checkpoint is a signed note over exactly three lines',
+  'checkpoint-origin': 'a checkpoint names this log',
+  'checkpoint-size': 'the newest checkpoint is of the whole log, an earlier one of the log at the end of its block',
+  'checkpoint-root': 'a checkpoint names the Merkle root of its entries',
+  'checkpoint-quorum': 'a quorum of the validators of its height has cosigned a checkpoint',
+  'checkpoint-log': 'the checkpoint carries a signature of the log key that is given with it',
+  policy: 'the checkpoint carries the signatures that the given policy demands',
   manifest: 'MANIFEST is well-formed and ends with its own sum',
   'file-missing': 'every file that the log or MANIFEST asks for is there',
   'file-surplus': 'no file is there that neither asks for',
   'file-sum': 'every file has the sum that MANIFEST gives',
   tile: 'every tile holds the hashes of the entries below it',
   'genesis-file': 'genesis.json says what entry 0 says',
+  'keys-file': 'keys.txt lists the verifier keys of the validators, and of the log if it has one',
+  'policy-file': 'policy.txt demands a quorum of the validators, and nothing else',
 } as const;
 export type Rule = keyof typeof rules;
+
+/** What breaks beside the log: entries and certificates may be whole all the same. */
+export const asideRules: readonly Rule[] = [
+  'checkpoint-form',
+  'checkpoint-origin',
+  'checkpoint-quorum',
+  'checkpoint-log',
+  'policy',
+];
 
 export interface Finding {
   /** Of the block in which the rule broke; 0 for the genesis entry and for what belongs to no block. */
@@ -91,6 +109,8 @@ export interface Verdict {
   readonly chainId: Digest | undefined;
   readonly counts: Counts;
   readonly sums: readonly CurrencySum[];
+  /** Checkpoints that verified, the newest included. */
+  readonly checkpoints: number;
   /** In log order. */
   readonly accused: readonly Accused[];
   /** Of the last block that passed; the chainId and its root at height 0. */
@@ -139,6 +159,7 @@ export function verdictLine(verdict: Verdict): string {
     `${counts.refused} refused`,
     `${counts.signatures} signatures`,
     `${counts.certificates} certificates`,
+    `${verdict.checkpoints} checkpoints`,
     ...verdict.accused.map(
       ({ validator, epoch, index }) => `${validator} contradicted itself in epoch ${epoch} (entry ${index})`,
     ),

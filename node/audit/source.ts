@@ -1,6 +1,9 @@
 // Where an audit's bytes come from. A source gives entries and one certificate, and nothing it gives is believed: it
 // can leave out or lie, and the checks find it.
+import { chainIdOf, type Genesis, readGenesisEntry } from '../../genesis/genesis.ts';
 import { type CommitCertificate, certificateSchema } from '../ledger/certificate.ts';
+import type { LogName } from '../ledger/checkpoint.ts';
+import { checkpointNote, type StableCheckpoint } from '../ledger/cosignature.ts';
 import { encodeAs } from '../ledger/schema.ts';
 import type { DamagedFile } from './finding.ts';
 
@@ -11,6 +14,19 @@ export interface SourceHead {
   readonly certificate: Uint8Array | undefined;
 }
 
+/** Heights of one page of archived checkpoints. */
+export const checkpointsPerPage = 256;
+
+/** What cosigners say of the log, beside it. */
+export interface SourceCheckpoints {
+  /** The one of the whole log, as a signed note. */
+  newest(): Promise<Uint8Array | undefined>;
+  /** Of heights 256 * index + 1 and on, each a signed note where there is one. */
+  page(index: number): Promise<readonly (Uint8Array | undefined)[]>;
+  /** Verifier key of the newest one's own line, where the source gives one. */
+  logKey(): Promise<string | undefined>;
+}
+
 export interface Source {
   /** Asked once: what is appended later is not part of the audit. */
   head(): Promise<SourceHead>;
@@ -18,6 +34,8 @@ export interface Source {
   entries(from: number, to: number): AsyncIterable<readonly Uint8Array[]>;
   /** The genesis document as text, where the source has one beside entry 0. */
   genesisText?(): Promise<Uint8Array | undefined>;
+  /** Without it no checkpoint is judged. */
+  readonly checkpoints?: SourceCheckpoints;
   readonly files?: SourceFiles;
 }
 
@@ -27,6 +45,8 @@ export interface SourceFiles {
   inspect(progress: (done: number, total: number) => void): Promise<readonly DamagedFile[]>;
   /** A tile's bytes, undefined where the file is missing or of another length. */
   tile(path: string, bytes: number): Promise<Uint8Array | undefined>;
+  /** A file that follows from the log; undefined where it is missing. */
+  derived(path: string): Promise<Uint8Array | undefined>;
 }
 
 /** The source gives less than it says, or bytes of no accepted form. It becomes a finding. */
@@ -52,18 +72,24 @@ export interface LogReader {
   head(): { readonly height: number; readonly logSize: number };
   entries(from: number, to: number): readonly Uint8Array[];
   certificate(height: number): CommitCertificate | undefined;
+  checkpoint(height: number): StableCheckpoint | undefined;
+  lastCheckpoint(): StableCheckpoint | undefined;
 }
 
-/** A store of this process. */
+/** A store of this process. It ends where its newest checkpoint does, if it has one, and else with its last block. */
 export class StoreSource implements Source {
   readonly #store: LogReader;
+  readonly checkpoints?: SourceCheckpoints;
 
   constructor(store: LogReader) {
     this.#store = store;
+    const last = store.lastCheckpoint();
+    if (last !== undefined) this.checkpoints = new StoreCheckpoints(store, last);
   }
 
   async head(): Promise<SourceHead> {
-    const { height, logSize } = this.#store.head();
+    const last = this.#store.lastCheckpoint();
+    const { height, logSize } = last === undefined ? this.#store.head() : { ...last, logSize: last.size };
     const certificate = this.#store.certificate(height);
     return {
       logSize,
@@ -78,5 +104,41 @@ export class StoreSource implements Source {
       yield run;
       at += run.length;
     }
+  }
+}
+
+class StoreCheckpoints implements SourceCheckpoints {
+  readonly #store: LogReader;
+  readonly #last: StableCheckpoint;
+  readonly #genesis: Genesis;
+  readonly #log: LogName;
+
+  constructor(store: LogReader, last: StableCheckpoint) {
+    const [entry = new Uint8Array(0)] = store.entries(0, 1);
+    this.#store = store;
+    this.#last = last;
+    this.#genesis = readGenesisEntry(entry);
+    this.#log = { ledger: this.#genesis.name, chainId: chainIdOf(entry) };
+  }
+
+  async newest(): Promise<Uint8Array | undefined> {
+    return this.#note(this.#last);
+  }
+
+  async page(index: number): Promise<(Uint8Array | undefined)[]> {
+    const first = index * checkpointsPerPage + 1;
+    const count = Math.min(checkpointsPerPage, this.#last.height - first + 1);
+    return Array.from({ length: Math.max(0, count) }, (_, i) => {
+      const checkpoint = this.#store.checkpoint(first + i);
+      return checkpoint && this.#note(checkpoint);
+    });
+  }
+
+  async logKey(): Promise<undefined> {
+    return undefined;
+  }
+
+  #note(checkpoint: StableCheckpoint): Uint8Array {
+    return checkpointNote(this.#log, checkpoint, this.#genesis.validators);
   }
 }

@@ -2,10 +2,16 @@
 // with the log, and hands good blocks to whoever executes them again. It imports formats and genesis, never the node.
 import { chainIdOf, type Genesis, GenesisError, genesisEntry, readGenesisEntry } from '../../genesis/genesis.ts';
 import { formatGenesis, parseGenesis } from '../../genesis/genesis-text.ts';
+import { type LogName, originOf } from '../ledger/checkpoint.ts';
+import { DecodeError } from '../ledger/codec.ts';
 import { type Digest, equalBytes, hashBytes } from '../ledger/hash.ts';
 import { firstEntryOf, parseTilePath, tilePath, tileWidth } from '../ledger/tile-layout.ts';
+import { parseVerifierKey, type VerifierKey } from '../ledger/verifier-key.ts';
 import { ChainCheck, type CheckedBlock, FindingError } from './chain.ts';
+import { CheckpointCheck } from './checkpoint-check.ts';
 import type { CurrencySum, DamagedFile, Finding, Progress, Verdict } from './finding.ts';
+import { asideRules } from './finding.ts';
+import { keyList, type Policy, validatorPolicy } from './policy.ts';
 import { type Source, SourceError } from './source.ts';
 import { type Tile, TileBuilder } from './tiles.ts';
 
@@ -19,6 +25,8 @@ export interface VerifyOptions {
   /** The chain that is expected: its chainId, or its genesis. Without it the verdict asks to compare the chainId. */
   readonly genesis?: Digest | Genesis | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
+  /** What the newest checkpoint must carry, besides a quorum of its validators. */
+  readonly policy?: Policy | undefined;
 }
 
 interface FormatOptions extends VerifyOptions {
@@ -30,6 +38,17 @@ export async function verifyFormat(source: Source, options: FormatOptions = {}):
   return new Verification(source, options).run();
 }
 
+/** The key that a source gives for its own line, if it is one under the log's name. */
+function readLogKey(text: string | undefined, origin: string): VerifierKey | undefined {
+  try {
+    const key = text === undefined ? undefined : parseVerifierKey(text.trim());
+    return key?.type === 'note' && key.name === origin ? key : undefined;
+  } catch (error) {
+    if (error instanceof DecodeError) return undefined;
+    throw error;
+  }
+}
+
 class Verification {
   readonly #source: Source;
   readonly #options: FormatOptions;
@@ -37,6 +56,9 @@ class Verification {
   #genesis: Genesis | undefined;
   #follower: Follower | undefined;
   #sums: readonly CurrencySum[] = [];
+  #logName: LogName | undefined;
+  #checkpoints: CheckpointCheck | undefined;
+  #besides: Finding | undefined;
   readonly #damaged = new Map<string, DamagedFile>();
   readonly #pendingTiles: Tile[] = [];
   readonly #tiles = new TileBuilder((tile) => this.#pendingTiles.push(tile));
@@ -71,7 +93,7 @@ class Verification {
     for await (const run of this.#source.entries(0, logSize)) {
       for (const entry of run) {
         if (genesis !== undefined) {
-          this.#push(entry);
+          if (this.#push(entry)) await this.#aside((checks, chain) => checks.block(chain.head, chain.validators));
           continue;
         }
         genesis = entry;
@@ -86,6 +108,39 @@ class Verification {
     await this.#compareTiles();
     this.#sums = this.#follower?.finish() ?? [];
     await this.#compareGenesis(genesis);
+    const logKey = await this.#compareKeys();
+    await this.#aside((checks, chain) => checks.finish(chain.head, chain.validators, logKey));
+  }
+
+  /** What is wrong with a checkpoint alone does not end the audit of the log. */
+  async #aside(check: (checks: CheckpointCheck, chain: ChainCheck) => Promise<void>): Promise<void> {
+    const [checks, chain] = [this.#checkpoints, this.#chain];
+    if (checks === undefined || chain === undefined || this.#besides !== undefined) return;
+    try {
+      await check(checks, chain);
+    } catch (error) {
+      if (!(error instanceof FindingError) || !asideRules.includes(error.finding.rule)) throw error;
+      this.#besides = error.finding;
+    }
+  }
+
+  /** keys.txt and policy.txt follow from the validators and the key in the first line; answers with that key. */
+  async #compareKeys(): Promise<VerifierKey | undefined> {
+    const [chain, log, { files, checkpoints }] = [this.#chain, this.#logName, this.#source];
+    const logKey = log && readLogKey(await checkpoints?.logKey(), originOf(log));
+    if (chain === undefined || log === undefined || files === undefined) return logKey;
+    const set = chain.validators;
+    const derived = [
+      ['keys.txt', 'keys-file', keyList(log, set, logKey)],
+      ['policy.txt', 'policy-file', validatorPolicy(log, set, logKey)],
+    ] as const;
+    for (const [path, rule, wanted] of derived) {
+      const bytes = this.#damaged.has(path) ? undefined : await files.derived(path);
+      if (bytes === undefined || Buffer.from(bytes).toString('latin1') === wanted) continue;
+      const detail = `${path} says something else than the validators of block ${chain.head.height}`;
+      this.#damaged.set(path, { path, rule, detail });
+    }
+    return logKey;
   }
 
   #begin(bytes: Uint8Array): void {
@@ -107,14 +162,20 @@ class Verification {
       throw new FindingError({ height: 0, index: 0, rule: 'genesis', detail });
     }
     this.#follower = this.#options.follow?.(genesis);
+    this.#logName = { ledger: genesis.name, chainId: this.#chain.chainId };
+    const { checkpoints } = this.#source;
+    if (checkpoints !== undefined)
+      this.#checkpoints = new CheckpointCheck(checkpoints, this.#logName, this.#options.policy);
   }
 
-  #push(bytes: Uint8Array): void {
+  /** Whether a block ended with it. */
+  #push(bytes: Uint8Array): boolean {
     const chain = this.#chain;
-    if (chain === undefined) return;
+    if (chain === undefined) return false;
     if (chain.logSize % tileWidth === 0) this.#heights.push(chain.head.height + 1);
     const block = chain.push(bytes);
     if (block !== undefined) this.#follower?.block(block);
+    return block !== undefined;
   }
 
   /** Tiles say nothing that the entries do not: a wrong one is a damaged file and no finding of the ledger. */
@@ -156,7 +217,7 @@ class Verification {
   #verdict(found: Finding | undefined): Verdict {
     const chain = this.#chain;
     const [file] = this.#damaged.values();
-    const finding = found ?? (file === undefined ? undefined : this.#ofFile(file));
+    const finding = found ?? this.#besides ?? (file === undefined ? undefined : this.#ofFile(file));
     const zero = { blocks: 0, entries: 0, transactions: 0, lines: 0, accepted: 0, refused: 0 };
     return {
       ok: finding === undefined,
@@ -165,6 +226,7 @@ class Verification {
       chainId: chain?.chainId,
       counts: chain?.counts ?? { ...zero, signatures: 0, certificates: 0 },
       sums: this.#sums,
+      checkpoints: this.#checkpoints?.checked ?? 0,
       accused: chain?.accused ?? [],
       head: chain?.head ?? {
         ...{ height: 0, digest: undefined, logSize: 0, logRoot: undefined, stateRoot: undefined, timestamp: 0 },

@@ -34,6 +34,19 @@ export function bundlePath(index: number, width: number): string {
   return `tile/entries/${tileNumber(index)}${partial(width)}`;
 }
 
+const checkpoints = 'checkpoints/';
+
+/** Checkpoints of 256 heights in the form of an entry bundle; not of C2SP. */
+export function checkpointsPath(index: number, width: number): string {
+  return `${checkpoints}${tileNumber(index)}${partial(width)}`;
+}
+
+/** A path of such a bundle read back, or undefined. */
+export function parseCheckpointsPath(path: string): { index: number; width: number } | undefined {
+  if (!path.startsWith(checkpoints)) return undefined;
+  return parseTilePath(`tile/entries/${path.slice(checkpoints.length)}`);
+}
+
 /** A path of the layout read back, or undefined: `level` is 'entries' for a bundle. */
 export function parseTilePath(path: string): { level: number | 'entries'; index: number; width: number } | undefined {
   const match = /^tile\/(entries|[0-5])\/((?:x\d{3}\/)*)(\d{3})(?:\.p\/([1-9]\d{0,2}))?$/.exec(path);

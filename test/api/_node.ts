@@ -7,12 +7,18 @@ import type { ApiOptions } from '../../node/api/parts.ts';
 import { startApi } from '../../node/api/server.ts';
 import { parseConfig } from '../../node/config.ts';
 import { admissionCodes } from '../../node/execution/admission.ts';
+import { checkpointText, type LogName, originOf } from '../../node/ledger/checkpoint.ts';
 import { DecodeError } from '../../node/ledger/codec.ts';
+import { checkpointNote, noteSignature } from '../../node/ledger/cosignature.ts';
 import type { Digest } from '../../node/ledger/hash.ts';
 import { rootAt } from '../../node/ledger/merkle.ts';
+import { deriveSeed, publicKeyOf, sign } from '../../node/ledger/signature.ts';
 import { decodeTransaction, type Transaction } from '../../node/ledger/transaction.ts';
+import { formatVerifierKey, parseVerifierKey, verifierKey } from '../../node/ledger/verifier-key.ts';
 import type { Store } from '../../node/store/store.ts';
-import { clearing, TestLedger } from '../execution/_ledger.ts';
+import { clearing, seedOf, TestLedger } from '../execution/_ledger.ts';
+
+const logSeed = deriveSeed(seedOf('node-0'), 'log');
 
 export class TestNode implements LedgerNode {
   readonly ledger = new TestLedger();
@@ -66,14 +72,25 @@ export class TestNode implements LedgerNode {
     for (const listener of this.#listeners) listener(block.commit.block, block.commit.transactions);
   }
 
-  readonly logKey = 'no key';
-
-  checkpoint(): Uint8Array | undefined {
-    return undefined;
+  get #log(): LogName {
+    return { ledger: this.ledger.genesis.name, chainId: this.store.identity.chainId };
   }
 
-  checkpointAt(): Uint8Array | undefined {
-    return undefined;
+  get logKey(): string {
+    return formatVerifierKey(verifierKey(originOf(this.#log), 'note', publicKeyOf(logSeed)));
+  }
+
+  checkpoint(): Uint8Array | undefined {
+    const last = this.store.lastCheckpoint();
+    if (last === undefined) return undefined;
+    const text = checkpointText({ origin: originOf(this.#log), ...last });
+    const own = noteSignature(parseVerifierKey(this.logKey), sign(new TextEncoder().encode(text), logSeed));
+    return checkpointNote(this.#log, last, this.ledger.genesis.validators, [own]);
+  }
+
+  checkpointAt(height: number): Uint8Array | undefined {
+    const checkpoint = this.store.checkpoint(height);
+    return checkpoint && checkpointNote(this.#log, checkpoint, this.ledger.genesis.validators);
   }
 
   status(): NodeStatus {

@@ -55,16 +55,22 @@ const ofEntries: readonly Rule[] = [
   ...(['conservation', 'execution', 'state-root', 'block-size'] as const),
 ];
 
+/** A damaged checkpoint is found by its sum, and for what it says. */
+function ofOthers(path: string): readonly Rule[] {
+  if (!path.startsWith('checkpoint')) return ['file-sum'];
+  return ['checkpoint-form', 'checkpoint-origin', 'checkpoint-quorum', 'checkpoint-log'];
+}
+
 test('flipped bytes in every kind of file are found; only bundles and the certificate affect the ledger', async (t) => {
   const archive = await archiveOf(t, small);
   t.deepEqual(await archive.paths(), [
-    ...['MANIFEST', 'certificate', 'genesis.json'],
+    ...['MANIFEST', 'certificate', 'checkpoint', 'checkpoints/000.p/6', 'genesis.json', 'keys.txt', 'policy.txt'],
     ...[`tile/0/000.p/${small.store.head().logSize}`, `tile/entries/000.p/${small.store.head().logSize}`],
   ]);
   for (const path of await archive.paths()) {
     const bytes = await archive.read(path);
     const affects = path === 'certificate' || path.startsWith('tile/entries');
-    const rules = affects ? ofEntries : path === 'MANIFEST' ? (['manifest'] as const) : (['file-sum'] as const);
+    const rules = affects ? ofEntries : path === 'MANIFEST' ? (['manifest'] as const) : ofOthers(path);
     const offsets = [0, 1, 0.2, 0.4, 0.6, 0.8].map((part) => (part === 1 ? 1 : Math.floor(part * bytes.length)));
     for (const at of [...offsets, bytes.length - 1])
       await archive.with(path, flipped(bytes, at, 1 << (at % 8)), async () => {
@@ -146,7 +152,7 @@ test('cut and lengthened files are found', async (t) => {
     const affects = path === 'certificate' || path.startsWith('tile/entries');
     for (const wrong of [bytes.slice(0, -1), new Uint8Array(0), Uint8Array.of(...bytes, 0)])
       await archive.with(path, wrong, async () => {
-        const rules: readonly Rule[] = affects ? ofEntries : ['manifest', 'file-sum'];
+        const rules: readonly Rule[] = affects ? ofEntries : ['manifest', ...ofOthers(path)];
         expect(t, await judge(archive), { damaged: [path], ledgerAffected: affects, rules });
       });
   }
@@ -157,7 +163,7 @@ test('lost files are found, and those that derive from the entries do not affect
   for (const path of await archive.paths()) {
     const affects = path === 'certificate' || path.startsWith('tile/entries');
     await archive.with(path, undefined, async () => {
-      const rules: readonly Rule[] = affects ? ['source'] : ['file-missing'];
+      const rules: readonly Rule[] = affects ? ['source'] : ['file-missing', 'checkpoint-form'];
       expect(t, await judge(archive), { damaged: [path], ledgerAffected: affects, rules });
     });
   }
@@ -214,9 +220,10 @@ test('an archive cut at an older block, MANIFEST and tiles made anew, lacks its 
   const upTo = large.store.block(150);
   const entries = large.store.entries(0, (upTo?.headerIndex ?? 0) + 1);
   const archive = await TestArchive.of(t, new ListSource(entries, certificateOf(large)));
-  expect(t, await judge(archive), { damaged: [], ledgerAffected: true, rules: ['certificate'], height: 150 });
+  const damaged = ['checkpoint'];
+  expect(t, await judge(archive), { damaged, ledgerAffected: true, rules: ['certificate'], height: 150 });
   const within = await TestArchive.of(t, new ListSource(entries.slice(0, -1), certificateOf(large)));
-  expect(t, await judge(within), { damaged: [], ledgerAffected: true, rules: ['entry-order'], height: 150 });
+  expect(t, await judge(within), { damaged, ledgerAffected: true, rules: ['entry-order'], height: 150 });
 });
 
 test('a tail that one node rewrote and hashed again lacks a quorum, at its end and within', async (t) => {
@@ -234,11 +241,12 @@ test('a tail that one node rewrote and hashed again lacks a quorum, at its end a
     const forger = new Forger(ledger).seal(body, { header });
     forger.certificate = { ...ledger.certify(block), digest: forger.digest, signers: wrong };
     const end = await TestArchive.of(t, forger.source);
-    expect(t, await judge(end), { damaged: [], ledgerAffected: true, rules: ['certificate'], height: 5 });
+    expect(t, await judge(end), { damaged: ['checkpoint'], ledgerAffected: true, rules: ['certificate'], height: 5 });
     const again = ledger.transaction(clearing, 'payments', 'transfer', transferOf(1n));
     forger.seal([encodeEntry({ kind: 1, transaction: again.bytes, outcome: 'AM04', events: [] })]);
     const within = await TestArchive.of(t, forger.source);
-    expect(t, await judge(within), { damaged: [], ledgerAffected: true, rules: ['certificate'], height: 6 });
+    const affected = { damaged: ['checkpoint'], ledgerAffected: true };
+    expect(t, await judge(within), { ...affected, rules: ['certificate'], height: 6 });
   }
 });
 

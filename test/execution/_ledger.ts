@@ -8,9 +8,12 @@ import { genesisCommit } from '../../node/execution/genesis-commit.ts';
 import type { BlockProblem } from '../../node/execution/header-rules.ts';
 import { TransactionCache } from '../../node/execution/transaction-cache.ts';
 import type { CommitCertificate } from '../../node/ledger/certificate.ts';
+import { type LogName, originOf } from '../../node/ledger/checkpoint.ts';
 import type { Value } from '../../node/ledger/codec.ts';
+import { checkpointNote, cosignatureMessage, type StableCheckpoint } from '../../node/ledger/cosignature.ts';
 import { decodeEntry, type LineEntry, type TransactionEntry } from '../../node/ledger/entry.ts';
-import { digestBytes, sha256, toHex } from '../../node/ledger/hash.ts';
+import { digestBytes, digestOf, sha256, toHex } from '../../node/ledger/hash.ts';
+import { Frontier } from '../../node/ledger/merkle.ts';
 import { deriveSeed, publicKeyOf, sign } from '../../node/ledger/signature.ts';
 import { bodyOf, decodeTransaction, signTransaction, type Transaction } from '../../node/ledger/transaction.ts';
 import { keyKinds, keyProofMessage, quorumOf, type Validator } from '../../node/ledger/validators.ts';
@@ -151,9 +154,32 @@ export class TestLedger {
   commit(block: ExecutedBlock): void {
     const certificate = this.certify(block);
     this.store.commit({ ...block.commit, certificate }, { record: new Uint8Array(1), putBodies: [], deleteBodies: [] });
+    this.store.persistCheckpoints({ stable: [this.#cosign(block)] });
     this.executor.committed(block);
     this.lastCommit = certificate;
     this.time = block.header.timestamp;
+  }
+
+  /** As a note without any node's own line. */
+  checkpointNote(height: number): Uint8Array | undefined {
+    const checkpoint = this.store.checkpoint(height);
+    return checkpoint && checkpointNote(this.logName, checkpoint, this.genesis.validators);
+  }
+
+  get logName(): LogName {
+    return { ledger: this.genesis.name, chainId: digestOf(this.chainId) };
+  }
+
+  /** What the validators say of the log once the block is durable. */
+  #cosign({ commit: { head } }: ExecutedBlock): StableCheckpoint {
+    const origin = originOf(this.logName);
+    const treeHead = { size: head.logSize, root: digestOf(Frontier.fromHashes(head.logSize, head.peaks).root()) };
+    const time = Math.floor(head.timestamp / 1_000);
+    const cosignatures = Array.from({ length: quorumOf(members.length).size }, (_, validator) => {
+      const seed = deriveSeed(seedOf(`node-${validator}`), 'audit');
+      return { validator, time, signature: sign(cosignatureMessage({ origin, ...treeHead }, time), seed) };
+    });
+    return { height: head.height, ...treeHead, cosignatures };
   }
 
   /** Orders the transactions in one block and answers with the outcome of each entry. */

@@ -176,6 +176,8 @@ function stableAt(height: 1 | 2 | 3): StableCheckpoint {
   return { height, ...treeHead, cosignatures };
 }
 
+store.persistCheckpoints({ stable: [stableAt(1), checkpoint, stableAt(3)] });
+
 /** As validator-1 serves it. */
 export function checkpointBytes(): Uint8Array {
   const text = new TextEncoder().encode(checkpointText({ origin: originOf(logName), ...checkpoint }));
