@@ -76,7 +76,7 @@ export interface LogReader {
   lastCheckpoint(): StableCheckpoint | undefined;
 }
 
-/** A store of this process. It ends where its newest checkpoint does, if it has one, and else with its last block. */
+/** A store of this process. Its checkpoints are judged if its last block has one. */
 export class StoreSource implements Source {
   readonly #store: LogReader;
   readonly checkpoints?: SourceCheckpoints;
@@ -84,12 +84,11 @@ export class StoreSource implements Source {
   constructor(store: LogReader) {
     this.#store = store;
     const last = store.lastCheckpoint();
-    if (last !== undefined) this.checkpoints = new StoreCheckpoints(store, last);
+    if (last?.size === store.head().logSize) this.checkpoints = new StoreCheckpoints(store, last);
   }
 
   async head(): Promise<SourceHead> {
-    const last = this.#store.lastCheckpoint();
-    const { height, logSize } = last === undefined ? this.#store.head() : { ...last, logSize: last.size };
+    const { height, logSize } = this.#store.head();
     const certificate = this.#store.certificate(height);
     return {
       logSize,
