@@ -1,5 +1,6 @@
 // The composition root: from a config to a running validator. The only file that names both adapters, LMDB and libp2p.
 import './polyfill.ts';
+import { randomBytes } from 'node:crypto';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type Logger, pino } from 'pino';
@@ -12,6 +13,7 @@ import type { DivergenceIncident } from './divergence.ts';
 import { realEventLoop } from './event-loop.ts';
 import { HealingNode } from './healing-node.ts';
 import { type CommitCertificate, certificateSchema } from './ledger/certificate.ts';
+import { sessionBytes } from './ledger/claim.ts';
 import { type CosignatureContradiction, type CosignedHead, cosignedHeadSchema } from './ledger/cosignature.ts';
 import { type Digest, digestBytes, equalBytes, toHex } from './ledger/hash.ts';
 import { encodeAs } from './ledger/schema.ts';
@@ -128,6 +130,7 @@ function nodeOf({ config, identity, store, transport, log, failed }: NodeGround)
     version,
     validator: config.validator,
     sign: (message) => sign(message, voteSeed),
+    newSession: () => new Uint8Array(randomBytes(sessionBytes)),
     auditKey: noteKeyOf(auditSeed),
     logKey: noteKeyOf(logSeed),
     timers: config.timers,

@@ -5,6 +5,7 @@ import { Accusations } from './accusations.ts';
 import type { BlockListener, LedgerNode, NodeStatus, Submission } from './api/ledger-node.ts';
 import { Checkpointing, type NoteKey } from './checkpointing.ts';
 import type { SnapshotConfig, TimerConfig } from './config.ts';
+import type { Verified } from './consensus/events.ts';
 import { encodeMessage, type Message } from './consensus/messages.ts';
 import { Replica } from './consensus/replica.ts';
 import type { Timings } from './consensus/timers.ts';
@@ -28,6 +29,7 @@ import { SyncServer } from './network/sync-server.ts';
 import type { Channel, Receiver, Transport } from './network/transport.ts';
 import { VerifiedSignatures } from './network/verified-signatures.ts';
 import { bodiesOf, voteRecordOf } from './opening.ts';
+import { Presence } from './presence.ts';
 import { Seat } from './seat.ts';
 import { SnapshotKeeper } from './snapshot/keeper.ts';
 import { type Store, StoreError } from './store/store.ts';
@@ -43,6 +45,8 @@ export interface ValidatorNodeParts {
   readonly validator: string;
   /** Ed25519 with its vote key. */
   readonly sign: (message: Uint8Array) => Uint8Array;
+  /** Random, anew for each start [R5]. */
+  readonly newSession: () => Uint8Array;
   readonly auditKey: NoteKey;
   /** Under the log's name, for whoever asks this node for a checkpoint. */
   readonly logKey: NoteKey;
@@ -86,6 +90,9 @@ export class ValidatorNode implements LedgerNode, Receiver {
   readonly #intake: Intake;
   readonly #server: SyncServer;
   readonly #keeper: SnapshotKeeper;
+  readonly #presence: Presence;
+  /** Statuses of peers that do not hold the claim of this start yet. */
+  readonly #early = new Map<number, Verified<Message>>();
   readonly #checkpoints: Checkpointing;
   readonly #finality = new FinalityTimes();
   readonly #noticed = new Map<number, number>();
@@ -128,12 +135,11 @@ export class ValidatorNode implements LedgerNode, Receiver {
       head: { height, digest, certificate },
       record,
       bodies: bodiesOf(store, record),
-      sign: parts.sign,
-      amnesia,
-      awaits: parts.awaits,
+      ...{ sign: parts.sign, amnesia, awaits: parts.awaits },
     });
     this.#keeper = this.#newKeeper();
     this.#server = new SyncServer(store, this.#keeper);
+    this.#presence = this.#newPresence();
     this.#accusations = this.#newAccusations();
     this.#checkpoints = this.#newCheckpointing(parts);
     this.#driver = new Driver({
@@ -195,16 +201,19 @@ export class ValidatorNode implements LedgerNode, Receiver {
   }
 
   start(): void {
+    this.#presence.begin();
     this.#driver.start();
   }
 
   stop(): void {
+    this.#presence.stop();
     this.#driver.stop();
     this.#keeper.stop();
   }
 
   tick(): void {
     this.#driver.put({ type: 'tick' });
+    this.#presence.tick();
     this.#guarded(() => this.#checkpoints.tick());
   }
 
@@ -257,10 +266,34 @@ export class ValidatorNode implements LedgerNode, Receiver {
       return;
     }
     const judged = this.#seat.check(from, channel, bytes);
-    if ('message' in judged) return this.#driver.put({ type: 'message', message: judged.message });
+    if ('message' in judged) return this.#hand(from, judged.message);
     this.#refuse(from, judged);
     if ('late' in judged && judged.late !== undefined) this.#driver.put({ type: 'message', message: judged.late });
     if (judged.refused === 'committed-height') this.#notice(from, judged.height);
+  }
+
+  /** [R5] A status counts only from a peer that holds the claim of this start. */
+  #hand(from: number, message: Verified<Message>): void {
+    if (message.type === 'status' && !this.#presence.isKnownTo(from)) this.#early.set(from, message);
+    else this.#driver.put({ type: 'message', message });
+  }
+
+  #knownTo(peer: number): void {
+    const message = this.#early.get(peer);
+    this.#early.delete(peer);
+    if (message !== undefined) this.#driver.put({ type: 'message', message });
+  }
+
+  #newPresence(): Presence {
+    const { store, chainId, newSession, transport, timers, loop, sign } = this.#parts;
+    const { epoch, self } = this.#seat;
+    return new Presence({
+      ...{ store, chainId: digestBytes(chainId), validators: epoch.validators, self, session: newSession() },
+      ...{ transport, timeoutMs: timers.syncTimeoutMs, loop, sign, check: new VerifiedSignatures().check },
+      ticksBetween: Math.max(1, Math.ceil(timers.statusIntervalMs / timers.tickMs)),
+      onKnown: (peer) => this.#knownTo(peer),
+      onRewound: (reason) => this.#driver.put({ type: 'rewound', reason }),
+    });
   }
 
   #refuse(from: number, judged: { readonly refused: string; readonly reason?: string }): void {
@@ -276,8 +309,8 @@ export class ValidatorNode implements LedgerNode, Receiver {
     this.#parts.log('warn', 'a message was refused', { from, ...judged });
   }
 
-  serve(_from: number, request: Uint8Array): Uint8Array | undefined {
-    return this.#guarded(() => this.#server.serve(request));
+  serve(from: number, request: Uint8Array): Uint8Array | undefined {
+    return this.#guarded(() => this.#server.serve(request, (claim) => this.#presence.note(from, claim)));
   }
 
   /** Callers, libp2p among them, may swallow what is thrown; a failed store must not be swallowed. */
@@ -295,6 +328,7 @@ export class ValidatorNode implements LedgerNode, Receiver {
 
   connected(peer: number): void {
     this.#parts.log('info', 'connected', { peer });
+    this.#presence.ask(peer);
     this.#guarded(() => this.#driver.put({ type: 'connected', peer }));
   }
 
@@ -352,7 +386,7 @@ export class ValidatorNode implements LedgerNode, Receiver {
     if (connected < quorum)
       return `connected to ${connected - 1} other validators; a quorum is ${quorum} with this one`;
     if (voice === 'silenced') return `this validator votes no more: ${this.#silence}`;
-    if (voice === 'listening') return 'waiting for the statuses of a quorum';
+    if (voice === 'listening') return 'waiting until a quorum knows of this start and says where it stands';
     if (voice === 'following')
       return `this node's state differed from the chain; it votes again after block ${this.#parts.awaits}`;
     if (bestHeight > height + 4) return `catching up: height ${height} of ${bestHeight}`;

@@ -27,7 +27,7 @@ const libp2p = ['libp2p', '@libp2p/*', '@multiformats/*'];
 // A validator without its adapters: neither LMDB nor libp2p.
 const validatorFiles = [
   ...['accusations', 'divergence', 'driver', 'checkpointing', 'intake', 'finality', 'mempool', 'opening', 'seat'],
-  ...['store/store', 'network/inbound'],
+  ...['presence', 'store/store', 'network/inbound'],
 ];
 const validatorParts = [
   'node/consensus',
@@ -133,6 +133,11 @@ const layers: readonly Layer[] = [
     of: 'node/seat.ts',
     may: ['node/network/inbound.ts', 'node/network/sync-client.ts'],
     mayTypes: ['node', 'contracts'],
+  },
+  {
+    of: 'node/presence.ts',
+    may: ['node/ledger', 'node/network/sync-messages.ts'],
+    mayTypes: ['node/event-loop.ts', 'node/network/transport.ts', 'node/store/store.ts'],
   },
   { of: 'node/divergence.ts', may: ['node/ledger', 'node/execution', 'node/store/store.ts'] },
   {

@@ -1,7 +1,8 @@
 // Whether a vote record still covers a message that others hold from its key [R3]. A copy of an older disk, a wiped
 // one, or a second process with the same key shows here.
+import type { CommitCertificate } from '../ledger/certificate.ts';
 import type { VoteKind } from '../ledger/vote.ts';
-import type { Heard } from './messages.ts';
+import { type Heard, positionOf, type ViewChange } from './messages.ts';
 import type { VoteRecord } from './record.ts';
 
 const rank: { readonly [K in VoteKind]: number } = {
@@ -32,4 +33,27 @@ export function covers(record: VoteRecord, heard: Heard): boolean {
   if (heard.kind === 'commit') return record.prepared !== undefined && record.prepared.view >= heard.view;
   if (heard.view < record.view) return true;
   return record.accepted?.digest === heard.digest && (heard.kind === 'pre-prepare' || record.prepare !== undefined);
+}
+
+/** What a commit certificate holds of a validator. */
+export function commitOf(certificate: CommitCertificate, validator: number): Heard | undefined {
+  const own = certificate.signers.find((each) => each.validator === validator);
+  const { epoch, view, height, digest } = certificate;
+  return own && { kind: 'commit', epoch, view, height, digest, ...own };
+}
+
+/** What the ViewChanges of a NewView, or one alone, hold of a validator: its own, and its votes in certificates. */
+export function votesIn(viewChanges: readonly ViewChange[], validator: number): Heard[] {
+  return viewChanges.flatMap((each) => {
+    const found: Heard[] = [];
+    const { prepared, signature } = each;
+    if (each.validator === validator) found.push({ kind: 'view-change', ...positionOf(each), validator, signature });
+    if (prepared === undefined) return found;
+    const { epoch, view, height, digest, prePrepare } = prepared;
+    const position = { epoch, view, height, digest };
+    if (prePrepare.validator === validator) found.push({ kind: 'pre-prepare', ...position, ...prePrepare });
+    const own = prepared.prepares.find((vote) => vote.validator === validator);
+    if (own !== undefined) found.push({ kind: 'prepare', ...position, ...own });
+    return found;
+  });
 }

@@ -293,6 +293,15 @@ export class Core {
     this.emit({ type: 'silence', reason });
   }
 
+  /** [R3] A message that holds what this key signed shows it as a status does. */
+  recall(signed: readonly (Heard | undefined)[]): void {
+    const forgotten = signed.find((each) => each !== undefined && !this.remembers(each));
+    if (forgotten !== undefined)
+      this.silence(
+        `a certificate holds a ${forgotten.kind} of this key (height ${forgotten.height}) that its record lacks`,
+      );
+  }
+
   /** [R3] */
   remembers(heard: Heard): boolean {
     return covers(this.record(), heard);

@@ -46,6 +46,8 @@ export type Event =
   | { readonly type: 'connected'; readonly peer: number }
   /** A certificate that was checked elsewhere: a block that was committed carries its parent's [A4]. */
   | { readonly type: 'shown'; readonly certificate: CommitCertificate }
+  /** The store is older than what this key has said, or the key runs twice: the reason names what shows it [R5]. */
+  | { readonly type: 'rewound'; readonly reason: string }
   /** A `fetch` is over, whether blocks came or not. */
   | { readonly type: 'fetchEnded' }
   /** A `fetchBody` that nobody could answer. */

@@ -2,6 +2,7 @@
 // decided.
 import type { CommitCertificate } from '../ledger/certificate.ts';
 import type { Digest } from '../ledger/hash.ts';
+import { commitOf } from './amnesia.ts';
 import { holdersOf, signersOf } from './choice.ts';
 import type { Core } from './core.ts';
 import type { Verified } from './events.ts';
@@ -140,6 +141,7 @@ export function onCertificate(core: Core, certificate: CommitCertificate): void 
     return core.incident(`two blocks are certified at height ${certificate.height}`, both);
   }
   if (certificate.height !== core.height || core.certified !== undefined) return;
+  core.recall([commitOf(certificate, core.self)]); // [R3]
   core.certified = certificate;
   tryDecide(core);
 }
@@ -156,6 +158,7 @@ export function tryDecide(core: Core): void {
 /** A block that was fetched. */
 export function onFetched(core: Core, certificate: CommitCertificate): void {
   const { certified } = core;
+  core.recall([commitOf(certificate, core.self)]); // [R3]
   if (certified === undefined || certified.digest === certificate.digest) return decide(core, certificate);
   core.incident(`two blocks are certified at height ${certificate.height}`, [certified, certificate]); // [V8]
 }

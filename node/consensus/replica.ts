@@ -115,6 +115,8 @@ export class Replica {
       case 'body':
         if (event.height === core.height) onBody(core, event.digest, event.block);
         return;
+      case 'rewound':
+        return core.silence(event.reason); // [R5]
       case 'connected':
         return onConnected(core, event.peer);
       case 'shown':

@@ -1,4 +1,5 @@
 // Leaving a view whose primary does not serve and entering the next one (rules V1-V10).
+import { votesIn } from './amnesia.ts';
 import { type Choice, chooseFrom } from './choice.ts';
 import type { Core } from './core.ts';
 import type { Verified } from './events.ts';
@@ -28,6 +29,7 @@ export function onViewChange(core: Core, message: Verified<ViewChange>): void {
   const known = core.viewChanges.get(message.validator);
   if (known !== undefined && known.view >= message.view) return; // [V3]
   core.viewChanges.set(message.validator, message);
+  core.recall(votesIn([message], core.self)); // [R3]
   if (message.committed.certificate !== undefined) onCertificate(core, message.committed.certificate); // [P4]
   considerViewChanges(core);
 }
@@ -68,6 +70,7 @@ function tryNewView(core: Core): void {
 
 export function onNewView(core: Core, message: Verified<NewView>): void {
   if (message.validator === core.self || message.validator !== core.electorate.primaryOf(message.view)) return;
+  core.recall(votesIn(message.viewChanges, core.self)); // [R3]
   const isNew = message.view > core.view || (message.view === core.view && core.mode === 'changing'); // [V6]
   if (!isNew || core.voice === 'listening') return; // [R2] it is repeated
   const choice = acceptableChoice(core, message.viewChanges);

@@ -2,6 +2,7 @@
 // for who sent it; fetched-block.ts says what makes it true.
 import { type Block, blockSchema } from '../consensus/messages.ts';
 import { type CommitCertificate, certificateSchema } from '../ledger/certificate.ts';
+import { type Claim, claimSchema } from '../ledger/claim.ts';
 import { DecodeError, decode, encode, type Value } from '../ledger/codec.ts';
 import type { Digest } from '../ledger/hash.ts';
 import { digest } from '../ledger/identifiers.ts';
@@ -18,6 +19,8 @@ export type SyncRequest =
   | { readonly type: 'blocks'; readonly height: number; readonly bytesMax: number }
   /** The block behind a digest that was prepared at `height`. */
   | { readonly type: 'body'; readonly height: number; readonly digest: Digest }
+  /** The asker's present start; the answer is the claim that is held of its key [R5]. */
+  | { readonly type: 'claim'; readonly claim: Claim }
   /** The manifest of the newest snapshot. */
   | { readonly type: 'manifest' }
   /** One piece of a chunk of the snapshot at a height. */
@@ -32,6 +35,7 @@ export interface StoredBlock {
 const blocksRequest = record({ kind: literal(0), height: uint, bytesMax: integer(0, blocksAnswerBytesMax) });
 const bodyRequest = record({ kind: literal(1), height: uint, digest });
 
+const claimRequest = record({ kind: literal(4), claim: claimSchema });
 const manifestRequest = record({ kind: literal(2) });
 const pieceRequest = record({ kind: literal(3), height: uint, chunk: integer(0, 255), piece: uint });
 
@@ -54,6 +58,8 @@ function requestValue(request: SyncRequest): Value {
       return blocksRequest.write({ ...request, kind: 0 });
     case 'body':
       return bodyRequest.write({ ...request, kind: 1 });
+    case 'claim':
+      return claimRequest.write({ ...request, kind: 4 });
     case 'manifest':
       return manifestRequest.write({ kind: 2 });
     case 'piece':
@@ -81,6 +87,7 @@ export function decodeSyncRequest(encoded: Uint8Array): SyncRequest {
     const { height, chunk, piece } = pieceRequest.read(value);
     return { type: 'piece', height, chunk, piece };
   }
+  if (kind === 4) return { type: 'claim', claim: claimRequest.read(value).claim };
   throw new DecodeError('no request of a known kind');
 }
 

@@ -1,6 +1,7 @@
 // Answers what others need to catch up, from the store alone. It holds no state and believes nothing of the asker.
 import { type Block, blockSchema } from '../consensus/messages.ts';
 import { assert } from '../ledger/assert.ts';
+import type { Claim } from '../ledger/claim.ts';
 import { DecodeError } from '../ledger/codec.ts';
 import { decodeEntry } from '../ledger/entry.ts';
 import type { Evidence } from '../ledger/evidence.ts';
@@ -37,7 +38,7 @@ export class SyncServer {
   }
 
   /** Undefined for a request of no known form, and when there is nothing to give. */
-  serve(request: Uint8Array): Uint8Array | undefined {
+  serve(request: Uint8Array, note: (claim: Claim) => Uint8Array | undefined = () => undefined): Uint8Array | undefined {
     let asked: SyncRequest;
     try {
       asked = decodeSyncRequest(request);
@@ -45,10 +46,10 @@ export class SyncServer {
       if (error instanceof DecodeError) return undefined;
       throw error;
     }
-    return this.#answer(asked);
+    return asked.type === 'claim' ? note(asked.claim) : this.#answer(asked);
   }
 
-  #answer(asked: SyncRequest): Uint8Array | undefined {
+  #answer(asked: Exclude<SyncRequest, { type: 'claim' }>): Uint8Array | undefined {
     switch (asked.type) {
       case 'blocks': {
         const base = this.#store.base().height;

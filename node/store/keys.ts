@@ -19,6 +19,7 @@ export const tables = {
   transaction: 0x14,
   reference: 0x15,
   checkpoint: 0x16,
+  claim: 0x17,
   state: 0x20,
   body: 0x30,
   staged: 0x40,
@@ -87,6 +88,10 @@ export function digestKey(table: 'transaction' | 'body', digest: Digest): Buffer
   key[0] = tables[table];
   key.set(digestBytes(digest), 1);
   return key;
+}
+
+export function claimKey(voteKey: Uint8Array): Buffer {
+  return Buffer.concat([Buffer.of(tables.claim), voteKey]);
 }
 
 /** A zero byte stands in neither name, so no two pairs share a key. */
@@ -189,6 +194,7 @@ export function describeKey(key: Uint8Array): string {
       return `state ${rest.toString('utf8')}`;
     case 'transaction':
     case 'body':
+    case 'claim':
       return `${table} ${toHex(rest)}`;
     case 'unknown':
       return `unknown record ${toHex(key)}`;

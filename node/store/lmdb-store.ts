@@ -313,6 +313,14 @@ class LmdbStore implements Store {
     this.change(() => this.putVote(vote));
   }
 
+  claim(voteKey: Uint8Array): Uint8Array | undefined {
+    return readPayload(this.environment, keys.claimKey(voteKey));
+  }
+
+  putClaim(voteKey: Uint8Array, claim: Uint8Array): void {
+    this.change(() => putPayload(this.environment, keys.claimKey(voteKey), claim));
+  }
+
   divergence(): Uint8Array | undefined {
     return readPayload(this.environment, keys.singleKey('divergence'));
   }

@@ -3,7 +3,7 @@
 import { assert } from '../ledger/assert.ts';
 import type { CommitCertificate } from '../ledger/certificate.ts';
 import type { CosignedHead, StableCheckpoint } from '../ledger/cosignature.ts';
-import { type Digest, equalBytes, leafHash } from '../ledger/hash.ts';
+import { type Digest, equalBytes, leafHash, toHex } from '../ledger/hash.ts';
 import { assertFollows, assertGenesis } from './continuity.ts';
 import { needlessNodes } from './pruned-nodes.ts';
 import type {
@@ -43,6 +43,7 @@ export interface MemoryImage {
   readonly cosigned: CosignedHead | undefined;
   readonly checkpoints: ReadonlyMap<number, StableCheckpoint>;
   readonly divergence: Uint8Array | undefined;
+  readonly claims: ReadonlyMap<string, Uint8Array>;
 }
 
 type Part = readonly [PartPlace, Uint8Array];
@@ -66,6 +67,7 @@ export class MemoryStore implements Store {
   /** By height. */
   private checkpoints = new Map<number, StableCheckpoint>();
   private mark: Uint8Array | undefined;
+  private claims = new Map<string, Uint8Array>();
   /** Paths in the order of their UTF-8 bytes, made when a range is asked for. */
   private sorted: StatePath[] | undefined;
 
@@ -286,6 +288,14 @@ export class MemoryStore implements Store {
     for (const [digest, body] of vote.putBodies) this.bodies.set(digest, body);
   }
 
+  claim(voteKey: Uint8Array): Uint8Array | undefined {
+    return this.claims.get(toHex(voteKey));
+  }
+
+  putClaim(voteKey: Uint8Array, claim: Uint8Array): void {
+    this.claims.set(toHex(voteKey), claim);
+  }
+
   divergence(): Uint8Array | undefined {
     return this.mark;
   }
@@ -349,6 +359,7 @@ export class MemoryStore implements Store {
       cosigned: this.cosignedLast,
       checkpoints: new Map(this.checkpoints),
       divergence: this.mark,
+      claims: new Map(this.claims),
     };
   }
 
@@ -368,6 +379,7 @@ export class MemoryStore implements Store {
     this.cosignedLast = image.cosigned;
     this.checkpoints = new Map(image.checkpoints);
     this.mark = image.divergence;
+    this.claims = new Map(image.claims);
     this.sorted = undefined;
   }
 

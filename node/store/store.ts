@@ -206,7 +206,14 @@ export interface RepairableStore {
   dropDamagedBodies(digests: readonly Digest[]): void;
 }
 
-export interface Store extends StateStore, ReferenceStore, RepairableStore {
+/** The highest start that each vote key has claimed (rule R5), its own too. */
+export interface ClaimStore {
+  claim(voteKey: Uint8Array): Uint8Array | undefined;
+  /** Durable when it returns. */
+  putClaim(voteKey: Uint8Array, claim: Uint8Array): void;
+}
+
+export interface Store extends StateStore, ReferenceStore, RepairableStore, ClaimStore {
   readonly identity: StoreIdentity;
   /** What was wrong at the tip when it was opened to be healed. */
   readonly flaw?: string | undefined;

@@ -1,7 +1,7 @@
 // One test a rule of docs/consensus.md: restart and amnesia, statuses and catching up.
 import test from 'ava';
 import { Cluster } from './_cluster.ts';
-import { blockOf, notice, opening, prePrepare, status, vote } from './_forge.ts';
+import { blockOf, certificate, notice, opening, prePrepare, prepared, status, viewChange, vote } from './_forge.ts';
 import { Lone } from './_lone.ts';
 
 const a = blockOf('a');
@@ -86,6 +86,20 @@ test('[R3] a replica whose record does not cover a message of its key is silent 
   lone.work('x');
   t.deepEqual(lone.tick(100), []);
   t.is(lone.station.replica?.status().voice, 'silenced');
+});
+
+test('[R3] a certificate that holds a vote of its key, which its record does not cover, silences it too', (t) => {
+  const committing = new Lone(3);
+  const shown = committing.hear({ type: 'committed', certificate: certificate(a.digest, [0, 1, 3]) });
+  t.regex(shown.join('\n'), /^is silent: a certificate holds a commit of this key \(height 1\)/);
+  const preparing = new Lone(3);
+  const has = { prepared: prepared(a.digest, [0, 1, 3]) };
+  t.regex(preparing.hear(viewChange(1, 1, has)).join('\n'), /^is silent: a certificate holds a prepare of this key/);
+  const honest = new Lone(3);
+  honest.hear(prePrepare(a), vote('prepare', 1, a.digest), vote('commit', 0, a.digest));
+  t.deepEqual(honest.hear({ type: 'committed', certificate: certificate(a.digest, [0, 1, 3]) }), [
+    'commits height 1 0:a (view 0, signed by 0 1 3)', // this one it did sign
+  ]);
 });
 
 test('[C1] statuses go to each other validator at an interval', (t) => {

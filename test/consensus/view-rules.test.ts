@@ -159,7 +159,7 @@ test('[V7] the primary proposes the fixed block again, unchanged, without a look
   ]);
   const backup = new Lone(3);
   backup.station.isClockWrong = true;
-  backup.hear(opening(1, has));
+  backup.hear(opening(1, { prepared: prepared(a.digest, [0, 1, 2]) }));
   t.deepEqual(backup.hear(prePrepare(a, { view: 1 })), ['-> all: Prepare view 1 height 1 0:a']);
   const fresh = new Lone(3);
   fresh.station.isClockWrong = true;

@@ -44,6 +44,7 @@ export class MemoryCluster {
   readonly chainId: Uint8Array;
   now = genesisTime + 1_000;
   losesCheckpoints = false;
+  losesRequests = false;
   /** Sees what is sent before anybody gets it. */
   onSend: (from: number, channel: Channel, bytes: Uint8Array) => void = () => {};
   /** What never arrives. */
@@ -53,6 +54,7 @@ export class MemoryCluster {
   };
   #frames: Frame[] = [];
   #references = 0;
+  #sessions = 0;
   readonly #timers = new Set<{ readonly at: number; readonly work: () => void }>();
   readonly #cut = new Set<number>();
 
@@ -85,6 +87,10 @@ export class MemoryCluster {
       version: 'test',
       validator: validator.id,
       sign: (message) => sign(message, voteSeed),
+      newSession: () => {
+        this.#sessions += 1;
+        return new Uint8Array(16).fill(this.#sessions);
+      },
       auditKey: { publicKey: publicKeyOf(auditSeed), sign: (message) => sign(message, auditSeed) },
       logKey: { publicKey: publicKeyOf(logSeed), sign: (message) => sign(message, logSeed) },
       onContradiction: (pair) => this.contradictions.push(pair),
@@ -188,7 +194,7 @@ export class MemoryCluster {
         for (const to of all) send(to, channel, bytes);
       },
       request: async (to, bytes) => {
-        const answer = isLinked(to) ? this.nodes[to]?.serve(self, bytes) : undefined;
+        const answer = isLinked(to) && !this.losesRequests ? this.nodes[to]?.serve(self, bytes) : undefined;
         if (answer === undefined) throw new Error('no answer');
         return answer;
       },

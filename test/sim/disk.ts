@@ -48,6 +48,10 @@ export class SimulatedDisk extends MemoryStore {
     this.watch?.checkpointed(checkpoints);
   }
 
+  override putClaim(voteKey: Uint8Array, claim: Uint8Array): void {
+    this.#write(() => super.putClaim(voteKey, claim));
+  }
+
   #write(apply: () => void): void {
     const { watch } = this;
     watch?.boundary();

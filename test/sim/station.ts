@@ -196,6 +196,7 @@ export class ValidatorStation implements Station {
       version: 'simulated',
       validator: parts.validator,
       sign: parts.sign,
+      newSession: () => Uint8Array.from({ length: 16 }, () => parts.chance.int(256)),
       auditKey: parts.auditKey,
       logKey: parts.logKey,
       onContradiction: (pair) => {

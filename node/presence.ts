@@ -1,0 +1,150 @@
+// Which start of a validator is the present one, as the others know it (rule R5): each start is claimed before anything
+// else is said, the others keep the highest claim of each vote key durably and show it to its owner, and who is shown a
+// claim that its store does not know of has an older store, or is not the only one with this key.
+import type { EventLoop } from './event-loop.ts';
+import type { SignatureCheck } from './ledger/certificate.ts';
+import { type Claim, claimMessage, claimSchema } from './ledger/claim.ts';
+import { DecodeError } from './ledger/codec.ts';
+import { equalBytes } from './ledger/hash.ts';
+import { decodeAs, encodeAs } from './ledger/schema.ts';
+import type { ValidatorSet } from './ledger/validators.ts';
+import { encodeSyncRequest } from './network/sync-messages.ts';
+import type { Transport } from './network/transport.ts';
+import type { ClaimStore } from './store/store.ts';
+
+export interface PresenceParts {
+  readonly store: ClaimStore;
+  readonly chainId: Uint8Array;
+  readonly validators: ValidatorSet;
+  readonly self: number;
+  /** Of this start: never drawn twice. */
+  readonly session: Uint8Array;
+  readonly transport: Pick<Transport, 'request'>;
+  readonly timeoutMs: number;
+  readonly ticksBetween: number;
+  readonly loop: Pick<EventLoop, 'after' | 'monotonicMs'>;
+  readonly check: SignatureCheck;
+  /** Ed25519 with the vote key. */
+  sign(message: Uint8Array): Uint8Array;
+  /** This peer holds the claim of this start; once each. */
+  onKnown(peer: number): void;
+  onRewound(reason: string): void;
+}
+
+/** Who holds the claim is asked again after so many rounds: a second process may have come. */
+const roundsBetween = 20;
+/** A peer that claims a new start again and again must not keep this disk busy. */
+const notesMax = 8;
+const notesWindowMs = 10_000;
+/** Asked and not answered yet, a peer. */
+const askedMax = 4;
+
+export class Presence {
+  readonly #parts: PresenceParts;
+  readonly #known = new Set<number>();
+  readonly #asked = new Map<number, number>();
+  readonly #noted = new Map<number, { readonly since: number; count: number }>();
+  #own: Claim | undefined;
+  #ticks = 0;
+  #isStopped = false;
+
+  constructor(parts: PresenceParts) {
+    this.#parts = parts;
+  }
+
+  /** Durable before anything of this start is sent. */
+  begin(): void {
+    const { store, chainId, session, sign, self, validators } = this.#parts;
+    const key = validators[self]?.voteKey;
+    if (key === undefined) return;
+    const claimed = { start: (read(store.claim(key))?.start ?? 0) + 1, session };
+    const own = { ...claimed, signature: sign(claimMessage(chainId, claimed)) };
+    store.putClaim(key, encodeAs(claimSchema, own));
+    this.#own = own;
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  isKnownTo(peer: number): boolean {
+    return this.#known.has(peer);
+  }
+
+  tick(): void {
+    const { ticksBetween, validators } = this.#parts;
+    this.#ticks += 1;
+    if (this.#ticks % ticksBetween !== 0) return;
+    const isRound = (this.#ticks / ticksBetween) % roundsBetween === 0;
+    for (const peer of validators.keys()) if (isRound || !this.#known.has(peer)) this.ask(peer);
+  }
+
+  /** Tells a peer of this start, and learns which one it holds. */
+  ask(peer: number): void {
+    const { self, validators, transport, timeoutMs, loop } = this.#parts;
+    const claim = this.#own;
+    const asked = this.#asked.get(peer) ?? 0;
+    if (claim === undefined || peer === self || peer >= validators.length || asked >= askedMax) return;
+    this.#asked.set(peer, asked + 1);
+    const deadline = new AbortController();
+    const cancel = loop.after(timeoutMs, () => deadline.abort());
+    const end = () => {
+      cancel();
+      this.#asked.set(peer, (this.#asked.get(peer) ?? 1) - 1);
+    };
+    transport.request(peer, encodeSyncRequest({ type: 'claim', claim }), deadline.signal).then((answer) => {
+      end();
+      if (!this.#isStopped) this.#answered(peer, answer, claim);
+    }, end);
+  }
+
+  /** The highest claim of the asker's key; of two with one number the first. Undefined: it is no claim. */
+  note(from: number, claim: Claim): Uint8Array | undefined {
+    const { store, chainId, validators, check, loop } = this.#parts;
+    const key = validators[from]?.voteKey;
+    if (key === undefined || !check(claimMessage(chainId, claim), claim.signature, key)) return undefined;
+    const held = read(store.claim(key));
+    if (held !== undefined && held.start >= claim.start) return encodeAs(claimSchema, held);
+    if (!this.#mayNote(from, loop.monotonicMs())) return undefined;
+    const encoded = encodeAs(claimSchema, claim);
+    store.putClaim(key, encoded);
+    return encoded;
+  }
+
+  #mayNote(from: number, now: number): boolean {
+    const window = this.#noted.get(from);
+    if (window === undefined || now - window.since > notesWindowMs) this.#noted.set(from, { since: now, count: 1 });
+    else if (window.count >= notesMax) return false;
+    else window.count += 1;
+    return true;
+  }
+
+  /** Whatever a peer shows counts only under this key's own signature: nobody else can silence a validator. */
+  #answered(peer: number, answer: Uint8Array, own: Claim): void {
+    const { chainId, validators, self, check } = this.#parts;
+    const key = validators[self]?.voteKey;
+    const held = read(answer);
+    if (held === undefined || key === undefined || held.start < own.start) return;
+    if (!check(claimMessage(chainId, held), held.signature, key)) return;
+    if (held.start === own.start && equalBytes(held.session, own.session)) {
+      if (this.#known.has(peer)) return;
+      this.#known.add(peer);
+      return this.#parts.onKnown(peer);
+    }
+    // [R5]
+    this.#parts.onRewound(
+      `validator ${peer} knows start ${held.start} of this key, which is not the one that runs here (start ` +
+        `${own.start}): this folder is an older copy, or the key runs in two places`,
+    );
+  }
+}
+
+/** Undefined for bytes of no claim. */
+function read(encoded: Uint8Array | undefined): Claim | undefined {
+  try {
+    return encoded === undefined ? undefined : decodeAs(claimSchema, encoded);
+  } catch (error) {
+    if (error instanceof DecodeError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,184 @@
+// Stores that are older than what their key has said, and keys that run twice: the others know which start was last.
+import test from 'ava';
+import { contracts } from '../../contracts/registry.ts';
+import { encodeRecord, firstRecord } from '../../node/consensus/record.ts';
+import { genesisCommit } from '../../node/execution/genesis-commit.ts';
+import { type Claim, claimMessage, claimSchema } from '../../node/ledger/claim.ts';
+import { decodeAs, encodeAs } from '../../node/ledger/schema.ts';
+import { deriveSeed, publicKeyOf, sign, verify } from '../../node/ledger/signature.ts';
+import { decodeSyncRequest } from '../../node/network/sync-messages.ts';
+import { Presence } from '../../node/presence.ts';
+import { type MemoryImage, MemoryStore } from '../../node/store/memory-store.ts';
+import type { ClaimStore } from '../../node/store/store.ts';
+import { seedOf, validator } from '../execution/_ledger.ts';
+import { MemoryCluster } from './_memory-cluster.ts';
+
+async function started(): Promise<MemoryCluster> {
+  const cluster = new MemoryCluster();
+  for (let i = 0; i < 4; i++) cluster.start(i);
+  await ready(cluster, [0, 1, 2, 3]);
+  return cluster;
+}
+
+function ready(cluster: MemoryCluster, of: readonly number[]): Promise<number> {
+  return cluster.run(() => of.every((each) => cluster.nodes[each]?.status().ready));
+}
+
+function imageOf(cluster: MemoryCluster, index: number): MemoryImage {
+  const store = cluster.stores[index];
+  if (!(store instanceof MemoryStore)) throw new Error('a memory store');
+  return store.snapshot();
+}
+
+function restore(cluster: MemoryCluster, index: number, image: MemoryImage): void {
+  const store = cluster.stores[index];
+  if (store instanceof MemoryStore) store.restore(image);
+}
+
+async function silenced(cluster: MemoryCluster, index: number): Promise<string> {
+  await cluster.run(() => cluster.nodes[index]?.silence !== undefined);
+  return cluster.nodes[index]?.silence ?? '';
+}
+
+test('[R5] a copy of a stopped store is silent where the validator has run since', async (t) => {
+  const cluster = await started();
+  cluster.kill(3);
+  const copy = imageOf(cluster, 3);
+  cluster.start(3);
+  await ready(cluster, [3]);
+  cluster.kill(3);
+  restore(cluster, 3, copy);
+  // Nobody has signed anything: no vote could show it.
+  cluster.start(3);
+  t.regex(await silenced(cluster, 3), /knows start 2 of this key, which is not the one that runs here \(start 2\)/);
+  t.regex(cluster.nodes[3]?.status().reason ?? '', /older copy, or the key runs in two places/);
+  cluster.kill(3);
+  cluster.start(3);
+  t.is(cluster.nodes[3]?.status().mode, 'silenced', 'no further start gives the voice back');
+});
+
+test('[R5] the others remember over their own restarts', async (t) => {
+  const cluster = await started();
+  cluster.kill(3);
+  const copy = imageOf(cluster, 3);
+  cluster.start(3);
+  await ready(cluster, [3]);
+  for (let i = 0; i < 4; i++) cluster.kill(i);
+  restore(cluster, 3, copy);
+  for (let i = 0; i < 4; i++) cluster.start(i);
+  t.regex(await silenced(cluster, 3), /start 2/);
+  await ready(cluster, [0, 1, 2]);
+});
+
+test('[R5] an empty store under a key that has run is silent', async (t) => {
+  const cluster = await started();
+  cluster.kill(2);
+  const { commit } = genesisCommit(cluster.genesis, contracts);
+  const vote = { record: encodeRecord(firstRecord()), putBodies: [], deleteBodies: [] };
+  const identity = cluster.stores[2]?.identity;
+  if (identity === undefined) return t.fail();
+  cluster.stores[2] = new MemoryStore(identity, commit, vote);
+  cluster.start(2);
+  t.regex(await silenced(cluster, 2), /knows start 1 of this key/);
+});
+
+test('[R5] a validator waits until a quorum holds the claim of its start', async (t) => {
+  const cluster = await started();
+  cluster.kill(3);
+  cluster.losesRequests = true;
+  cluster.start(3);
+  let ticks = 0;
+  await cluster.run(() => ++ticks > 40);
+  t.is(cluster.nodes[3]?.status().mode, 'listening', 'statuses alone give no voice');
+  cluster.losesRequests = false;
+  await ready(cluster, [3]);
+});
+
+const chainId = new Uint8Array(32).fill(7);
+const ids = ['v-0', 'v-1'];
+const set = ids.map((id) => validator(id, 'NORTH'));
+const voteSeed = (index: number) => deriveSeed(seedOf(ids[index] ?? ''), 'vote');
+
+class Claims implements ClaimStore {
+  readonly rows = new Map<string, Uint8Array>();
+  claim(voteKey: Uint8Array): Uint8Array | undefined {
+    return this.rows.get(String(voteKey));
+  }
+  putClaim(voteKey: Uint8Array, claim: Uint8Array): void {
+    this.rows.set(String(voteKey), claim);
+  }
+}
+
+function presenceOf(
+  self: number,
+  session: number,
+  answer: (claim: Claim) => Uint8Array | undefined,
+  store = new Claims(),
+) {
+  const told: string[] = [];
+  const presence = new Presence({
+    ...{ store, chainId, validators: set, self, session: new Uint8Array(16).fill(session), ticksBetween: 1 },
+    transport: {
+      request: async (_to, bytes) => {
+        const asked = decodeSyncRequest(bytes);
+        const answered = asked.type === 'claim' ? answer(asked.claim) : undefined;
+        if (answered === undefined) throw new Error('no answer');
+        return answered;
+      },
+    },
+    timeoutMs: 1_000,
+    loop: { after: () => () => {}, monotonicMs: () => 0 },
+    check: verify,
+    sign: (message) => sign(message, voteSeed(self)),
+    onKnown: (peer) => told.push(`known to ${peer}`),
+    onRewound: (reason) => told.push(reason),
+  });
+  presence.begin();
+  return { presence, told, store };
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+test('[R5] of two starts with one number the first is kept, and the second is told of it', async (t) => {
+  const other = presenceOf(1, 9, () => undefined);
+  const answer = (claim: Claim) => other.presence.note(0, claim);
+  const first = presenceOf(0, 1, answer);
+  const second = presenceOf(0, 2, answer);
+  first.presence.ask(1);
+  await turn();
+  second.presence.ask(1);
+  await turn();
+  t.deepEqual(first.told, ['known to 1']);
+  t.regex(second.told.join(), /start 1 of this key, which is not the one that runs here \(start 1\)/);
+  // A copy that started once more is later, and the one that still runs hears of it.
+  const third = presenceOf(0, 3, answer, second.store);
+  third.presence.ask(1);
+  await turn();
+  t.deepEqual(third.told, ['known to 1']);
+  first.presence.ask(1);
+  await turn();
+  t.regex(first.told.at(-1) ?? '', /start 2 of this key/);
+});
+
+test('[R5] nobody can silence a validator with a claim that its key did not sign', async (t) => {
+  const forged = { start: 99, session: new Uint8Array(16) };
+  const signature = sign(claimMessage(chainId, forged), voteSeed(1));
+  const liar = presenceOf(0, 1, () => encodeAs(claimSchema, { ...forged, signature }));
+  liar.presence.ask(1);
+  await turn();
+  t.deepEqual(liar.told, []);
+  const other = presenceOf(1, 9, () => undefined);
+  t.is(other.presence.note(0, { ...forged, signature }), undefined);
+});
+
+test('[R5] a peer that claims start after start is answered no more for a while', (t) => {
+  const { presence, store } = presenceOf(1, 9, () => undefined);
+  const claim = (start: number): Claim => {
+    const claimed = { start, session: new Uint8Array(16) };
+    return { ...claimed, signature: sign(claimMessage(chainId, claimed), voteSeed(0)) };
+  };
+  const answers = Array.from({ length: 12 }, (_, at) => presence.note(0, claim(at + 1)));
+  t.is(answers.filter((each) => each !== undefined).length, 8);
+  const held = store.claim(publicKeyOf(voteSeed(0)));
+  t.is(held && decodeAs(claimSchema, held).start, 8);
+});
