@@ -13,6 +13,7 @@ import {
   type PreparedCertificate,
   type ViewChange,
 } from '../../node/consensus/messages.ts';
+import { evidenceFrame } from '../../node/intake.ts';
 import { DecodeError } from '../../node/ledger/codec.ts';
 import type { CosignedHead } from '../../node/ledger/cosignature.ts';
 import { digestOf, sha256 } from '../../node/ledger/hash.ts';
@@ -51,6 +52,18 @@ export const habits = [
   'wrong-roots',
 ] as const;
 export type Habit = (typeof habits)[number];
+
+/** Those in which it signs nothing but what its node signs: a validator with no other never contradicts itself. */
+export const truthfulHabits: readonly Habit[] = [
+  'withhold',
+  'mute',
+  'selective-votes',
+  'censor',
+  'throttle',
+  'lie-status',
+  'lie-sync',
+  'junk',
+];
 
 const transactionsFrame = list(bytesOf(1, 20_000), 1, 2_000);
 
@@ -239,6 +252,8 @@ export class Liar implements Tamper {
     if (has('impersonate') && chance.hits(0.2)) {
       const other = (forger.self + chance.between(1, validators - 1)) % validators;
       frames.push(...sent(to, { ...forger.vote(chance.pick(['prepare', 'commit']), place), validator: other }));
+      const slander = forger.slander(other);
+      if (slander !== undefined) frames.push({ to, channel: 'transactions', bytes: evidenceFrame(slander) });
     }
     if (has('far-future') && chance.hits(0.1)) {
       const far = chance.pick([1, 2, 100, 2 ** 40]);

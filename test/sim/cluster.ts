@@ -8,11 +8,12 @@ import type { Digest } from '../../node/ledger/hash.ts';
 import { digestBytes } from '../../node/ledger/hash.ts';
 import type { Channel } from '../../node/network/transport.ts';
 import { type BlockCommit, type CheckpointChange, StoreError } from '../../node/store/store.ts';
-import { Liar } from './byzantine.ts';
+import { Liar, truthfulHabits } from './byzantine.ts';
 import { Chance } from './chance.ts';
 import { WallClock } from './clock.ts';
 import { type Consortium, consortiumOf, newDisk, noteKeyOf, voteSignerOf } from './consortium.ts';
 import { Forger } from './forger.ts';
+import { Jury } from './jury.ts';
 import { Network } from './network.ts';
 import type { Plan } from './plan.ts';
 import { SharedWork } from './shared-work.ts';
@@ -28,6 +29,7 @@ export class Cluster implements StationWatch {
   readonly network: Network;
   readonly consortium: Consortium;
   readonly witness: Witness;
+  readonly jury: Jury;
   readonly workload: Workload;
   readonly stations: ValidatorStation[] = [];
   readonly faultyMax: number;
@@ -52,6 +54,12 @@ export class Cluster implements StationWatch {
     const honest = new Set(validators.map((_, index) => index).filter((index) => !faulty.includes(index)));
     const { digest } = commit.head;
     this.witness = new Witness(digestBytes(digest), digest, validators, honest, this.#work, name);
+    this.jury = new Jury({
+      chainId: digestBytes(digest),
+      validators,
+      work: this.#work,
+      canBeGuilty: (index) => this.#canBeGuilty(index),
+    });
     const clientClock = new WallClock(this.timeline);
     this.workload = new Workload({
       consortium: this.consortium,
@@ -156,6 +164,21 @@ export class Cluster implements StationWatch {
     return !this.plan.byzantine.includes(index) && !this.plan.amnesiacs.includes(index);
   }
 
+  #canBeGuilty(index: number): boolean {
+    const lies = [...this.plan.habits].some((habit) => !truthfulHabits.includes(habit));
+    return (this.plan.byzantine.includes(index) && lies) || this.plan.amnesiacs.includes(index);
+  }
+
+  /** Guilty of what one of these was shown, and not accused on the ledger; and evidence that waits. */
+  unaccused(core: readonly ValidatorStation[]): string {
+    const missing = this.jury.missing((finder) => {
+      return core.some(({ station, lives }) => station === finder.station && lives === finder.life);
+    });
+    const waiting = core.filter(({ node }) => (node?.accusationsWaiting ?? 0) > 0).map(({ index }) => index);
+    if (missing.length + waiting.length === 0) return '';
+    return `no evidence against ${missing.join(' ') || 'some'}, waiting at ${waiting.join(' ') || 'none'}`;
+  }
+
   honest(): ValidatorStation[] {
     return this.stations.filter((station) => this.isHonest(station));
   }
@@ -173,15 +196,26 @@ export class Cluster implements StationWatch {
 
   leaves(station: ValidatorStation, channel: Channel, bytes: Uint8Array): void {
     if (this.wiped.has(station)) this.#guarded(() => this.witness.silent(station.index, channel, bytes));
-    if (this.isHonest(station))
-      this.#guarded(() => this.witness.leaves(station.index, channel, bytes, station.parts.disk));
+    if (!this.isHonest(station)) return;
+    this.#guarded(() => this.witness.leaves(station.index, channel, bytes, station.parts.disk));
+    this.#guarded(() => this.jury.leaves(station.index, channel, bytes));
+  }
+
+  arrives(station: ValidatorStation, from: number, channel: Channel, bytes: Uint8Array): void {
+    if (!this.isHonest(station)) return;
+    const finder = { station: station.station, life: station.lives, height: heightOf(station) + 1 };
+    this.#guarded(() => this.jury.arrives(finder, from, channel, bytes));
   }
 
   committed(station: ValidatorStation, commit: BlockCommit): void {
     this.timeline.note(`${station.station} commits ${commit.head.height} ${commit.head.digest}`);
     // A validator that lies may follow the chain all the same, but is not held to it.
-    if (!this.plan.byzantine.includes(station.index))
-      this.#guarded(() => this.witness.committed(station.index, commit));
+    if (this.plan.byzantine.includes(station.index)) return;
+    this.#guarded(() => {
+      const isNew = commit.head.height > this.witness.height;
+      this.witness.committed(station.index, commit);
+      if (isNew) this.jury.landed(commit.head.height, commit.entries);
+    });
   }
 
   checkpointed(station: ValidatorStation, checkpoints: CheckpointChange): void {

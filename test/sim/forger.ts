@@ -14,6 +14,7 @@ import {
 import type { CommitCertificate, Signer } from '../../node/ledger/certificate.ts';
 import { DecodeError } from '../../node/ledger/codec.ts';
 import { decodeHeader, encodeHeader, headerDigest } from '../../node/ledger/entry.ts';
+import { type Evidence, evidenceOf } from '../../node/ledger/evidence.ts';
 import type { Digest } from '../../node/ledger/hash.ts';
 import type { Header } from '../../node/ledger/header.ts';
 import { type VoteKind, type VotePosition, voteMessage } from '../../node/ledger/vote.ts';
@@ -166,6 +167,17 @@ export class Forger {
     const { signers, ...position } = this.forgedCertificate(place);
     const prepares = signers.filter(({ validator }) => validator !== primary).slice(0, this.#quorum - 1);
     return { ...position, prePrepare: { validator: primary, signature: this.signed('pre-prepare', place) }, prepares };
+  }
+
+  /** Two honest votes of another as if they contradicted each other, or one and a second that is not the other's. */
+  slander(other: number): Evidence | undefined {
+    const votes = this.#votes.filter(({ validator }) => validator === other);
+    const [one, two] = this.#chance.some(votes, Math.min(2, votes.length));
+    if (one === undefined || two === undefined) return undefined;
+    const statement = ({ type: kind, ...vote }: Vote) => ({ kind, ...vote });
+    if (this.#chance.hits(0.5)) return evidenceOf(one.epoch, other, statement(one), statement(two));
+    const made = this.vote(one.type, { ...one, digest: this.anyDigest() });
+    return evidenceOf(one.epoch, other, statement(one), statement(made));
   }
 
   #padded(signers: readonly Signer[]): Signer[] {

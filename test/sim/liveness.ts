@@ -184,8 +184,8 @@ async function settledUnderLoad(
 async function settled(cluster: Cluster, core: readonly ValidatorStation[], calm: Calm): Promise<void> {
   const { workload, timeline, plan } = cluster;
   const end = timeline.now + liveWithinSeconds(plan) * second;
-  const isSettled = () =>
-    workload.pending === 0 && new Set(core.map(heightOf)).size === 1 && core.every(isLastBlockStable);
+  const isLevel = () => new Set(core.map(heightOf)).size === 1 && core.every(isLastBlockStable);
+  const isSettled = () => workload.pending === 0 && isLevel() && cluster.unaccused(core) === '';
   while (!isSettled()) {
     if (timeline.now >= end) throw new Violation(`not settled: ${pictureOf(cluster, core)}`);
     await calm.run(pollSeconds);
@@ -205,5 +205,5 @@ function pictureOf(cluster: Cluster, core: readonly ValidatorStation[]): string 
     const stable = station.parts.disk.lastCheckpoint()?.height;
     return `${station.index} at height ${heightOf(station)}, stable ${stable}, view ${status?.view} ${status?.mode}`;
   });
-  return `${cluster.workload.pending} transactions wait; ${validators.join('; ')}`;
+  return `${cluster.workload.pending} transactions wait; ${validators.join('; ')}; ${cluster.unaccused(core)}`;
 }

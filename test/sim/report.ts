@@ -17,6 +17,8 @@ export interface RunReport {
   /** Part of its bound that the liveness phase took. */
   readonly healing: number;
   readonly slowest: Slowest;
+  /** Validators that stand accused on the ledger at the end. */
+  readonly accused: number;
   readonly probes: ProbeCounts;
 }
 
@@ -31,6 +33,7 @@ export async function reportOf(seed: number, options: ReportOptions): Promise<Ru
   const { limits, minimised, probes } = options;
   const result = await runSeed(seed, limits, options.print);
   const { plan, violation, blocks, virtualSeconds, cpuSeconds, healedSeconds, whole, slowest } = result;
+  const accused = result.accused.length;
   const counts = probes.length === 0 ? {} : countProbes(probes);
   const lines = [lineOf(result)];
   if (violation !== undefined) {
@@ -42,15 +45,16 @@ export async function reportOf(seed: number, options: ReportOptions): Promise<Ru
   }
   const healing = healedSeconds / liveWithinSeconds(plan);
   const failed = violation !== undefined;
-  return { seed, lines, failed, whole, blocks, virtualSeconds, cpuSeconds, healing, slowest, probes: counts };
+  return { seed, lines, failed, whole, blocks, virtualSeconds, cpuSeconds, healing, slowest, accused, probes: counts };
 }
 
-function lineOf({ plan, trace, blocks, transactions, virtualSeconds, cpuSeconds, healedSeconds }: RunResult) {
+function lineOf({ plan, trace, blocks, transactions, virtualSeconds, cpuSeconds, healedSeconds, accused }: RunResult) {
   return (
     `seed ${plan.seed} n=${plan.validators} trace ${trace} ${blocks} blocks ${transactions} transactions ` +
     `${virtualSeconds.toFixed(0)} s in ${cpuSeconds.toFixed(2)} s, healed in ${healedSeconds.toFixed(1)} s` +
     `${plan.realSignatures ? ', real signatures' : ''}, faults ${[...plan.faults].join(',') || 'none'}` +
-    (plan.byzantine.length > 0 ? `, validators ${plan.byzantine.join(',')} lie: ${[...plan.habits].join(',')}` : '')
+    (plan.byzantine.length > 0 ? `, validators ${plan.byzantine.join(',')} lie: ${[...plan.habits].join(',')}` : '') +
+    (accused.length > 0 ? `, accused: ${accused.join(',')}` : '')
   );
 }
 
@@ -64,6 +68,7 @@ export class Totals {
   cpuSeconds = 0;
   healing = 0;
   readonly slowest = { wait: 0, heal: 0 };
+  accused = 0;
   readonly probes = new Map<string, { count: number; runs: number }>();
 
   add(report: RunReport): void {
@@ -73,6 +78,7 @@ export class Totals {
     this.blocks += report.blocks;
     this.virtualSeconds += report.virtualSeconds;
     this.cpuSeconds += report.cpuSeconds;
+    this.accused += report.accused;
     this.healing = Math.max(this.healing, report.healing);
     this.slowest.wait = Math.max(this.slowest.wait, report.slowest.wait);
     this.slowest.heal = Math.max(this.slowest.heal, report.slowest.heal);
@@ -88,6 +94,7 @@ export class Totals {
       `${this.blocks} blocks, ` +
       `${this.virtualSeconds.toFixed(0)} s simulated in ${this.cpuSeconds.toFixed(1)} s of one core: ` +
       `${(this.virtualSeconds / this.cpuSeconds).toFixed(0)} times real time; ` +
+      `${this.accused} validators accused; ` +
       `of their bounds took healing ${(100 * this.healing).toFixed(0)} %, ` +
       `its first block ${(100 * this.slowest.heal).toFixed(0)} %, ` +
       `a known transaction ${(100 * this.slowest.wait).toFixed(0)} %`

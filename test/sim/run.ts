@@ -42,6 +42,8 @@ export interface RunResult {
   readonly slowest: Slowest;
   /** It had its liveness phase and enough blocks to count as a run. */
   readonly whole: boolean;
+  /** Validators that stand accused on the ledger at the end. */
+  readonly accused: readonly number[];
 }
 
 export async function runSeed(
@@ -77,6 +79,7 @@ export async function runSeed(
     healedSeconds,
     slowest,
     whole: violation === undefined && cluster.witness.height >= blocksOfARun,
+    accused: [...cluster.jury.accused.keys()],
   };
 }
 

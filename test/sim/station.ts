@@ -35,6 +35,8 @@ export interface Outgoing {
 export interface StationWatch {
   /** A frame is about to leave; what would survive a crash now is on the station's disk. */
   leaves(station: ValidatorStation, channel: Channel, bytes: Uint8Array): void;
+  /** A frame reaches the node. */
+  arrives(station: ValidatorStation, from: number, channel: Channel, bytes: Uint8Array): void;
   committed(station: ValidatorStation, commit: BlockCommit): void;
   checkpointed(station: ValidatorStation, checkpoints: CheckpointChange): void;
   /** Told to clients: in a block that is durable here. */
@@ -165,7 +167,11 @@ export class ValidatorStation implements Station {
 
   receive(from: number, channel: Channel, bytes: Uint8Array): void {
     const seen = this.tamper === undefined ? bytes : this.tamper.incoming(from, channel, bytes);
-    if (seen !== undefined) this.#put(this.lives, () => this.node?.receive(from, channel, seen));
+    if (seen === undefined) return;
+    this.#put(this.lives, () => {
+      this.parts.watch.arrives(this, from, channel, seen);
+      this.node?.receive(from, channel, seen);
+    });
   }
 
   serve(from: number, request: Uint8Array, answered: (answer: Uint8Array | undefined) => void): void {

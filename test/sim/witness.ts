@@ -12,6 +12,7 @@ import type { VoteRecord } from '../../node/consensus/record.ts';
 import type { CommitCertificate, Signer } from '../../node/ledger/certificate.ts';
 import { originOf } from '../../node/ledger/checkpoint.ts';
 import { decodeEntry, decodeHeader } from '../../node/ledger/entry.ts';
+import { contradict, type Place } from '../../node/ledger/evidence.ts';
 import { type Digest, digestBytes, digestOf, equalBytes, leafHash, toHex } from '../../node/ledger/hash.ts';
 import { Frontier } from '../../node/ledger/merkle.ts';
 import { verify } from '../../node/ledger/signature.ts';
@@ -32,6 +33,9 @@ export interface WitnessedBlock {
   readonly entries: readonly Uint8Array[];
   readonly certificate: CommitCertificate;
 }
+
+/** Of one validator: ten times what replicas keep. */
+const placesKept = 320;
 
 interface Voted {
   readonly digest: string;
@@ -59,6 +63,8 @@ export class Witness {
   readonly #opened = new Set<number>([0]);
   readonly #honest: ReadonlySet<number>;
   readonly #proven = new Set<string>();
+  /** All that each honest validator has signed. */
+  readonly #places = new Map<number, Place[]>();
   /** Highest block that clients were told of by a validator. */
   readonly #acknowledged = new Map<number, number>();
 
@@ -241,6 +247,7 @@ export class Witness {
     const known = this.#voted.get(place);
     check(known === undefined || known.digest === digest, `${what}: one digest at ${place}`);
     check(known === undefined || known.signature === signature, `${what}: the same bytes at ${place}`);
+    if (known === undefined) this.#agrees(who, { kind, ...position }, what);
     if (known === undefined) this.#voted.set(place, { digest, signature });
     check(view >= (this.#viewLeft.get(who) ?? 0), `${what}: it has left that view`);
     if (kind === 'view-change') {
@@ -270,6 +277,15 @@ export class Witness {
     const isJoined = have(view) - 1 > faulty;
     const isTimed = before === view - 1 && have(before) >= this.#quorum;
     check(isJoined || isTimed, `${what}: neither a quorum nor f+1 others are there`);
+  }
+
+  /** [A1] With what it signed before, over all its lives: or evidence could name it. */
+  #agrees(who: number, place: Place, what: string): void {
+    const places = this.#places.get(who) ?? [];
+    for (const each of places) check(!contradict(each, place), `${what} contradicts its own ${each.kind}`);
+    places.push(place);
+    if (places.length > placesKept) places.shift();
+    this.#places.set(who, places);
   }
 
   /** Who commits to a block has vouched for it in that view, as primary or as backup. */
