@@ -1,9 +1,12 @@
 // What other validators can send: through the inbound checks, the intake, sync answers, and into a live cluster that
 // must go on meanwhile.
 import { openArguments, transferArguments } from '../../contracts/payments.ts';
+import { verify } from '../../node/audit/audit.ts';
+import { StoreSource } from '../../node/audit/source.ts';
 import { decodeMessage, encodeMessage, type Message, positionOf } from '../../node/consensus/messages.ts';
 import { realEventLoop } from '../../node/event-loop.ts';
 import { DecodeError, decode, encode } from '../../node/ledger/codec.ts';
+import { decodeEntry } from '../../node/ledger/entry.ts';
 import { deriveSeed, sign } from '../../node/ledger/signature.ts';
 import { voteMessage } from '../../node/ledger/vote.ts';
 import { channelOf, Inbound } from '../../node/network/inbound.ts';
@@ -11,12 +14,15 @@ import { SyncClient } from '../../node/network/sync-client.ts';
 import { encodeBlocksAnswer, encodeBodyAnswer, encodeSyncRequest } from '../../node/network/sync-messages.ts';
 import { channels } from '../../node/network/transport.ts';
 import { auditor, clearing, officers, seedOf, TestLedger, tellers } from '../execution/_ledger.ts';
+import { examples } from '../ledger/_formats.ts';
 import { Chain, chainId, epoch, signAs, validatorsOf } from '../network/_consortium.ts';
 import { MemoryCluster } from '../node/_memory-cluster.ts';
 import type { OpenTarget, Target } from './engine.ts';
 import { messages, storedChain } from './samples.ts';
 
 const count = 4;
+const auditedBlocksMax = 10_000;
+const argumentExamples = new Set(['open', 'transfer', 'batch', 'propose', 'approve']);
 
 type SignMessage = (message: Exclude<Message, { type: 'status' | 'committed' }>) => Uint8Array;
 
@@ -107,9 +113,10 @@ const contracts: Target = {
       [[['L-1', transferArguments({ from: 'A', to: 'B', ...transfer })]]],
       ['R-1', 'NORTH'],
     ].map(encode);
+    const shown = examples.filter(({ name }) => argumentExamples.has(name)).map(({ bytes }) => bytes);
     let runs = 0;
     return {
-      seeds,
+      seeds: [...seeds, ...shown],
       run(input) {
         let args: ReturnType<typeof decode>;
         try {
@@ -131,7 +138,15 @@ const contracts: Target = {
         const { block, left } = ledger.propose(transaction);
         if (block === undefined) return `left out ${left[0]?.problem.code}`;
         ledger.commit(block);
-        return `${call.join('.')} ${ledger.store.head().height > 0}`;
+        const [first] = block.commit.entries;
+        const entry = first && decodeEntry(first);
+        return `${call.join('.')} ${entry?.kind === 1 ? entry.outcome : 'no transaction'}`;
+      },
+      /** Whatever was accepted must stand before an audit: replay, references, sums of money. */
+      async close() {
+        if (ledger.store.head().height > auditedBlocksMax) return;
+        const verdict = await verify(new StoreSource(ledger.store));
+        if (!verdict.ok) throw new Error(`the audit: ${JSON.stringify(verdict.finding)}`);
       },
     };
   },
