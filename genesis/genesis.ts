@@ -16,9 +16,9 @@ import { isCurrency } from '../node/ledger/amount.ts';
 import { DecodeError, type Value } from '../node/ledger/codec.ts';
 import { decodeEntry, encodeEntry } from '../node/ledger/entry.ts';
 import { type Digest, digestOf, leafHash, toHex } from '../node/ledger/hash.ts';
-import { hash } from '../node/ledger/identifiers.ts';
+import { hash, ledgerName } from '../node/ledger/identifiers.ts';
 import { timestampMax } from '../node/ledger/limits.ts';
-import { anyValue, integer, list, literal, record, type Schema, text } from '../node/ledger/schema.ts';
+import { anyValue, integer, list, literal, record, text } from '../node/ledger/schema.ts';
 import {
   publicKeyProblem,
   type ValidatorSet,
@@ -51,7 +51,6 @@ export class GenesisError extends Error {
   override name = 'GenesisError';
 }
 
-export const ledgerName: Schema<string> = text(1, 100, /^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?:\/[a-z0-9.-]*[a-z0-9])*$/);
 const timestampSchema = integer(0, timestampMax);
 const sectionSchema = record({ contract: text(1, 34), content: anyValue });
 const documentSchema = record({

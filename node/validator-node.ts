@@ -20,6 +20,7 @@ import { FinalityTimes } from './finality.ts';
 import { evidenceFrame, Intake } from './intake.ts';
 import type { CommitCertificate } from './ledger/certificate.ts';
 import type { CosignatureContradiction } from './ledger/cosignature.ts';
+import { cosignatureEvidenceOf } from './ledger/evidence.ts';
 import { type Digest, digestBytes, toHex } from './ledger/hash.ts';
 import { Frontier } from './ledger/merkle.ts';
 import { quorumOf } from './ledger/validators.ts';
@@ -190,6 +191,15 @@ export class ValidatorNode implements LedgerNode, Receiver {
       stableHeight: () => this.#checkpoints.published?.height ?? 0,
       soon: (work) => loop.soon(() => this.#guarded(work)),
     });
+  }
+
+  /** [K7] The pair does not say whose set has the key. */
+  #accuseCosigner(pair: CosignatureContradiction): void {
+    const { number } = this.#executor.epoch;
+    for (const epoch of [number, number - 1].filter((each) => each >= 0)) {
+      const evidence = cosignatureEvidenceOf(epoch, this.#parts.name, pair);
+      if (this.#executor.evidenceProblem(evidence) === undefined) return void this.#accusations.take(evidence);
+    }
   }
 
   #newAccusations(): Accusations {
@@ -407,7 +417,11 @@ export class ValidatorNode implements LedgerNode, Receiver {
   }
 
   #newCheckpointing(parts: ValidatorNodeParts): Checkpointing {
-    const { store, name, chainId, auditKey, logKey, transport, now, timers, onContradiction } = parts;
+    const { store, name, chainId, auditKey, logKey, transport, now, timers } = parts;
+    const onContradiction = (pair: CosignatureContradiction) => {
+      parts.onContradiction(pair);
+      this.#accuseCosigner(pair);
+    };
     return new Checkpointing({
       ...{ store, log: { ledger: name, chainId }, auditKey, logKey, transport, now, onContradiction },
       validatorsOf: (height) => this.#executor.validatorsAt(height),

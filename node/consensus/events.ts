@@ -1,7 +1,7 @@
 // Everything that goes into the replica and everything that comes out. Events are facts; effects are duties of the
 // driver, performed in the order in which they stand.
 import type { CommitCertificate } from '../ledger/certificate.ts';
-import type { Evidence } from '../ledger/evidence.ts';
+import type { VoteEvidence } from '../ledger/evidence.ts';
 import type { Digest } from '../ledger/hash.ts';
 import type { Block, Message } from './messages.ts';
 import type { VoteRecord } from './record.ts';
@@ -87,7 +87,7 @@ export type Effect =
   /** Get the body behind a prepared digest from one of these validators. */
   | { readonly type: 'fetchBody'; readonly height: number; readonly digest: Digest; readonly from: readonly number[] }
   /** [A4] Two messages of one validator that contradict each other: at most one a validator and epoch. */
-  | { readonly type: 'evidence'; readonly evidence: Evidence }
+  | { readonly type: 'evidence'; readonly evidence: VoteEvidence }
   /** This replica's record is not what it signed: it votes no more in this epoch. */
   | { readonly type: 'silence'; readonly reason: string }
   /** More than f validators lied: keep what shows it, tell the operator, stop. */

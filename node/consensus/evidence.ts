@@ -2,7 +2,7 @@
 // It decides nothing: what it finds is for the ledger. What it remembers dies with the process; evidence does not need
 // it once it is made.
 import type { CommitCertificate, Signer } from '../ledger/certificate.ts';
-import { contradict, type Evidence, evidenceOf, type Statement } from '../ledger/evidence.ts';
+import { contradict, evidenceOf, type Statement, type VoteEvidence } from '../ledger/evidence.ts';
 import { equalBytes } from '../ledger/hash.ts';
 import type { VoteKind, VotePosition } from '../ledger/vote.ts';
 import type { NewView, PrePrepare, PreparedCertificate, ViewChange, Vote } from './messages.ts';
@@ -18,7 +18,7 @@ export class Watch {
   readonly #kept = new Map<number, Statement[]>();
   /** Evidence is one a validator and epoch, so nobody is looked at further. */
   readonly #accused = new Set<number>();
-  #found: Evidence[] = [];
+  #found: VoteEvidence[] = [];
 
   constructor(self: number, epoch: number) {
     this.#self = self;
@@ -26,7 +26,7 @@ export class Watch {
   }
 
   /** What was found since the last call. */
-  take(): readonly Evidence[] {
+  take(): readonly VoteEvidence[] {
     const found = this.#found;
     this.#found = [];
     return found;

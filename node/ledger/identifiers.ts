@@ -9,6 +9,8 @@ export const identifier: Schema<string> = text(1, identifierLengthMax, /^[A-Z0-9
 /** A client's name for one operation, unique per member within the reference window (ISO 20022 end-to-end id). */
 export const referenceText: Schema<string> = text(1, referenceLengthMax, /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/);
 export const name: Schema<string> = text(1, 34, /^[a-z][a-z0-9.-]*$/);
+/** First part of the origin of checkpoints: a name without scheme, like daybook.example. */
+export const ledgerName: Schema<string> = text(1, 100, /^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?:\/[a-z0-9.-]*[a-z0-9])*$/);
 export const userName: Schema<string> = text(1, 34, /^[A-Za-z0-9][A-Za-z0-9.-]*$/);
 export const currencyCode: Schema<string> = text(3, 3, /^[A-Z]{3}$/);
 

@@ -2,10 +2,11 @@ import test, { type ExecutionContext } from 'ava';
 import { accusedRecords } from '../../contracts/consortium-state.ts';
 import { openArguments } from '../../contracts/payments.ts';
 import { type ExecutedBlock, isBlockProblem } from '../../node/execution/executor.ts';
+import type { CosignedHead } from '../../node/ledger/cosignature.ts';
 import { decodeEntry, encodeHeader } from '../../node/ledger/entry.ts';
-import { type Evidence, evidenceOf } from '../../node/ledger/evidence.ts';
-import { decodeAs } from '../../node/ledger/schema.ts';
-import { digestNamed, doubleCommit, statementBy } from './_evidence.ts';
+import { cosignatureEvidenceOf, type Evidence, evidenceOf, evidenceSchema } from '../../node/ledger/evidence.ts';
+import { decodeAs, encodeAs } from '../../node/ledger/schema.ts';
+import { cosignedBy, digestNamed, doubleCommit, statementBy } from './_evidence.ts';
 import { clearing, factsOf, seedOf, TestLedger } from './_ledger.ts';
 
 function open(ledger: TestLedger, account = 'A') {
@@ -90,6 +91,29 @@ test('[A3] evidence that proves nothing makes a block invalid', (t) => {
   });
   if (prepare === undefined || commit === undefined) return t.fail();
   expectRefused(t, ledger, evidenceOf(0, 2, prepare, commit), /honest validator may sign both/);
+});
+
+test('[A2] two cosignatures of one size and two roots are evidence, and those of one log are not', (t) => {
+  const ledger = new TestLedger();
+  const { name } = ledger.genesis;
+  const cosigned = (root: string, more: { size?: number; time?: number; ledger?: string } = {}, by = 2) =>
+    cosignedBy(ledger.chainId, by, { root: digestNamed(root), ...more });
+  const pair = (first: CosignedHead, second: CosignedHead) => cosignatureEvidenceOf(0, name, { first, second });
+  const good = pair(cosigned('b'), cosigned('a', { time: 2_000 }));
+  t.deepEqual(pair(cosigned('a', { time: 2_000 }), cosigned('b')), good, 'one form, whichever came first');
+  t.deepEqual(decodeAs(evidenceSchema, encodeAs(evidenceSchema, good)), good);
+  const { first, second } = good;
+  expectRefused(t, ledger, { ...good, first: second, second: first }, /order/);
+  expectRefused(t, ledger, pair(cosigned('a'), cosigned('a', { time: 2_000 })), /one root/);
+  expectRefused(t, ledger, pair(cosigned('a'), cosigned('b', { size: 10 })), /does not verify/);
+  expectRefused(t, ledger, pair(cosigned('a'), cosigned('b', {}, 1)), /does not verify/);
+  expectRefused(t, ledger, pair(cosigned('a'), cosigned('b', { ledger: 'daybook.example/other' })), /not verify/);
+  expectRefused(t, ledger, { ...good, name: 'daybook.example/other' }, /does not verify/);
+  expectRefused(t, ledger, { ...good, validator: 3 }, /does not verify/);
+  const block = proposed(ledger, [good]);
+  t.false(isBlockProblem(ledger.executor.replay(block.commit.entries)));
+  ledger.commit(block);
+  expectRefused(t, ledger, doubleCommit(ledger.chainId, 2), /node-2 is accused in epoch 0 already/);
 });
 
 test('[A3] a block as it is stored has one piece of evidence, in its place', (t) => {

@@ -29,7 +29,7 @@ import { stateKey, statePath, stateValueHash } from '../../node/execution/state-
 import { certificateSchema, signerSchema } from '../../node/ledger/certificate.ts';
 import { decode, encode } from '../../node/ledger/codec.ts';
 import { decodeEntry, decodeHeader, encodeEntry } from '../../node/ledger/entry.ts';
-import { evidenceOf, type Statement } from '../../node/ledger/evidence.ts';
+import { cosignatureEvidenceOf, evidenceOf, type Statement } from '../../node/ledger/evidence.ts';
 import { digestBytes, leafHash, toHex } from '../../node/ledger/hash.ts';
 import { consistencyPath, inclusionPath, rootOf } from '../../node/ledger/merkle.ts';
 import { decodeAs, encodeAs, type Schema } from '../../node/ledger/schema.ts';
@@ -205,6 +205,11 @@ const prepareOf = (position: VotePosition): Statement => {
 };
 const otherPosition = { ...votePosition, digest: blocks[2].digest };
 const contradiction = evidenceOf(0, 3, prepareOf(votePosition), prepareOf(otherPosition));
+const cosignedRoot = (name: string) => ({ validator: 3, size: 9, root: blocks[name === 'a' ? 1 : 2].digest, time: 1 });
+const cosignatureContradiction = cosignatureEvidenceOf(0, genesis.name, {
+  first: { ...cosignedRoot('a'), signature: new Uint8Array(64) },
+  second: { ...cosignedRoot('b'), signature: new Uint8Array(64) },
+});
 const evidenceExamples: Example[] = [
   cbor(
     'evidence-entry',
@@ -277,6 +282,8 @@ export const nested: readonly (readonly [format: string, fields: object])[] = [
   ['side', posted.debtor],
   ['evidence', contradiction],
   ['statement', contradiction.first],
+  ['cosignature-evidence', cosignatureContradiction],
+  ['cosigned-root', cosignatureContradiction.first],
   ['event', paid.events[0] ?? {}],
   ['committed', asked.committed],
   ['prepared', asked.prepared],

@@ -9,6 +9,7 @@ import {
   evidenceSchema,
   type Place,
   type Statement,
+  type VoteEvidence,
 } from '../../node/ledger/evidence.ts';
 import { type Digest, digestOf, sha256 } from '../../node/ledger/hash.ts';
 import { decodeAs, encodeAs } from '../../node/ledger/schema.ts';
@@ -84,7 +85,7 @@ function statement(text: string, validator = 3, epoch = 0): Statement {
   return { ...at, signature: signedBy(validator, at.kind, { epoch, ...at }).signature };
 }
 
-function evidence(one = 'prepare 2/5 a', other = 'prepare 2/5 b'): Evidence {
+function evidence(one = 'prepare 2/5 a', other = 'prepare 2/5 b'): VoteEvidence {
   return evidenceOf(0, 3, statement(one), statement(other));
 }
 

@@ -94,7 +94,7 @@ test('an entry of an unknown kind is refused, and evidence of an unknown type', 
     examples.find(({ name }) => name === 'evidence-entry')?.bytes ?? new Uint8Array(0),
   ) as [Value, readonly Value[], Value];
   t.notThrows(() => decodeEntry(encode([kind, evidence, events])));
-  t.throws(() => decodeEntry(encode([kind, evidence.with(0, 1), events])), { instanceOf: DecodeError });
+  t.throws(() => decodeEntry(encode([kind, evidence.with(0, 2), events])), { instanceOf: DecodeError });
   t.throws(() => decodeEntry(encode([kind, evidence, []])), { instanceOf: DecodeError });
   t.throws(() => decodeEntry(encode(0)), { instanceOf: DecodeError });
 });

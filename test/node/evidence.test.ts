@@ -5,11 +5,12 @@ import { Accusations } from '../../node/accusations.ts';
 import { verify } from '../../node/audit/audit.ts';
 import { verdictLine } from '../../node/audit/finding.ts';
 import { StoreSource } from '../../node/audit/source.ts';
+import { encodeCheckpointMessage } from '../../node/consensus/checkpoint-messages.ts';
 import { encodeMessage, type Message } from '../../node/consensus/messages.ts';
 import { evidenceFrame } from '../../node/intake.ts';
 import { decodeEntry, type EvidenceEntry } from '../../node/ledger/entry.ts';
 import type { Evidence } from '../../node/ledger/evidence.ts';
-import { digestNamed, doubleCommit, statementBy } from '../execution/_evidence.ts';
+import { cosignedBy, digestNamed, doubleCommit, statementBy } from '../execution/_evidence.ts';
 import { clearing } from '../execution/_ledger.ts';
 import { MemoryCluster } from './_memory-cluster.ts';
 
@@ -56,6 +57,23 @@ test('[A5] the double vote of a twin, seen by one validator alone, ends as an en
   submit(cluster, 0, 'B');
   await cluster.run(() => cluster.stores.every((each) => each.head().height === 3));
   t.is(accusations(cluster).length, 1, 'once an epoch');
+});
+
+test('[A4] two roots that a validator cosigned for one size become an entry too', async (t) => {
+  const cluster = await startedCluster();
+  submit(cluster, 0, 'A');
+  await cluster.run(() => cluster.stores.every((store) => store.head().height === 1));
+  // Beside what validator 3 has cosigned for the log after block 1.
+  const cosigned = cosignedBy(cluster.chainId, 3, { size: 3, root: digestNamed('of another log') });
+  const message = encodeCheckpointMessage({ type: 'cosignature', cosigned, repeated: false });
+  cluster.nodes[2]?.receive(3, 'checkpoints', message);
+  await cluster.run(() => isAccused(cluster));
+  t.is(accusations(cluster)[0]?.evidence.type, 1);
+  const store = cluster.stores[1];
+  if (store === undefined) return t.fail();
+  const verdict = await verify(new StoreSource(store), { genesis: cluster.genesis });
+  t.true(verdict.ok);
+  t.like(verdict.accused, [{ validator: 'node-3', epoch: 0 }]);
 });
 
 test('[A6] evidence is work of its own, and a primary that leaves it out is replaced', async (t) => {

@@ -70,10 +70,13 @@ export class Jury {
     this.#judge(decodeAs(frameSchema, bytes).evidence, `what validator ${who} passes on`);
   }
 
-  #judge({ epoch, validator, first, second }: Evidence, what: string): void {
+  #judge(evidence: Evidence, what: string): void {
     const { chainId, validators, canBeGuilty } = this.#parts;
+    const { epoch, validator } = evidence;
     check(canBeGuilty(validator), `${what} accuses validator ${validator}, who never contradicted itself`);
     check(epoch === 0, `${what} is of epoch ${epoch}`);
+    if (evidence.type !== 0) return; // the witness of checkpoints judges those
+    const { first, second } = evidence;
     for (const { kind, signature, ...at } of [first, second]) {
       const key = validators[validator]?.voteKey;
       const signed = voteMessage(kind, chainId, { epoch, ...at });
