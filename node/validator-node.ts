@@ -282,9 +282,10 @@ export class ValidatorNode implements LedgerNode, Receiver {
     if (judged.refused === 'committed-height') this.#notice(from, judged.height);
   }
 
-  /** [R5] A status counts only from a peer that holds the claim of this start. */
+  /** [R5] A status gives a voice only from a peer that holds the claim of this start. */
   #hand(from: number, message: Verified<Message>): void {
-    if (message.type === 'status' && !this.#presence.isKnownTo(from)) this.#early.set(from, message);
+    const isEarly = this.#driver.status().voice === 'listening' && !this.#presence.isKnownTo(from);
+    if (message.type === 'status' && isEarly) this.#early.set(from, message);
     else this.#driver.put({ type: 'message', message });
   }
 

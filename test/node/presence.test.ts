@@ -1,5 +1,6 @@
 // Stores that are older than what their key has said, and keys that run twice: the others know which start was last.
 import test from 'ava';
+import { openArguments } from '../../contracts/payments.ts';
 import { contracts } from '../../contracts/registry.ts';
 import { encodeRecord, firstRecord } from '../../node/consensus/record.ts';
 import { genesisCommit } from '../../node/execution/genesis-commit.ts';
@@ -10,7 +11,7 @@ import { decodeSyncRequest } from '../../node/network/sync-messages.ts';
 import { Presence } from '../../node/presence.ts';
 import { type MemoryImage, MemoryStore } from '../../node/store/memory-store.ts';
 import type { ClaimStore } from '../../node/store/store.ts';
-import { seedOf, validator } from '../execution/_ledger.ts';
+import { clearing, seedOf, validator } from '../execution/_ledger.ts';
 import { MemoryCluster } from './_memory-cluster.ts';
 
 async function started(): Promise<MemoryCluster> {
@@ -55,6 +56,24 @@ test('[R5] a copy of a stopped store is silent where the validator has run since
   cluster.kill(3);
   cluster.start(3);
   t.is(cluster.nodes[3]?.status().mode, 'silenced', 'no further start gives the voice back');
+  const args = openArguments({
+    account: 'A',
+    branch: 'NORTH',
+    currency: 'CZK',
+    overdraftLimit: undefined,
+    openingBalance: 0n,
+  });
+  cluster.nodes[1]?.submit(cluster.transaction(clearing, 'open', args).bytes);
+  await cluster.run(() => cluster.height(0) === 1);
+  await cluster.run(() => cluster.height(3) === 1);
+  cluster.kill(3);
+  cluster.cut(3);
+  cluster.nodes[1]?.submit(cluster.transaction(clearing, 'open', args).bytes);
+  await cluster.run(() => cluster.height(0) === 2);
+  cluster.heal();
+  cluster.start(3);
+  await cluster.run(() => cluster.height(3) === 2);
+  t.is(cluster.nodes[3]?.status().mode, 'silenced', 'it follows');
 });
 
 test('[R5] the others remember over their own restarts', async (t) => {
