@@ -3,11 +3,12 @@ import { existsSync, readFileSync } from 'node:fs';
 import type { Genesis } from '../genesis/genesis.ts';
 import { ApiSource } from '../node/audit/api-source.ts';
 import { ArchiveSource } from '../node/audit/archive-source.ts';
+import { FindingError } from '../node/audit/chain.ts';
 import { type Policy, parsePolicy } from '../node/audit/policy.ts';
 import { type Source, SourceUnreachableError } from '../node/audit/source.ts';
 import { DecodeError } from '../node/ledger/codec.ts';
 import { type Digest, parseDigest } from '../node/ledger/hash.ts';
-import { requestNode } from './client.ts';
+import { requestNode, verifyAdvice } from './client.ts';
 import { CliError } from './exit-codes.ts';
 import { readInput } from './files.ts';
 import type { HomePaths } from './home.ts';
@@ -35,6 +36,12 @@ export function readPolicy(file: string): Policy {
     if (!(error instanceof DecodeError)) throw error;
     throw new CliError('usage', `${file}: ${error.message}`, 'It is to be a C2SP tlog-policy file.');
   }
+}
+
+/** A receipt that does not verify: which rule it breaks. */
+export function receiptProblem(error: unknown): unknown {
+  if (!(error instanceof FindingError)) return error;
+  return new CliError('verification', `the receipt does not verify: ${error.message}`, verifyAdvice);
 }
 
 export async function reachableNode(nodes: readonly string[]): Promise<string> {

@@ -176,5 +176,25 @@ function addAudit(program: Command): void {
   verify.option('--node <url>', 'read from a node in place of an archive');
   verify.option('--genesis <file|hash>', 'the genesis that is expected; default: the home’s');
   verify.option('--policy <file>', 'whose signatures its checkpoint must carry, besides a quorum of validators');
+  const adding = leaf(
+    audit,
+    'import <file> <cosignatures>',
+    'add a witness’s cosignatures to a checkpoint or a receipt',
+    () => import('./commands/audit-import.ts'),
+  );
+  adding.requiredOption('--policy <file>', 'who the witnesses are');
+  const receipt = program.command('receipt').description('proof of one outcome, to keep');
+  const get = asksNodes(
+    leaf(receipt, 'get <id>', 'a payment’s receipt, by id or reference', () => import('./commands/receipt-get.ts')),
+  );
+  get.option('--member <id>', 'the member that made it, for a reference');
+  const check = leaf(
+    receipt,
+    'verify <file>',
+    'check a receipt without any network',
+    () => import('./commands/receipt-verify.ts'),
+  );
+  check.option('--genesis <file>', 'the genesis document; default: the home’s');
+  check.option('--policy <file>', 'whose signatures it must carry, besides a quorum of validators');
   leaf(program, 'explain <code>', 'what an outcome or exit code means', () => import('./commands/explain.ts'));
 }

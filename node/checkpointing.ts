@@ -120,23 +120,24 @@ export class Checkpointing {
 
   /** The same as a signed note, with this node's own line first. */
   note(): Uint8Array | undefined {
-    const checkpoint = this.#published;
-    const set = checkpoint && this.#parts.validatorsOf(checkpoint.height);
-    if (checkpoint === undefined || set === undefined) return undefined;
-    if (this.#note === undefined) {
-      const { log, logKey } = this.#parts;
-      const text = checkpointText({ origin: originOf(log), ...checkpoint });
-      const own = noteSignature(this.#logKey, logKey.sign(new TextEncoder().encode(text)));
-      this.#note = checkpointNote(log, checkpoint, set, [own]);
-    }
+    if (this.#published !== undefined) this.#note ??= this.#noteOf(this.#published, true);
     return this.#note;
   }
 
-  /** An earlier one, as it is stored. */
-  noteAt(height: number): Uint8Array | undefined {
+  /** An earlier one, as far as it is stored. */
+  noteAt(height: number, hasOwnLine: boolean): Uint8Array | undefined {
     const checkpoint = this.#parts.store.checkpoint(height);
-    const set = checkpoint && this.#parts.validatorsOf(height);
-    return checkpoint && set && checkpointNote(this.#parts.log, checkpoint, set);
+    return checkpoint && this.#noteOf(checkpoint, hasOwnLine);
+  }
+
+  #noteOf(checkpoint: StableCheckpoint, hasOwnLine: boolean): Uint8Array | undefined {
+    const { log, logKey, validatorsOf } = this.#parts;
+    const set = validatorsOf(checkpoint.height);
+    if (set === undefined) return undefined;
+    if (!hasOwnLine) return checkpointNote(log, checkpoint, set);
+    const text = checkpointText({ origin: originOf(log), ...checkpoint });
+    const own = noteSignature(this.#logKey, logKey.sign(new TextEncoder().encode(text)));
+    return checkpointNote(log, checkpoint, set, [own]);
   }
 
   /** As log clients are given it. */

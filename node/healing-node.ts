@@ -129,8 +129,8 @@ export class HealingNode implements LedgerNode, Receiver {
     return this.#life?.checkpoint();
   }
 
-  checkpointAt(height: number): Uint8Array | undefined {
-    return this.#life?.checkpointAt(height);
+  checkpointAt(height: number, hasOwnLine: boolean): Uint8Array | undefined {
+    return this.#life?.checkpointAt(height, hasOwnLine);
   }
 
   get logKey(): string {

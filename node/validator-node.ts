@@ -437,8 +437,8 @@ export class ValidatorNode implements LedgerNode, Receiver {
     return this.#checkpoints.note();
   }
 
-  checkpointAt(height: number): Uint8Array | undefined {
-    return this.#checkpoints.noteAt(height);
+  checkpointAt(height: number, hasOwnLine: boolean): Uint8Array | undefined {
+    return this.#checkpoints.noteAt(height, hasOwnLine);
   }
 
   /** The verifier key of the note's first line. */

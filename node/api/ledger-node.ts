@@ -65,8 +65,8 @@ export interface LedgerNode {
   status(): NodeStatus;
   /** The newest stable checkpoint as a signed note, this node's own line first. */
   checkpoint(): Uint8Array | undefined;
-  /** The stable checkpoint of a height as a signed note, without this node's line. */
-  checkpointAt(height: number): Uint8Array | undefined;
+  /** The stable checkpoint of a height as a signed note, with this node's line or without. */
+  checkpointAt(height: number, hasOwnLine: boolean): Uint8Array | undefined;
   /** Verifier key of this node's own line. */
   readonly logKey: string;
   /** Whether a transaction waits in the mempool. */

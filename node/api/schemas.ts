@@ -120,6 +120,8 @@ export const blockPage = z.object({ blocks: z.array(block) });
 export const entryPage = z.object({ from: index, entries: z.array(base64) });
 export const checkpointPage = z.object({ checkpoints: z.array(z.object({ height: z.int(), note: z.string() })) });
 
+export const entryProof = z.object({ index: z.int(), proof: z.string() });
+
 export const peaks = z.object({ size: z.int(), peaks: z.array(base64) });
 
 export const status = z

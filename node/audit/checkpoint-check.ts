@@ -99,7 +99,8 @@ export function judgeCheckpoint(
   return judged;
 }
 
-function readCheckpoint(bytes: Uint8Array, head: Pick<ChainHead, 'height'>): JudgedCheckpoint {
+/** Form alone. Throws FindingError. */
+export function readCheckpoint(bytes: Uint8Array, head: Pick<ChainHead, 'height'>): JudgedCheckpoint {
   try {
     const note = parseNote(bytes);
     return { note, checkpoint: parseCheckpointText(note.text) };

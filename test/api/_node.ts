@@ -81,16 +81,15 @@ export class TestNode implements LedgerNode {
   }
 
   checkpoint(): Uint8Array | undefined {
-    const last = this.store.lastCheckpoint();
-    if (last === undefined) return undefined;
-    const text = checkpointText({ origin: originOf(this.#log), ...last });
-    const own = noteSignature(parseVerifierKey(this.logKey), sign(new TextEncoder().encode(text), logSeed));
-    return checkpointNote(this.#log, last, this.ledger.genesis.validators, [own]);
+    return this.checkpointAt(this.store.lastCheckpoint()?.height ?? 0, true);
   }
 
-  checkpointAt(height: number): Uint8Array | undefined {
+  checkpointAt(height: number, hasOwnLine: boolean): Uint8Array | undefined {
     const checkpoint = this.store.checkpoint(height);
-    return checkpoint && checkpointNote(this.#log, checkpoint, this.ledger.genesis.validators);
+    if (checkpoint === undefined || !hasOwnLine) return this.ledger.checkpointNote(height);
+    const text = checkpointText({ origin: originOf(this.#log), ...checkpoint });
+    const own = noteSignature(parseVerifierKey(this.logKey), sign(new TextEncoder().encode(text), logSeed));
+    return checkpointNote(this.#log, checkpoint, this.ledger.genesis.validators, [own]);
   }
 
   status(): NodeStatus {

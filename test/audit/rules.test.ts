@@ -344,7 +344,7 @@ test('a genesis that no ledger may begin from, or another one than expected, end
 test.after('every rule of the log was broken', (t) => {
   const ofFiles: readonly Rule[] = ['manifest', 'file-missing', 'file-surplus', 'file-sum', 'tile'];
   // Those of checkpoints, keys and policies are broken in checkpoints.test.ts.
-  const beside = /^(checkpoint-|policy)|-file$/;
+  const beside = /^(checkpoint-|policy|proof-)|-file$/;
   const names = (Object.keys(rules) as Rule[]).filter((rule) => !beside.test(rule));
   t.deepEqual(
     names.filter((rule) => !covered.has(rule) && !ofFiles.includes(rule)),

@@ -2,6 +2,9 @@
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
+import { decodeEntry } from '../../node/ledger/entry.ts';
+import { decodeBundle } from '../../node/ledger/tile-layout.ts';
+import { decodeTransaction } from '../../node/ledger/transaction.ts';
 import { prng } from '../_prng.ts';
 import { makeBank } from './_bank.ts';
 import { Home } from './_daybook.ts';
@@ -28,6 +31,49 @@ test.serial('an exported archive and a node verify from the genesis of the home:
   }
   const again = await home.run('audit', 'export', archive);
   t.not(again.code, 0, 'an archive is not written over');
+});
+
+test.serial(
+  'receipts of a transaction and of a line verify without any network, and a changed one does not',
+  async (t) => {
+    const bundle = readdirSync(join(archive, 'tile/entries'), { recursive: true, encoding: 'utf8' });
+    t.true(bundle.includes('000'), 'at least 256 entries');
+    const entries = decodeBundle(readFileSync(join(archive, 'tile/entries/000')), 256).map(decodeEntry);
+    const found = entries.find((each) => each.kind === 1);
+    const line = entries.findLast((each) => each.kind === 2);
+    if (found?.kind !== 1 || line?.kind !== 2) return t.fail('no entry to prove');
+    const batch = entries[line.batch];
+    const { member } = decodeTransaction(batch?.kind === 1 ? batch.transaction : found.transaction).body;
+    const genesis = ['--genesis', home.paths.genesis];
+    const elsewhere = new Home();
+    try {
+      for (const name of [[decodeTransaction(found.transaction).id], [line.reference, '--member', member]]) {
+        const { code, stdout, stderr } = await home.run('receipt', 'get', ...name);
+        t.is(code, 0, stderr);
+        t.true(stdout.length < 4_096);
+        const good = await elsewhere.run('receipt', 'verify', elsewhere.file('r.tlog-proof', stdout), ...genesis);
+        t.is(good.code, 0, good.stderr);
+        t.regex(good.stdout, /^OK: entry \d+ \(.*: OK\) is in the log of \d+ entries/);
+        const changed = stdout.replace(/index (\d+)/, (_, index: string) => `index ${Number(index) + 1}`);
+        const bad = await elsewhere.run('receipt', 'verify', elsewhere.file('r.tlog-proof', changed), ...genesis);
+        t.is(bad.code, 7, bad.stdout);
+        t.regex(bad.stderr, /proof-path/);
+      }
+    } finally {
+      await elsewhere.remove();
+    }
+  },
+);
+
+test.serial('an auditor’s policy is enforced on an archive', async (t) => {
+  const own = readFileSync(join(archive, 'policy.txt'), 'utf8');
+  const good = await home.run('audit', 'verify', archive, '--policy', join(archive, 'policy.txt'));
+  t.is(good.code, 0, good.stdout);
+  const strict = home.file('strict.txt', own.replace('validators 3', 'validators 4'));
+  const bad = await home.run('audit', 'verify', archive, '--policy', strict);
+  t.is(bad.code, 7);
+  t.regex(bad.stdout, /FAILED at height \d+: policy: /);
+  t.is((await home.run('audit', 'verify', archive, '--policy', home.file('no.txt', 'quorum all\n'))).code, 2);
 });
 
 test.serial('without a genesis to compare the verdict says so and prints the hash', async (t) => {

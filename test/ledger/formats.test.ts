@@ -24,6 +24,7 @@ import {
 } from '../../node/ledger/limits.ts';
 import { inclusionPath } from '../../node/ledger/merkle.ts';
 import { isLedgerText } from '../../node/ledger/text.ts';
+import { encodeReceiptExtra, formatProof } from '../../node/ledger/tlog-proof.ts';
 import { formatVerifierKey } from '../../node/ledger/verifier-key.ts';
 import { filesIn, readSource } from '../_source.ts';
 import { dumpCbor, wrapHex } from './_cbor-dump.ts';
@@ -68,10 +69,13 @@ function checkpointTexts(): [string, string][] {
   const [cosignature] = checkpoint.cosignatures;
   if (founder === undefined || cosignature === undefined) throw new Error('the example has validators');
   const message = cosignatureMessage({ origin: originOf(logName), ...checkpoint }, cosignature.time);
+  const path = inclusionPath((level, index) => store.node(level, index), 4, checkpoint.size);
+  const extra = encodeReceiptExtra({ height: 2, entry: entryAt(4) });
   const keys = [logKey, cosignerKey(logName, founder)].map(formatVerifierKey);
   return [
     ['checkpoint', Buffer.from(checkpointBytes()).toString()],
     ['cosignature-message', Buffer.from(message).toString()],
+    ['tlog-proof', Buffer.from(formatProof({ extra, index: 4, path, note: checkpointBytes() })).toString()],
     ['verifier-keys', `${keys.join('\n')}\n`],
   ];
 }

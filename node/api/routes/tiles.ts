@@ -5,6 +5,7 @@ import { leafHash } from '../../ledger/hash.ts';
 import { encodeBundle, parseTilePath, tileWidth, treeLevels } from '../../ledger/tile-layout.ts';
 import type { ApiParts, ApiServer } from '../parts.ts';
 import { Problem } from '../problem.ts';
+import { proofAt } from '../proof.ts';
 import * as schemas from '../schemas.ts';
 
 const checkpointsMax = 256;
@@ -14,6 +15,7 @@ const noHash = new Uint8Array(0);
 const forEver = 'max-age=31536000, immutable';
 
 export function tileRoutes(app: ApiServer, parts: ApiParts): void {
+  proofRoute(app, parts);
   checkpointRoute(app, parts);
   tilesRoute(app, parts);
   bundlesRoute(app, parts);
@@ -90,11 +92,34 @@ function placeOf(path: string): NonNullable<ReturnType<typeof parseTilePath>> {
 }
 
 function forgotten(): Problem {
-  return new Problem('not-found', 'This node has forgotten entries of that tile; ask one that keeps the whole log.');
+  return new Problem('pruned', 'This node has forgotten entries of that tile; ask one that keeps the whole log.');
 }
 
 function noTile(): Problem {
   return new Problem('not-found', 'There is no such tile: the log is shorter, or the path is not in its one form.');
+}
+
+function proofRoute(app: ApiServer, { node, readersOnly }: ApiParts): void {
+  app.route({
+    method: 'GET',
+    url: '/v1/proofs/:index',
+    onRequest: readersOnly,
+    schema: {
+      summary: 'The entry at a log index with its C2SP tlog-proof, to be checked with the genesis document alone',
+      params: z.strictObject({ index: schemas.wholeNumber }),
+      querystring: schemas.noParameters,
+      response: { 200: schemas.entryProof, '4xx': schemas.problem },
+    },
+    async handler(request) {
+      const { index } = request.params;
+      const { base, head } = { base: node.store.base(), head: node.store.head() };
+      if (index >= head.logSize) throw new Problem('not-found', `The log has ${head.logSize} entries.`);
+      if (index > 0 && index < base.logSize) throw forgotten();
+      const proof = proofAt(node, index);
+      if (proof === undefined) throw new Problem('not-found', 'No stable checkpoint covers that entry yet.');
+      return { index, proof };
+    },
+  });
 }
 
 function keyRoute(app: ApiServer, { node }: ApiParts): void {
@@ -127,7 +152,7 @@ function checkpointsRoute(app: ApiServer, { node }: ApiParts): void {
         throw new Problem('malformed', `query: limit is 1 to ${checkpointsMax}.`);
       const checkpoints: z.infer<typeof schemas.checkpointPage>['checkpoints'] = [];
       for (let height = Math.max(from, 1); height < from + limit; height++) {
-        const note = node.checkpointAt(height);
+        const note = node.checkpointAt(height, false);
         if (note !== undefined) checkpoints.push({ height, note: Buffer.from(note).toString('utf8') });
       }
       return { checkpoints };

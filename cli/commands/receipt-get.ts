@@ -1,0 +1,60 @@
+// A receipt of one outcome as a file that anybody can check with the genesis document alone (C2SP tlog-proof).
+import { setTimeout } from 'node:timers/promises';
+import { verifyProofReceipt } from '../../node/audit/receipt-check.ts';
+import { parseDigest } from '../../node/ledger/hash.ts';
+import { reachableNode, receiptProblem } from '../audit.ts';
+import { ApiProblem, requestNode } from '../client.ts';
+import { CliError } from '../exit-codes.ts';
+import { isObject } from '../files.ts';
+import { firstUse } from '../first-use.ts';
+import { keyInfo } from '../keystore.ts';
+import { type CommonOptions, Session } from '../session.ts';
+
+interface Options extends CommonOptions {
+  readonly member?: string;
+}
+
+/** A block's checkpoint follows it by a fraction of a second. */
+const waitMs = 10_000;
+const pollMs = 100;
+
+export async function run(options: Options, name: string): Promise<void> {
+  const session = new Session(options);
+  const index = await indexOf(session, options, name);
+  const node = await reachableNode(session.client.nodes);
+  const proof = await proofOf(node, index);
+  const { genesis } = session.ledger;
+  try {
+    const proven = verifyProofReceipt(Buffer.from(proof), genesis);
+    if (proven.index !== index) throw new CliError('verification', 'the node gives the receipt of another entry');
+  } catch (error) {
+    throw receiptProblem(error);
+  }
+  if (session.options.json === true) session.output.data({ index, proof }, () => '');
+  else process.stdout.write(proof);
+}
+
+async function indexOf(session: Session, options: Options, name: string): Promise<number> {
+  const id = parseDigest(name);
+  const ownMember = () => keyInfo(session.paths.keys, session.signerName()).member;
+  const outcome =
+    id === undefined
+      ? (await firstUse(session.client, options.member ?? ownMember(), name))?.outcome
+      : await session.client.outcome(id, 0);
+  if (outcome !== undefined) return outcome.index;
+  const advice = 'It may still wait, or was never sent.';
+  throw new CliError('failed', `nothing final is known of ${name}`, advice, 'not-found');
+}
+
+async function proofOf(node: string, index: number): Promise<string> {
+  for (const end = Date.now() + waitMs; ; await setTimeout(pollMs)) {
+    try {
+      const answer = await requestNode(node, 'GET', `/v1/proofs/${index}`, {});
+      if (isObject(answer) && typeof answer['proof'] === 'string') return answer['proof'];
+      throw new CliError('failed', 'the node answers with no proof', 'Ask another one: --node URL.');
+    } catch (error) {
+      const isEarly = error instanceof ApiProblem && error.code === 'not-found' && Date.now() < end;
+      if (!isEarly) throw error;
+    }
+  }
+}
