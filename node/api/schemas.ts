@@ -112,6 +112,7 @@ export const block = z
     headerIndex: index,
     timestamp: z.int().meta({ description: 'UTC milliseconds' }),
     transactions: z.int().optional().meta({ description: 'absent where the node keeps only the header' }),
+    accused: z.string().optional().meta({ description: 'validator that evidence in this block accuses' }),
     header: base64,
     certificate: base64,
   })

@@ -2,6 +2,7 @@
 import test from 'ava';
 import { openArguments } from '../../contracts/payments.ts';
 import { Accusations } from '../../node/accusations.ts';
+import { blockView } from '../../node/api/block-view.ts';
 import { verify } from '../../node/audit/audit.ts';
 import { verdictLine } from '../../node/audit/finding.ts';
 import { StoreSource } from '../../node/audit/source.ts';
@@ -49,6 +50,7 @@ test('[A5] the double vote of a twin, seen by one validator alone, ends as an en
   t.deepEqual(entry?.events[0]?.payload, [0, 'node-3']);
   const store = cluster.stores[1];
   if (store === undefined) return t.fail();
+  t.like(blockView(store, 2), { accused: 'node-3', transactions: 0 });
   const verdict = await verify(new StoreSource(store), { genesis: cluster.genesis });
   t.true(verdict.ok && verdict.replayed);
   t.like(verdict.accused, [{ validator: 'node-3', epoch: 0, height: 2 }]);
