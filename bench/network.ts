@@ -14,6 +14,8 @@ const unlimited = { framesPerSecond: 1e9, bytesPerSecond: 1e12 };
 
 type OnFrame = (from: number, channel: Channel, bytes: Uint8Array) => void;
 
+const admitted = { validator: 'bench', isVoter: true };
+
 interface Node {
   readonly transport: Libp2pTransport;
   onFrame: OnFrame;
@@ -26,7 +28,10 @@ async function meshOf(count: number): Promise<Node[]> {
   for (let self = 0; self < count; self++) {
     const listen = { host: '127.0.0.1', port: 0 };
     const transport = new Libp2pTransport({
-      ...{ chainId, networkSeed: seedOf(self), self, networkKeys, listen, addresses },
+      ...{ chainId, networkSeed: seedOf(self), listen, addressOf: ({ peer }) => addresses.get(peer) },
+      admitted: networkKeys
+        .map((networkKey, peer) => ({ ...admitted, peer, networkKey }))
+        .filter(({ peer }) => peer !== self),
       budgets: { votes: unlimited, proposals: unlimited, transactions: unlimited, checkpoints: unlimited },
     });
     const node: Node = { transport, onFrame: () => undefined };

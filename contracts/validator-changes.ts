@@ -108,6 +108,7 @@ export class SetDraft {
     }
   }
 
+  // [E2]
   #change(next: ValidatorSet): ValidatorCode | undefined {
     const before = this.#base.filter((each) => !next.some((other) => isSame(each, other)));
     const after = next.filter((each) => !this.#base.some((other) => isSame(each, other)));

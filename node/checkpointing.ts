@@ -4,6 +4,7 @@ import { decodeCheckpointMessage, encodeCheckpointMessage } from './consensus/ch
 import { CheckpointCollector, type CheckpointOutcome, checkpointWindow, type Place } from './consensus/checkpoints.ts';
 import { Cosigner } from './consensus/cosigner.ts';
 import type { ReplicaStatus } from './consensus/replica.ts';
+import { assert } from './ledger/assert.ts';
 import type { SignatureCheck } from './ledger/certificate.ts';
 import { checkpointText, type LogName, originOf } from './ledger/checkpoint.ts';
 import { DecodeError } from './ledger/codec.ts';
@@ -33,7 +34,10 @@ export interface CheckpointingParts {
   /** [K3] */
   readonly validatorsOf: (height: number) => ValidatorSet | undefined;
   readonly check: SignatureCheck;
-  readonly auditKey: NoteKey;
+  /** While keys are rotated there are two: the set of a height names the one that cosigns it. */
+  readonly auditKeys: () => readonly NoteKey[];
+  /** Whether a peer is, or lately was, the validator of this number. */
+  readonly speaksFor: (from: number, validator: number) => boolean;
   /** Signs what this node serves, under the log's own name; it never counts toward a quorum. */
   readonly logKey: NoteKey;
   readonly transport: Pick<Transport, 'send' | 'broadcast'>;
@@ -45,11 +49,15 @@ export interface CheckpointingParts {
   readonly onContradiction: (pair: CosignatureContradiction) => void;
 }
 
+const noKey = new Uint8Array(0);
+
 export class Checkpointing {
   readonly #parts: CheckpointingParts;
   readonly #cosigner: Cosigner;
   readonly #collector: CheckpointCollector;
   readonly #logKey: VerifierKey;
+  /** Of the set that is being cosigned for. */
+  #auditKey: NoteKey | undefined;
   #published: StableCheckpoint | undefined;
   #note: Uint8Array | undefined;
   /** Stable, and not stored yet. */
@@ -57,12 +65,19 @@ export class Checkpointing {
   #ticks = 0;
 
   constructor(parts: CheckpointingParts) {
-    const { store, log, validatorsOf, check, logKey } = parts;
+    const { store, log, validatorsOf, check, logKey, speaksFor } = parts;
     const origin = originOf(log);
     this.#parts = parts;
     this.#published = store.lastCheckpoint();
-    this.#cosigner = new Cosigner(origin, store.cosigned(), parts.auditKey.sign);
-    this.#collector = new CheckpointCollector({ origin, validatorsOf, check }, placeOf(store.head()), this.#published);
+    this.#cosigner = new Cosigner(origin, store.cosigned(), (message) => {
+      assert(this.#auditKey !== undefined, 'who cosigns has found its key in the set');
+      return this.#auditKey.sign(message);
+    });
+    this.#collector = new CheckpointCollector(
+      { origin, validatorsOf, check, speaksFor },
+      placeOf(store.head()),
+      this.#published,
+    );
     this.#logKey = verifierKey(origin, 'note', logKey.publicKey);
     const { last } = this.#cosigner;
     if (last?.size === store.head().logSize) this.#take(this.#collector.vouch(last));
@@ -147,10 +162,12 @@ export class Checkpointing {
 
   // [R3] Who may have forgotten what it cosigned does not cosign.
   #cosigned(head: Head): CosignedHead | undefined {
-    const { validatorsOf, auditKey } = this.#parts;
+    const keys = this.#parts.auditKeys();
+    const set = this.#parts.validatorsOf(head.height) ?? [];
     // A set names the key, so that on a rotation the old one and the new one each cosign their heights.
-    const validator =
-      validatorsOf(head.height)?.findIndex((each) => equalBytes(each.auditKey, auditKey.publicKey)) ?? -1;
+    const keyOf = (named: Uint8Array) => keys.find(({ publicKey }) => equalBytes(publicKey, named));
+    const validator = set.findIndex(({ auditKey }) => keyOf(auditKey) !== undefined);
+    this.#auditKey = keyOf(set[validator]?.auditKey ?? noKey);
     if (validator < 0 || this.#parts.status().voice === 'silenced') return undefined;
     return this.#cosigner.cosign(placeOf(head), validator, Math.floor(this.#parts.now() / 1_000));
   }

@@ -2,9 +2,10 @@
 // after a persist or a commit begins before it is durable; what takes time (fetching) is started and answers with a
 // later event. The clock is here, not in the core.
 
+import type { Epoch } from '../contracts/consortium-state.ts';
 import type { Accusations } from './accusations.ts';
 import type { BlockListener } from './api/ledger-node.ts';
-import type { Effect, Event } from './consensus/events.ts';
+import type { Effect, Event, NextEpoch } from './consensus/events.ts';
 import { type Block, blockSchema, type Message } from './consensus/messages.ts';
 import { bodiesMax, encodeRecord, type VoteRecord } from './consensus/record.ts';
 import type { Replica, ReplicaStatus } from './consensus/replica.ts';
@@ -57,7 +58,8 @@ export interface Cosigning {
 }
 
 export interface DriverParts {
-  readonly self: number;
+  /** Own index in the epoch in force. */
+  self(): number;
   readonly replica: Replica;
   readonly executor: Executor;
   readonly store: Store;
@@ -70,6 +72,12 @@ export interface DriverParts {
   takeSnapshot(from: readonly number[]): Promise<boolean>;
   send(to: number, message: Message): void;
   broadcast(message: Message): void;
+  /** [E8] */
+  announce(message: Message): void;
+  /** Own place in an epoch to be [E1]. */
+  placeIn(epoch: Epoch): NextEpoch;
+  /** A block that is committed now has changed who votes or who may follow. */
+  onMembership(): void;
   /** UTC milliseconds: for proposing and judging timestamps only. */
   now(): number;
   /** This replica votes no more in this epoch [R3]. */
@@ -199,6 +207,8 @@ export class Driver {
         return this.#parts.send(effect.to, effect.message);
       case 'broadcast':
         return this.#parts.broadcast(effect.message);
+      case 'announce':
+        return this.#parts.announce(effect.message);
       case 'propose':
         return this.#propose(effect);
       case 'validate':
@@ -235,9 +245,9 @@ export class Driver {
   }
 
   #propose({ epoch, view, height }: Extract<Effect, { type: 'propose' }>): void {
-    const { executor, mempool, accusations, store, self } = this.#parts;
+    const { executor, mempool, accusations, store } = this.#parts;
     const { block, left } = executor.propose({
-      proposer: self,
+      proposer: this.#parts.self(),
       timestamp: Math.max(this.#parts.now(), executor.head.timestamp + 1),
       lastCommit: store.certificate(executor.head.height),
       evidence: accusations.values(),
@@ -247,6 +257,7 @@ export class Driver {
     if (block !== undefined) this.#executed.set(block.digest, block);
     const proposed = block && {
       digest: block.digest,
+      next: this.#nextOf(block.digest),
       block: {
         header: block.headerBytes,
         evidence: block.evidence,
@@ -263,7 +274,13 @@ export class Driver {
 
   #validate({ epoch, view, height, digest, block, fresh }: Extract<Effect, { type: 'validate' }>): void {
     const valid = (!fresh || this.#isTimely(block)) && this.#execute(digest, block);
-    this.#queue.push({ type: 'verdict', epoch, view, height, digest, valid });
+    this.#queue.push({ type: 'verdict', epoch, view, height, digest, valid, next: this.#nextOf(digest) });
+  }
+
+  // [E1]
+  #nextOf(digest: Digest): NextEpoch | undefined {
+    const epoch = this.#executed.get(digest)?.nextEpoch;
+    return epoch && this.#parts.placeIn(epoch);
   }
 
   #execute(digest: Digest, block: Block): boolean {
@@ -307,7 +324,7 @@ export class Driver {
     store.commit({ ...executed.commit, certificate }, vote, checkpoints.cosign(executed.commit.head));
     executor.committed(executed);
     checkpoints.committed(executed.commit.head);
-    assert(executed.nextEpoch === undefined, 'the validator set does not change in this version');
+    if (executed.commit.writes.some(([path]) => decidesMembership(path))) this.#parts.onMembership();
     this.#executed.clear();
     replica.noteLogSize(executor.head.logSize);
     mempool.settled(executed.transactions, blockLimits);
@@ -352,7 +369,7 @@ export class Driver {
         return this.#parts.onDivergence({ reason, refused: block.certificate }); // [R4]
       }
       this.#executed.set(result.digest, result);
-      this.put({ type: 'fetched', certificate: block.certificate });
+      this.put({ type: 'fetched', certificate: block.certificate, next: this.#nextOf(result.digest) });
       // Lets votes and clients in between two blocks.
       await new Promise<void>((resolve) => this.#parts.soon(resolve));
     }
@@ -367,6 +384,10 @@ export class Driver {
     if (this.#isStopped) return;
     this.put(block === undefined ? { type: 'bodyMissing', height, digest } : { type: 'body', height, digest, block });
   }
+}
+
+function decidesMembership(path: string): boolean {
+  return path.startsWith('consortium/epochs/') || path.startsWith('consortium/learners/');
 }
 
 /** Of what a transaction's admission depends on in the state; a proposal or an approval changes none of it. */

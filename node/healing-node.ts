@@ -17,16 +17,18 @@ import {
 } from './divergence.ts';
 import { treeOf } from './execution/genesis-commit.ts';
 import type { StateTree } from './execution/state-tree.ts';
+import { type Electors, electorsOf } from './execution/validator-sets.ts';
 import { type Healed, HealingError, heal, readable } from './healing.ts';
 import { certificateSchema } from './ledger/certificate.ts';
 import { originOf } from './ledger/checkpoint.ts';
 import { type Digest, digestBytes, digestOf, toHex } from './ledger/hash.ts';
 import { Frontier } from './ledger/merkle.ts';
 import { encodeAs } from './ledger/schema.ts';
-import { quorumOf } from './ledger/validators.ts';
+import { quorumOf, type Validator } from './ledger/validators.ts';
 import { formatVerifierKey, verifierKey } from './ledger/verifier-key.ts';
 import { SyncClient } from './network/sync-client.ts';
 import type { Channel, Receiver } from './network/transport.ts';
+import { Peers } from './peers.ts';
 import { takeSnapshot } from './snapshot/take.ts';
 import type { Store } from './store/store.ts';
 import { ValidatorNode, type ValidatorNodeParts } from './validator-node.ts';
@@ -51,6 +53,7 @@ export class HealingNode implements LedgerNode, Receiver {
   readonly #parts: HealingNodeParts;
   readonly #listeners = new Map<BlockListener, (() => void) | undefined>();
   readonly #startedAt: number;
+  readonly #peers: Peers;
   #life: ValidatorNode | undefined;
   #work: Work | undefined;
   #isReadOnly = false;
@@ -62,6 +65,8 @@ export class HealingNode implements LedgerNode, Receiver {
     this.store = parts.store;
     this.genesisText = parts.genesisText;
     this.#startedAt = parts.now();
+    const isOwn = ({ id, voteKey }: Validator) => id === parts.validator && (parts.holds?.(voteKey) ?? true);
+    this.#peers = new Peers(parts.transport, isOwn);
   }
 
   /** Throws StoreError where the store is not this validator's. */
@@ -178,6 +183,7 @@ export class HealingNode implements LedgerNode, Receiver {
     const { genesis: _, keepIncident: __, ...parts } = this.#parts;
     const life = new ValidatorNode({
       ...parts,
+      peers: this.#peers,
       tree,
       awaits: awaits?.refused?.height,
       takeSnapshot: (from) => this.#takeSnapshot(from, () => this.#life === life),
@@ -207,8 +213,9 @@ export class HealingNode implements LedgerNode, Receiver {
       return true;
     };
     const sync = { transport, timeoutMs: timers.syncTimeoutMs, after: loop.after };
+    const peers = from.map((index) => this.#peers.peerOf(index)).filter((peer) => peer !== undefined);
     const sets = { chainId: digestBytes(chainId), genesisSet: genesis.validators };
-    if (!(await takeSnapshot({ store: this.store, ...sets, ...sync, ready, log }, from))) return false;
+    if (!(await takeSnapshot({ store: this.store, ...sets, ...sync, ready, log }, peers))) return false;
     this.start();
     return true;
   }
@@ -270,9 +277,9 @@ export class HealingNode implements LedgerNode, Receiver {
   }
 
   #performHealing(work: Work): Promise<Healed | undefined> {
-    const { genesis, chainId, transport, timers, loop, validator } = this.#parts;
-    const { validators } = genesis;
-    const others = [...validators.keys()].filter((index) => validators[index]?.id !== validator);
+    const { genesis, chainId, transport, timers, loop } = this.#parts;
+    if (this.#peers.voters.length === 0) this.#peers.enter(this.#electors());
+    const others = this.#peers.voters;
     const sync = { chainId: digestBytes(chainId), timeoutMs: timers.syncTimeoutMs, after: loop.after };
     const record = this.store.voteRecord();
     return heal({
@@ -290,6 +297,18 @@ export class HealingNode implements LedgerNode, Receiver {
       },
       isStopped: () => work.isStopped,
     });
+  }
+
+  /** Before the first life: of the state here where it can be read, else those of genesis. */
+  #electors(): Electors {
+    const { genesis } = this.#parts;
+    return (
+      readable(() => electorsOf(this.store)) ?? {
+        current: { number: 0, from: 1, validators: genesis.validators },
+        previous: undefined,
+        learners: [],
+      }
+    );
   }
 
   #healed(work: Work, incident: DivergenceIncident, healed: Healed): void {

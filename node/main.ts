@@ -6,24 +6,25 @@ import { dirname, join } from 'node:path';
 import { type Logger, pino } from 'pino';
 import { chainIdOf, type Genesis, GenesisError, genesisEntry } from '../genesis/genesis.ts';
 import { parseGenesis } from '../genesis/genesis-text.ts';
+import { AddressBook } from './address-book.ts';
 import { type RunningApi, startApi } from './api/server.ts';
 import type { NoteKey } from './checkpointing.ts';
-import { ConfigError, type NodeConfig } from './config.ts';
+import type { NodeConfig } from './config.ts';
 import type { DivergenceIncident } from './divergence.ts';
 import { realEventLoop } from './event-loop.ts';
 import { HealingNode } from './healing-node.ts';
+import { Keyring } from './keyring.ts';
 import { type CommitCertificate, certificateSchema } from './ledger/certificate.ts';
 import { sessionBytes } from './ledger/claim.ts';
 import { type CosignatureContradiction, type CosignedHead, cosignedHeadSchema } from './ledger/cosignature.ts';
-import { type Digest, digestBytes, equalBytes, toHex } from './ledger/hash.ts';
+import { type Digest, digestBytes, toHex } from './ledger/hash.ts';
 import { encodeAs } from './ledger/schema.ts';
-import { deriveSeed, publicKeyOf, sign } from './ledger/signature.ts';
-import { Libp2pTransport, type PeerAddress } from './network/libp2p-transport.ts';
+import { publicKeyOf, sign } from './ledger/signature.ts';
+import { Libp2pTransport } from './network/libp2p-transport.ts';
 import { freeSpaceBytes } from './store/data-file.ts';
 import { openLmdbStore } from './store/lmdb-store.ts';
 import { preflight } from './store/preflight.ts';
 import type { Store } from './store/store.ts';
-import { readValidatorKey, type ValidatorKey, ValidatorKeyError } from './validator-key.ts';
 import { version } from './version.ts';
 
 export interface RunningNode {
@@ -37,20 +38,22 @@ interface Identity {
   readonly genesis: Genesis;
   readonly genesisText: string;
   readonly chainId: Digest;
-  readonly key: ValidatorKey;
+  /** Read again for addresses that it does not have yet. */
+  readonly configFile?: string | undefined;
+  readonly keyring: Keyring;
 }
 
 /**
  * Throws ConfigError, GenesisError, ValidatorKeyError, StoreError or TransportError before anything is signed; each
  * says what to do. Afterwards a failure of the store ends the process: a retry after a failed write is unsafe.
  */
-export async function startNode(config: NodeConfig): Promise<RunningNode> {
+export async function startNode(config: NodeConfig, configFile?: string): Promise<RunningNode> {
   const identity = identityOf(config);
   await preflight(config.dataFolder, true);
   const expected = { chainId: identity.chainId, validator: config.validator, toHeal: true };
   const store = await openLmdbStore(config.dataFolder, expected);
   try {
-    return await startOn(store, config, identity);
+    return await startOn(store, config, { ...identity, configFile });
   } catch (error) {
     await store.close();
     throw error;
@@ -63,7 +66,7 @@ async function startOn(store: Store, config: NodeConfig, identity: Identity): Pr
     log.fatal({ error: error instanceof Error ? error.stack : error }, 'this validator ends; start it again');
     process.exit(1);
   };
-  const transport = transportOf(config, identity);
+  const transport = transportOf(config, identity, log);
   const node = nodeOf({ config, identity, store, transport, log, failed });
   const timers: NodeJS.Timeout[] = [];
   let api: RunningApi | undefined;
@@ -95,13 +98,12 @@ async function startOn(store: Store, config: NodeConfig, identity: Identity): Pr
   };
 }
 
-function transportOf(config: NodeConfig, { genesis, chainId, key }: Identity): Libp2pTransport {
+function transportOf(config: NodeConfig, { chainId, keyring, configFile }: Identity, log: Logger): Libp2pTransport {
+  const book = new AddressBook(config, configFile, (text, facts) => log.warn(facts, text));
   return new Libp2pTransport({
     chainId: digestBytes(chainId),
-    networkSeed: deriveSeed(key.seed, 'network'),
-    self: genesis.validators.findIndex(({ id }) => id === config.validator),
-    networkKeys: genesis.validators.map(({ networkKey }) => networkKey),
-    addresses: addressesOf(genesis, config),
+    networkSeed: keyring.networkSeed,
+    addressOf: ({ validator }) => book.addressOf(validator),
     listen: config.listen,
   });
 }
@@ -116,10 +118,7 @@ interface NodeGround {
 }
 
 function nodeOf({ config, identity, store, transport, log, failed }: NodeGround): HealingNode {
-  const { genesis, genesisText, chainId, key } = identity;
-  const voteSeed = deriveSeed(key.seed, 'vote');
-  const auditSeed = deriveSeed(key.seed, 'audit');
-  const logSeed = deriveSeed(key.seed, 'log');
+  const { genesis, genesisText, chainId, keyring } = identity;
   return new HealingNode({
     store,
     transport,
@@ -129,10 +128,13 @@ function nodeOf({ config, identity, store, transport, log, failed }: NodeGround)
     chainId,
     version,
     validator: config.validator,
-    sign: (message) => sign(message, voteSeed),
+    sign: (message, voteKey) => keyring.sign(message, voteKey),
+    holds: (voteKey) => keyring.holds(voteKey),
+    onKeys: ({ voteKey }) => void transport.rekey(keyring.networkSeedOf(voteKey)).catch(failed),
     newSession: () => new Uint8Array(randomBytes(sessionBytes)),
-    auditKey: noteKeyOf(auditSeed),
-    logKey: noteKeyOf(logSeed),
+    auditKey: noteKeyOf(keyring.auditSeeds()[0] ?? keyring.logSeed),
+    nextAuditKeys: () => keyring.auditSeeds().slice(1).map(noteKeyOf),
+    logKey: noteKeyOf(keyring.logSeed),
     timers: config.timers,
     mempool: config.mempool,
     snapshots: config.snapshots,
@@ -161,15 +163,6 @@ function pairFacts({ first, second }: CosignatureContradiction): object {
   return { validator: first.validator, size: first.size, first: shown(first), second: shown(second) };
 }
 
-function addressesOf(genesis: Genesis, config: NodeConfig): Map<number, PeerAddress> {
-  const addresses = new Map<number, PeerAddress>();
-  genesis.validators.forEach(({ id }, index) => {
-    const address = config.peers.get(id);
-    if (address !== undefined) addresses.set(index, address);
-  });
-  return addresses;
-}
-
 function startTimers(config: NodeConfig, node: HealingNode): NodeJS.Timeout[] {
   const { tickMs, expiryIntervalMs } = config.timers;
   const watch = () => node.setReadOnly(freeSpaceBytes(config.dataFolder) < config.freeSpaceBytesMin);
@@ -181,27 +174,11 @@ function startTimers(config: NodeConfig, node: HealingNode): NodeJS.Timeout[] {
   ];
 }
 
-/** Genesis, key and config must name one validator; anything else would be found out only by a vote nobody counts. */
 function identityOf(config: NodeConfig): Identity {
   const genesisText = readGenesisText(config.genesisFile);
   const genesis = genesisOf(genesisText, config.genesisFile);
   const chainId = chainIdOf(genesisEntry(genesis));
-  const validator = genesis.validators.find(({ id }) => id === config.validator);
-  if (validator === undefined)
-    throw new ConfigError(
-      `validator = "${config.validator}" is not in ${config.genesisFile}, which has ` +
-        `${genesis.validators.map(({ id }) => id).join(', ')}. Correct it in the config.`,
-    );
-  const key = readValidatorKey(config.keyFile);
-  const own = publicKeyOf(deriveSeed(key.seed, 'vote'));
-  if (key.validator !== config.validator || !equalBytes(own, validator.voteKey))
-    throw new ValidatorKeyError(
-      `${config.keyFile} holds another key than genesis has for ${config.validator}. Use that validator's key file.`,
-    );
-  for (const { id } of genesis.validators)
-    if (id !== config.validator && !config.peers.has(id))
-      throw new ConfigError(`peers.${id} is missing: genesis has this validator. Add its host:port to the config.`);
-  return { genesis, genesisText, chainId, key };
+  return { genesis, genesisText, chainId, keyring: new Keyring(config.keyFile, config.validator) };
 }
 
 function genesisOf(text: string, file: string): Genesis {

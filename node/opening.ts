@@ -6,11 +6,16 @@ import { decodeAs } from './ledger/schema.ts';
 import type { Store } from './store/store.ts';
 
 /** The stored record; a missing or contradicting one means that this validator may have forgotten votes [R3]. */
-export function voteRecordOf(store: Store): { record: VoteRecord; amnesia: string | undefined } {
+export function voteRecordOf(store: Store, epoch: number): { record: VoteRecord; amnesia: string | undefined } {
   const stored = store.voteRecord();
   const { height } = store.head();
-  if (stored === undefined) return { record: firstRecord(height + 1), amnesia: 'the vote record is missing' };
+  if (stored === undefined) return { record: firstRecord(height + 1, epoch), amnesia: 'the vote record is missing' };
   const record = decodeRecord(stored);
+  if (record.epoch !== epoch)
+    return {
+      record: firstRecord(height + 1, epoch),
+      amnesia: `the vote record is of epoch ${record.epoch}, the chain is in ${epoch}`,
+    };
   const amnesia =
     record.height === height + 1
       ? undefined

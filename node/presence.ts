@@ -15,6 +15,7 @@ import type { ClaimStore } from './store/store.ts';
 export interface PresenceParts {
   readonly store: ClaimStore;
   readonly chainId: Uint8Array;
+  /** Of the epoch in which it begins, and the own number in it. */
   readonly validators: ValidatorSet;
   readonly self: number;
   /** Of this start: never drawn twice. */
@@ -24,8 +25,8 @@ export interface PresenceParts {
   readonly ticksBetween: number;
   readonly loop: Pick<EventLoop, 'after' | 'monotonicMs'>;
   readonly check: SignatureCheck;
-  /** Ed25519 with the vote key. */
-  sign(message: Uint8Array): Uint8Array;
+  /** Ed25519 with this vote key. */
+  sign(message: Uint8Array, voteKey: Uint8Array): Uint8Array;
   /** This peer holds the claim of this start; once each. */
   onKnown(peer: number): void;
   onRewound(reason: string): void;
@@ -36,12 +37,15 @@ const roundsBetween = 20;
 /** A peer that claims a new start again and again must not keep this disk busy. */
 const notesMax = 8;
 const notesWindowMs = 10_000;
+const noKey = new Uint8Array(0);
 /** Asked and not answered yet, a peer. */
 const askedMax = 4;
 
 export class Presence {
   readonly #parts: PresenceParts;
-  readonly #known = new Set<number>();
+  #validators: ValidatorSet;
+  #self: number;
+  #known = new Set<number>();
   readonly #asked = new Map<number, number>();
   readonly #noted = new Map<number, { readonly since: number; count: number }>();
   #own: Claim | undefined;
@@ -50,17 +54,41 @@ export class Presence {
 
   constructor(parts: PresenceParts) {
     this.#parts = parts;
+    this.#validators = parts.validators;
+    this.#self = parts.self;
   }
 
   /** Durable before anything of this start is sent. */
   begin(): void {
-    const { store, chainId, session, sign, self, validators } = this.#parts;
-    const key = validators[self]?.voteKey;
+    const { store, chainId, session, sign } = this.#parts;
+    const key = this.#validators[this.#self]?.voteKey;
     if (key === undefined) return;
     const claimed = { start: (read(store.claim(key))?.start ?? 0) + 1, session };
-    const own = { ...claimed, signature: sign(claimMessage(chainId, claimed)) };
+    const own = { ...claimed, signature: sign(claimMessage(chainId, claimed), key) };
     store.putClaim(key, encodeAs(claimSchema, own));
     this.#own = own;
+  }
+
+  /**
+   * [E3] In another epoch peers have other numbers. Who holds the claim still holds it; another key of one's own is
+   * claimed before it signs anything.
+   */
+  enter(validators: ValidatorSet, self: number): void {
+    const own = this.#validators[this.#self]?.voteKey;
+    const key = validators[self]?.voteKey;
+    const isSame = own !== undefined && key !== undefined && equalBytes(own, key);
+    const known = [...this.#known].flatMap((peer) => this.#validators[peer]?.voteKey ?? []);
+    const stillKnown = [...validators.keys()].filter((peer) =>
+      known.some((each) => equalBytes(each, validators[peer]?.voteKey ?? noKey)),
+    );
+    this.#validators = validators;
+    this.#self = self;
+    this.#known = new Set(isSame ? stillKnown : []);
+    this.#asked.clear();
+    this.#noted.clear();
+    if (isSame) return;
+    this.#own = undefined;
+    this.begin();
   }
 
   stop(): void {
@@ -72,7 +100,8 @@ export class Presence {
   }
 
   tick(): void {
-    const { ticksBetween, validators } = this.#parts;
+    const { ticksBetween } = this.#parts;
+    const validators = this.#validators;
     this.#ticks += 1;
     if (this.#ticks % ticksBetween !== 0) return;
     const isRound = (this.#ticks / ticksBetween) % roundsBetween === 0;
@@ -81,7 +110,8 @@ export class Presence {
 
   /** Tells a peer of this start, and learns which one it holds. */
   ask(peer: number): void {
-    const { self, validators, transport, timeoutMs, loop } = this.#parts;
+    const { transport, timeoutMs, loop } = this.#parts;
+    const [self, validators] = [this.#self, this.#validators];
     const claim = this.#own;
     const asked = this.#asked.get(peer) ?? 0;
     if (claim === undefined || peer === self || peer >= validators.length || asked >= askedMax) return;
@@ -94,14 +124,14 @@ export class Presence {
     };
     transport.request(peer, encodeSyncRequest({ type: 'claim', claim }), deadline.signal).then((answer) => {
       end();
-      if (!this.#isStopped) this.#answered(peer, answer, claim);
+      if (!this.#isStopped && validators === this.#validators) this.#answered(peer, answer, claim);
     }, end);
   }
 
   /** The highest claim of the asker's key; of two with one number the first. Undefined: it is no claim. */
   note(from: number, claim: Claim): Uint8Array | undefined {
-    const { store, chainId, validators, check, loop } = this.#parts;
-    const key = validators[from]?.voteKey;
+    const { store, chainId, check, loop } = this.#parts;
+    const key = this.#validators[from]?.voteKey;
     if (key === undefined || !check(claimMessage(chainId, claim), claim.signature, key)) return undefined;
     const held = read(store.claim(key));
     if (held !== undefined && held.start >= claim.start) return encodeAs(claimSchema, held);
@@ -121,8 +151,8 @@ export class Presence {
 
   /** Whatever a peer shows counts only under this key's own signature: nobody else can silence a validator. */
   #answered(peer: number, answer: Uint8Array, own: Claim): void {
-    const { chainId, validators, self, check } = this.#parts;
-    const key = validators[self]?.voteKey;
+    const { chainId, check } = this.#parts;
+    const key = this.#validators[this.#self]?.voteKey;
     const held = read(answer);
     if (held === undefined || key === undefined || held.start < own.start) return;
     if (!check(claimMessage(chainId, held), held.signature, key)) return;

@@ -5,15 +5,20 @@ import type { Block } from './consensus/messages.ts';
 import type { Fetcher } from './driver.ts';
 import type { EventLoop } from './event-loop.ts';
 import type { Digest } from './ledger/hash.ts';
+import type { Validator } from './ledger/validators.ts';
 import { Inbound, type Judgement, type MessageReader } from './network/inbound.ts';
 import { SyncClient } from './network/sync-client.ts';
 import type { Channel, Transport } from './network/transport.ts';
 
 export interface SeatParts {
   readonly epoch: Epoch;
-  readonly validator: string;
+  /** Whether this is us, under a key that we hold. */
+  readonly isOwn: (validator: Validator) => boolean;
+  /** [E4] */
+  readonly base: { readonly height: number; readonly digest: Digest };
   readonly chainId: Uint8Array;
-  readonly transport: Transport;
+  /** By index. */
+  readonly transport: Pick<Transport, 'request'>;
   readonly syncTimeoutMs: number;
   readonly after: EventLoop['after'];
   /** The view that the replica is in and the height that votes are for. */
@@ -25,13 +30,16 @@ export class Seat implements Fetcher {
   readonly epoch: Epoch;
   /** Our own number; -1 for who has no vote in this epoch. */
   readonly self: number;
+  /** By index. */
+  readonly transport: SeatParts['transport'];
   readonly #inbound: Inbound;
   readonly #client: SyncClient;
 
-  constructor({ epoch, validator, chainId, transport, syncTimeoutMs: timeoutMs, after, ...rest }: SeatParts) {
+  constructor({ epoch, isOwn, chainId, transport, syncTimeoutMs: timeoutMs, after, ...rest }: SeatParts) {
     const { number, validators } = epoch;
     this.epoch = epoch;
-    this.self = validators.findIndex(({ id }) => id === validator);
+    this.transport = transport;
+    this.self = validators.findIndex(isOwn);
     this.#inbound = new Inbound({ chainId, epoch: number, validators, self: this.self, ...rest });
     this.#client = new SyncClient(transport, { chainId, validators, timeoutMs, after });
   }

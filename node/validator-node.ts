@@ -1,5 +1,6 @@
 // One validator without its adapters: what comes from other validators goes through inbound to the driver, what comes
 // from clients through the intake, and the driver's sends go out again. It runs over any Store and any Transport.
+
 import { contracts, lineCount } from '../contracts/registry.ts';
 import { Accusations } from './accusations.ts';
 import type { BlockListener, LedgerNode, NodeStatus, Submission } from './api/ledger-node.ts';
@@ -11,7 +12,6 @@ import { Replica } from './consensus/replica.ts';
 import type { Timings } from './consensus/timers.ts';
 import { type Divergence, damageOf } from './divergence.ts';
 import { Driver } from './driver.ts';
-import type { EventLoop } from './event-loop.ts';
 import { Executor } from './execution/executor.ts';
 import type { StateTree } from './execution/state-tree.ts';
 import { TransactionCache } from './execution/transaction-cache.ts';
@@ -24,47 +24,39 @@ import { cosignatureEvidenceOf } from './ledger/evidence.ts';
 import { type Digest, digestBytes, toHex } from './ledger/hash.ts';
 import { Frontier } from './ledger/merkle.ts';
 import { quorumOf } from './ledger/validators.ts';
+import { Membership, type MembershipParts } from './membership.ts';
 import { Mempool, type MempoolLimits } from './mempool.ts';
-import { channelOf, type MessageReader } from './network/inbound.ts';
+import { channelOf } from './network/inbound.ts';
 import { SyncServer } from './network/sync-server.ts';
-import type { Channel, Receiver, Transport } from './network/transport.ts';
+import type { Channel, Receiver } from './network/transport.ts';
 import { VerifiedSignatures } from './network/verified-signatures.ts';
+import { Notices } from './notices.ts';
 import { bodiesOf, voteRecordOf } from './opening.ts';
+import type { Peers } from './peers.ts';
 import { Presence } from './presence.ts';
-import { Seat } from './seat.ts';
 import { SnapshotKeeper } from './snapshot/keeper.ts';
-import { type Store, StoreError } from './store/store.ts';
+import type { Store } from './store/store.ts';
 
-export interface ValidatorNodeParts {
-  readonly store: Store;
-  readonly transport: Transport;
+export interface ValidatorNodeParts extends MembershipParts {
   readonly genesisText: string;
   readonly name: string;
-  readonly chainId: Digest;
   readonly version: string;
-  /** Id of this validator. */
-  readonly validator: string;
-  /** Ed25519 with its vote key. */
-  readonly sign: (message: Uint8Array) => Uint8Array;
   /** Random, anew for each start [R5]. */
   readonly newSession: () => Uint8Array;
   readonly auditKey: NoteKey;
+  /** Of the keys that are to follow, while they are being rotated. */
+  readonly nextAuditKeys?: () => readonly NoteKey[];
   /** Under the log's name, for whoever asks this node for a checkpoint. */
   readonly logKey: NoteKey;
-  readonly timers: TimerConfig;
   readonly mempool: MempoolLimits;
   readonly snapshots: SnapshotConfig;
-  readonly loop: EventLoop;
   /** UTC milliseconds. */
   readonly now: () => number;
-  readonly log: (level: 'info' | 'warn' | 'error', text: string, facts?: object) => void;
   /** The store failed or an invariant broke: the process must end, whoever called. */
   readonly onFailure: (error: unknown) => void;
   readonly onIncident: (reason: string, certificates: readonly CommitCertificate[]) => void;
   /** A validator has cosigned two roots for one size [K7]. */
   readonly onContradiction: (pair: CosignatureContradiction) => void;
-  /** Shared by validators of one process, which then do once what is the same for all of them. */
-  readonly reader?: MessageReader | undefined;
   readonly transactions?: TransactionCache | undefined;
   /** The state here differs from the chain; nothing more comes from this node [R4]. */
   readonly onDivergence: (divergence: Divergence) => void;
@@ -76,7 +68,6 @@ export interface ValidatorNodeParts {
   readonly awaits: number | undefined;
 }
 
-const noticeIntervalMs = 100;
 const warningIntervalMs = 1_000;
 
 export class ValidatorNode implements LedgerNode, Receiver {
@@ -84,7 +75,9 @@ export class ValidatorNode implements LedgerNode, Receiver {
   readonly genesisText: string;
   readonly #parts: ValidatorNodeParts;
   readonly #executor: Executor;
-  readonly #seat: Seat;
+  readonly #peers: Peers;
+  readonly #membership: Membership;
+  readonly #replica: Replica;
   readonly #mempool: Mempool;
   readonly #accusations: Accusations;
   readonly #driver: Driver;
@@ -96,10 +89,11 @@ export class ValidatorNode implements LedgerNode, Receiver {
   readonly #early = new Map<number, Verified<Message>>();
   readonly #checkpoints: Checkpointing;
   readonly #finality = new FinalityTimes();
-  readonly #noticed = new Map<number, number>();
+  readonly #notices: Notices;
   readonly #warned = new Map<number, number>();
   readonly #startedAt: number;
   readonly #refused = new Map<string, number>();
+  #wasReleased = false;
   #isReadOnly = false;
   #silence: string | undefined;
 
@@ -113,48 +107,48 @@ export class ValidatorNode implements LedgerNode, Receiver {
     const cache = parts.transactions ?? new TransactionCache();
     const chainId = digestBytes(parts.chainId);
     this.#executor = new Executor({ store, chainId, contracts, tree: parts.tree, cache });
-    this.#seat = new Seat({
-      epoch: this.#executor.epoch,
-      validator: parts.validator,
-      chainId,
-      transport: parts.transport,
-      syncTimeoutMs: parts.timers.syncTimeoutMs,
-      after: parts.loop.after,
-      position: () => replica.position(),
-      reader: parts.reader,
-    });
-    const { self } = this.#seat;
-    if (self < 0) throw new StoreError(`${parts.validator} is no validator of this chain; check the config`);
     this.#mempool = new Mempool(parts.mempool, (transaction) => lineCount(transaction.body));
-    const { record, amnesia } = voteRecordOf(store);
-    const { certificate, height, digest } = { certificate: store.certificate(store.head().height), ...store.head() };
-    const replica = new Replica({
-      self,
-      validators: this.#executor.validators.length,
-      chainId,
-      timings: timingsOf(parts.timers),
+    const epoch = this.#executor.epoch;
+    const { record, amnesia } = voteRecordOf(store, epoch.number);
+    const { height, digest } = store.head();
+    const certificate = height < epoch.from ? undefined : store.certificate(height); // [E4]
+    this.#membership = new Membership(parts, epoch, () => this.#replica.position());
+    this.#peers = this.#membership.peers;
+    this.#replica = new Replica({
+      self: this.#membership.seat.self,
+      ...{ validators: epoch.validators.length, chainId, timings: timingsOf(parts.timers) },
       head: { height, digest, certificate },
       record,
       bodies: bodiesOf(store, record),
-      ...{ sign: parts.sign, amnesia, awaits: parts.awaits },
+      sign: (message, number) => this.#membership.sign(message, number),
+      ...{ amnesia, awaits: parts.awaits },
     });
+    this.#notices = new Notices(store, parts.now, (peer, message) => this.#send(peer, message));
     this.#keeper = this.#newKeeper();
     this.#server = new SyncServer(store, this.#keeper);
     this.#presence = this.#newPresence();
     this.#accusations = this.#newAccusations();
     this.#checkpoints = this.#newCheckpointing(parts);
     this.#driver = new Driver({
-      self,
-      replica,
+      self: () => this.#membership.seat.self,
+      replica: this.#replica,
       executor: this.#executor,
       store,
       mempool: this.#mempool,
       accusations: this.#accusations,
-      fetcher: this.#seat,
+      fetcher: {
+        blocks: (from, peers, head) => this.#membership.seat.blocks(from, peers, head),
+        body: (at, name, peers, holds) => this.#membership.seat.body(at, name, peers, holds),
+      },
       checkpoints: this.#checkpoints,
       soon: parts.loop.soon,
-      send: (to, message) => parts.transport.send(to, channelOf(message), encodeMessage(message)),
+      send: (to, message) => this.#send(this.#peers.peerOf(to), message),
       broadcast: (message) => parts.transport.broadcast(channelOf(message), encodeMessage(message)),
+      announce: (message) => {
+        for (const peer of this.#peers.followers) this.#send(peer, message);
+      },
+      placeIn: (next) => this.#membership.placeIn(next),
+      onMembership: () => this.#membershipChanged(),
       now: parts.now,
       onSilence: (reason) => this.#silenced(reason),
       ...driverHooks(parts),
@@ -212,6 +206,8 @@ export class ValidatorNode implements LedgerNode, Receiver {
 
   start(): void {
     this.#presence.begin();
+    if (this.#membership.seat.self < 0)
+      this.#parts.log('warn', 'this node has no vote: it follows what the validators decide');
     this.#driver.start();
   }
 
@@ -225,6 +221,9 @@ export class ValidatorNode implements LedgerNode, Receiver {
     this.#driver.put({ type: 'tick' });
     this.#presence.tick();
     this.#guarded(() => this.#checkpoints.tick());
+    if (this.#wasReleased || this.#membership.seat.self >= 0 || !this.#driver.status().released) return;
+    this.#wasReleased = true;
+    this.#parts.log('info', 'the validators have all that this node has: if it was removed, it may be stopped');
   }
 
   /** Once in a while: what clients wait for is sent again, what expired is dropped. */
@@ -269,23 +268,26 @@ export class ValidatorNode implements LedgerNode, Receiver {
   }
 
   #take(from: number, channel: Channel, bytes: Uint8Array): void {
-    if (channel === 'transactions') return this.#intake.receive(from, bytes);
+    const index = this.#peers.indexOf(from);
+    if (channel === 'transactions') return index === undefined ? undefined : this.#intake.receive(from, bytes);
     if (channel === 'checkpoints') {
       const reason = this.#checkpoints.receive(from, bytes);
       if (reason !== undefined) this.#refuse(from, { refused: 'malformed', reason });
       return;
     }
-    const judged = this.#seat.check(from, channel, bytes);
-    if ('message' in judged) return this.#hand(from, judged.message);
+    const judged = this.#membership.seat.check(index ?? -1, channel, bytes);
+    if ('message' in judged) return this.#hand(index ?? -1, judged.message);
     this.#refuse(from, judged);
     if ('late' in judged && judged.late !== undefined) this.#driver.put({ type: 'message', message: judged.late });
-    if (judged.refused === 'committed-height') this.#notice(from, judged.height);
+    if (judged.refused === 'committed-height') this.#notices.committed(from, judged.height);
+    else if (judged.refused === 'other-epoch') this.#notices.ended(from, judged.epoch);
   }
 
   /** [R5] A status gives a voice only from a peer that holds the claim of this start. */
   #hand(from: number, message: Verified<Message>): void {
+    const isCounted = message.type === 'status' && message.epoch === this.#membership.epoch.number;
     const isEarly = this.#driver.status().voice === 'listening' && !this.#presence.isKnownTo(from);
-    if (message.type === 'status' && isEarly) this.#early.set(from, message);
+    if (isCounted && isEarly) this.#early.set(from, message);
     else this.#driver.put({ type: 'message', message });
   }
 
@@ -295,9 +297,18 @@ export class ValidatorNode implements LedgerNode, Receiver {
     if (message !== undefined) this.#driver.put({ type: 'message', message });
   }
 
+  #membershipChanged(): void {
+    const former = this.#membership.seat;
+    this.#membership.changed(this.#executor.epoch);
+    const { seat } = this.#membership;
+    if (seat === former) return;
+    this.#early.clear();
+    this.#presence.enter(seat.epoch.validators, seat.self);
+  }
+
   #newPresence(): Presence {
-    const { store, chainId, newSession, transport, timers, loop, sign } = this.#parts;
-    const { epoch, self } = this.#seat;
+    const { store, chainId, newSession, timers, loop, sign } = this.#parts;
+    const { epoch, self, transport } = this.#membership.seat;
     return new Presence({
       ...{ store, chainId: digestBytes(chainId), validators: epoch.validators, self, session: newSession() },
       ...{ transport, timeoutMs: timers.syncTimeoutMs, loop, sign, check: new VerifiedSignatures().check },
@@ -321,7 +332,9 @@ export class ValidatorNode implements LedgerNode, Receiver {
   }
 
   serve(from: number, request: Uint8Array): Uint8Array | undefined {
-    return this.#guarded(() => this.#server.serve(request, (claim) => this.#presence.note(from, claim)));
+    return this.#guarded(() =>
+      this.#server.serve(request, (claim) => this.#presence.note(this.#peers.indexOf(from) ?? -1, claim)),
+    );
   }
 
   /** Callers, libp2p among them, may swallow what is thrown; a failed store must not be swallowed. */
@@ -339,29 +352,23 @@ export class ValidatorNode implements LedgerNode, Receiver {
 
   connected(peer: number): void {
     this.#parts.log('info', 'connected', { peer });
-    this.#presence.ask(peer);
-    this.#guarded(() => this.#driver.put({ type: 'connected', peer }));
+    const index = this.#peers.indexOf(peer);
+    if (index === undefined) return;
+    this.#presence.ask(index);
+    this.#guarded(() => this.#driver.put({ type: 'connected', peer: index }));
   }
 
   disconnected(peer: number): void {
     this.#parts.log('info', 'disconnected', { peer });
   }
 
-  /** [C3] Who votes for a committed height is shown its certificate, a few times a second at most. */
-  #notice(to: number, height: number): void {
-    const now = this.#parts.now();
-    const last = this.#noticed.get(to);
-    if (last !== undefined && Math.abs(now - last) < noticeIntervalMs) return;
-    const certificate = this.store.certificate(height);
-    if (certificate === undefined) return;
-    this.#noticed.set(to, now);
-    const message: Message = { type: 'committed', certificate };
-    this.#parts.transport.send(to, channelOf(message), encodeMessage(message));
+  #send(peer: number | undefined, message: Message): void {
+    if (peer !== undefined) this.#parts.transport.send(peer, channelOf(message), encodeMessage(message));
   }
 
   status(): NodeStatus {
     const { parts, replica, head } = { parts: this.#parts, replica: this.#driver.status(), head: this.store.head() };
-    const peers = parts.transport.peers();
+    const peers = this.#peers.connected();
     const quorum = quorumOf(this.#executor.validators.length).size;
     const reason = this.#unreadiness(peers.length + 1, quorum);
     const times = this.#finality.percentiles();
@@ -370,7 +377,7 @@ export class ValidatorNode implements LedgerNode, Receiver {
       chainId: parts.chainId,
       name: parts.name,
       validator: parts.validator,
-      index: this.#seat.self,
+      index: this.#membership.seat.self,
       epoch: replica.epoch,
       view: replica.view,
       mode: replica.voice === 'voting' ? replica.mode : replica.voice,
@@ -394,6 +401,7 @@ export class ValidatorNode implements LedgerNode, Receiver {
 
   #unreadiness(connected: number, quorum: number): string | undefined {
     const { voice, height, bestHeight } = this.#driver.status();
+    if (this.#membership.seat.self < 0) return 'this node has no vote: it follows what the validators decide';
     if (connected < quorum)
       return `connected to ${connected - 1} other validators; a quorum is ${quorum} with this one`;
     if (voice === 'silenced') return `this validator votes no more: ${this.#silence}`;
@@ -409,6 +417,8 @@ export class ValidatorNode implements LedgerNode, Receiver {
       return { code: 'read-only', detail: 'the disk of this node is nearly full; use another node' };
     if (this.#driver.status().voice === 'listening')
       return { code: 'not-ready', detail: 'this node has not heard a quorum yet; try again in a moment' };
+    if (this.#membership.seat.self < 0)
+      return { code: 'not-ready', detail: 'this node is no validator now; use another node' };
     return undefined;
   }
 
@@ -424,7 +434,9 @@ export class ValidatorNode implements LedgerNode, Receiver {
       this.#accuseCosigner(pair);
     };
     return new Checkpointing({
-      ...{ store, log: { ledger: name, chainId }, auditKey, logKey, transport, now, onContradiction },
+      ...{ store, log: { ledger: name, chainId }, logKey, transport, now, onContradiction },
+      auditKeys: () => [auditKey, ...(parts.nextAuditKeys?.() ?? [])],
+      speaksFor: (from, validator) => this.#peers.speaksFor(from, validator),
       validatorsOf: (height) => this.#executor.validatorsAt(height),
       check: new VerifiedSignatures(1_024).check,
       status: () => this.#driver.status(),

@@ -27,7 +27,7 @@ const libp2p = ['libp2p', '@libp2p/*', '@multiformats/*'];
 // A validator without its adapters: neither LMDB nor libp2p.
 const validatorFiles = [
   ...['accusations', 'divergence', 'driver', 'checkpointing', 'intake', 'finality', 'mempool', 'opening', 'seat'],
-  ...['presence', 'store/store', 'network/inbound'],
+  ...['membership', 'notices', 'peers', 'presence', 'store/store', 'network/inbound'],
 ];
 const validatorParts = [
   'node/consensus',
@@ -110,6 +110,7 @@ const layers: readonly Layer[] = [
     of: 'node/driver.ts',
     may: ['node/ledger', 'node/consensus', 'node/execution', 'node/mempool.ts', 'node/divergence.ts'],
     mayTypes: [
+      'contracts',
       'node/accusations.ts',
       'node/store/store.ts',
       'node/network/transport.ts',
@@ -126,8 +127,16 @@ const layers: readonly Layer[] = [
   {
     of: 'node/validator-node.ts',
     may: [...validatorParts, 'node/ledger', 'contracts/registry.ts', 'node/snapshot/keeper.ts'],
-    mayTypes: ['node'],
+    mayTypes: ['node', 'contracts'],
   },
+  { of: 'node/keyring.ts', may: ['node/ledger', 'node/validator-key.ts', 'node:*'] },
+  {
+    of: 'node/membership.ts',
+    may: ['node/ledger', 'node/execution', 'node/peers.ts', 'node/seat.ts'],
+    mayTypes: ['node', 'contracts'],
+  },
+  { of: 'node/notices.ts', may: ['node/execution'], mayTypes: ['node'] },
+  { of: 'node/peers.ts', may: ['node/ledger'], mayTypes: ['node/network', 'node/execution', 'contracts'] },
   { of: 'node/opening.ts', may: ['node/ledger', 'node/consensus', 'node/execution', 'node/store/store.ts'] },
   {
     of: 'node/seat.ts',
@@ -149,7 +158,7 @@ const layers: readonly Layer[] = [
     of: 'node/healing-node.ts',
     may: [
       ...['node/ledger', 'node/execution', 'node/store/store.ts', 'node/consensus/record.ts', 'contracts/registry.ts'],
-      ...['divergence', 'healing', 'validator-node', 'network/sync-client', 'snapshot/take'].map(
+      ...['divergence', 'healing', 'peers', 'validator-node', 'network/sync-client', 'snapshot/take'].map(
         (file) => `node/${file}.ts`,
       ),
     ],
@@ -428,7 +437,7 @@ test('every rule of docs/consensus.md is cited in the code and in a test, and no
         [...text.matchAll(/\[([A-Z]{1,2}\d+(?:, ?[A-Z]{1,2}\d+)*)\]/g)].flatMap((m) => m[1]?.split(/, ?/) ?? []),
       ),
     );
-  const inCode = cited(sources.filter(({ path }) => path.startsWith('node/')).map(({ comments }) => comments));
+  const inCode = cited(sources.filter(({ path }) => /^(node|contracts)\//.test(path)).map(({ comments }) => comments));
   const scenarios = filesIn('test/consensus', /\.txt$/).map((file) => readFileSync(join(root, file), 'utf8'));
   const inTests = cited([
     ...sources.filter(({ path }) => path.startsWith('test/')).map(({ strings }) => strings),
@@ -438,7 +447,7 @@ test('every rule of docs/consensus.md is cited in the code and in a test, and no
   t.deepEqual(
     [...rules].filter((rule) => !inCode.has(rule)),
     [],
-    'rules that no code in node/ cites',
+    'rules that no code in node/ or contracts/ cites',
   );
   t.deepEqual(
     [...rules].filter((rule) => !inTests.has(rule)),

@@ -20,11 +20,12 @@ const parentPollMs = 500;
 
 export async function run(options: Options, id?: string): Promise<void> {
   const session = new Session(options);
-  const config = readConfig(configFile(session, options, id));
+  const file = configFile(session, options, id);
+  const config = readConfig(file);
   const parent = options.parent === undefined ? undefined : parseMark(options.parent);
   const stopping = told(options.parentChannel === true, parent);
   const { startNode } = await import('../../node/main.ts');
-  const node = await startNode(config).catch((error: unknown) => {
+  const node = await startNode(config, file).catch((error: unknown) => {
     throw startProblem(error, config);
   });
   session.output.note(

@@ -3,33 +3,37 @@ import { isLater } from './amnesia.ts';
 import { signersOf } from './choice.ts';
 import type { Core } from './core.ts';
 import type { Verified } from './events.ts';
-import { type Message, positionOf, type Status } from './messages.ts';
+import { type Heard, type Message, type OwnMessage, positionOf, type Status } from './messages.ts';
 import { fetchFrom, judge, prePrepareOf, tryDecide, tryPropose, vouch } from './normal-case.ts';
 import { considerViewChanges } from './view-change.ts';
 
 // [C1]
 export function sendStatuses(core: Core): void {
   core.broughtUp.clear();
+  if (core.self < 0) return; // [E8]
+  core.emit({ type: 'announce', message: statusOf(core, undefined) });
   for (let to = 0; to < core.electorate.validators; to++) if (to !== core.self) sendStatus(core, to);
 }
 
 function sendStatus(core: Core, to: number): void {
+  core.emit({ type: 'send', to, message: statusOf(core, core.heard.get(to)) }); // [R2]
+}
+
+function statusOf(core: Core, heard: Heard | undefined): Status {
   const { self: validator, epoch, view, mode, committed, logSize } = core;
-  const heard = core.heard.get(to); // [R2]
-  const status: Status = { type: 'status', validator, epoch, view, mode, height: committed.height, logSize, heard };
-  core.emit({ type: 'send', to, message: status });
+  return { type: 'status', validator, epoch, view, mode, height: committed.height, logSize, heard };
 }
 
 /** [C1, C4] Who comes back need not wait for an interval to end. */
 export function onConnected(core: Core, to: number): void {
-  if (to === core.self || to >= core.electorate.validators) return;
+  if (core.self < 0 || to === core.self || to < 0 || to >= core.electorate.validators) return;
   core.broughtUp.delete(to);
   sendStatus(core, to);
   repeat(core, (message) => core.emit({ type: 'send', to, message }));
 }
 
 /** Keeps the highest signed message of each key, so that its owner can be shown it after a restart [R2]. */
-export function noteHeard(core: Core, message: Exclude<Message, { type: 'status' | 'committed' }>): void {
+export function noteHeard(core: Core, message: Exclude<OwnMessage, Status>): void {
   const { type: kind, epoch, view, validator, signature } = message;
   const known = core.heard.get(validator);
   if (known !== undefined && !isLater({ kind, epoch, view, height: heightOf(message) }, known)) return;
@@ -37,13 +41,14 @@ export function noteHeard(core: Core, message: Exclude<Message, { type: 'status'
   core.heard.set(validator, { kind, epoch, view, height, digest, validator, signature });
 }
 
-function heightOf(message: Exclude<Message, { type: 'status' | 'committed' }>): number {
+function heightOf(message: Exclude<OwnMessage, Status>): number {
   if (message.type === 'view-change') return message.committed.height;
   if (message.type === 'new-view') return Math.max(...message.viewChanges.map((each) => each.committed.height));
   return message.height;
 }
 
 export function onStatus(core: Core, status: Verified<Status>): void {
+  if (status.epoch > core.epoch) core.later.set(status.validator, status.height); // [E5]
   if (status.epoch !== core.epoch) return;
   core.statuses.set(status.validator, status);
   // [R3]
@@ -111,7 +116,9 @@ export function considerFetch(core: Core): void {
 /** Who has, by its own word or signature, what is not committed here. */
 function sources(core: Core): number[] {
   const ahead = [...core.statuses.values()].filter((each) => each.height > core.committed.height);
-  return [...ahead.map((each) => each.validator), ...(core.certified === undefined ? [] : signersOf(core.certified))];
+  const later = [...core.later].filter(([, height]) => height > core.committed.height); // [E5]
+  const signed = [core.certified, core.epochEnd].flatMap((each) => (each === undefined ? [] : signersOf(each)));
+  return [...ahead.map((each) => each.validator), ...later.map(([validator]) => validator), ...signed];
 }
 
 export function onFetchEnded(core: Core): void {

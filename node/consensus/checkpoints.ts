@@ -19,6 +19,8 @@ export interface CheckpointRules {
   /** [K3] Who is asked about a block; undefined where this validator cannot know it yet. */
   readonly validatorsOf: (height: number) => ValidatorSet | undefined;
   readonly check: SignatureCheck;
+  /** [K3] Whether a sender is, or was in the epoch before, the validator of this number. */
+  readonly speaksFor?: (from: number, validator: number) => boolean;
 }
 
 /** A block that is durable here. */
@@ -100,7 +102,8 @@ export class CheckpointCollector {
   #heardOne(from: number, message: CheckpointMessage & { type: 'cosignature' }): CheckpointOutcome {
     const { cosigned, repeated } = message;
     const { size } = cosigned;
-    if (cosigned.validator !== from) return refusal('a cosignature of another validator');
+    const speaksFor = this.#rules.speaksFor ?? ((sender, validator) => sender === validator);
+    if (!speaksFor(from, cosigned.validator)) return refusal('a cosignature of another validator');
     const stable = this.#stable.get(size);
     const contradictions = this.#keep(cosigned, false);
     if (stable === undefined) return { stable: this.#tryStable(size), contradictions };

@@ -4,7 +4,7 @@ import type { CommitCertificate } from '../ledger/certificate.ts';
 import type { Digest } from '../ledger/hash.ts';
 import { covers } from './amnesia.ts';
 import type { Choice } from './choice.ts';
-import type { Effect } from './events.ts';
+import type { Effect, NextEpoch } from './events.ts';
 import { Floor } from './floor.ts';
 import type {
   Block,
@@ -18,23 +18,24 @@ import type {
   Vote,
 } from './messages.ts';
 import { Electorate } from './quorum.ts';
-import { bodiesMax, reasonCharactersMax, type VoteRecord } from './record.ts';
+import { bodiesMax, firstRecord, reasonCharactersMax, type VoteRecord } from './record.ts';
 import { VoteSigner } from './signer.ts';
 import { Timers, type Timings } from './timers.ts';
 import { Votes } from './votes.ts';
 
 export interface ReplicaOptions {
+  /** -1 for who follows without a vote [E8]. */
   readonly self: number;
   readonly validators: number;
   readonly chainId: Uint8Array;
   readonly timings: Timings;
-  /** The last block in the store, with its certificate. */
+  /** The last block in the store, with its certificate; without one where it is the base of the epoch [E4]. */
   readonly head: Committed;
   readonly record: VoteRecord;
   /** Bodies that the record's votes are for. */
   readonly bodies: ReadonlyMap<Digest, Block>;
-  /** Ed25519 with this validator's vote key. */
-  readonly sign: (message: Uint8Array) => Uint8Array;
+  /** Ed25519 with the vote key that this validator has in the epoch. */
+  readonly sign: (message: Uint8Array, epoch: number) => Uint8Array;
   /** Why the record cannot be what this key signed last, if it cannot [R3]. */
   readonly amnesia?: string | undefined;
   /** No vote before this height is committed here: its certified block was refused by this state once [R4]. */
@@ -51,8 +52,18 @@ export interface Accepted {
   valid: boolean;
 }
 
-/** [R2, R3, R4] A replica signs only while `voting`; `following` and `silenced` it commits what others decide. */
-export type Voice = 'listening' | 'following' | 'voting' | 'silenced';
+/**
+ * [R2, R3, R4] A replica signs only while `voting`; `following` and `silenced` it commits what others decide, and so it
+ * does `observing`, without a vote, or without one any more in this epoch [E6, E8].
+ */
+export type Voice = 'listening' | 'following' | 'voting' | 'silenced' | 'observing';
+
+/** [E3] What the next epoch begins with. */
+export interface Ended {
+  readonly next: NextEpoch;
+  readonly record: VoteRecord;
+  readonly voice: Voice;
+}
 
 const digestsKept = 64;
 
@@ -85,12 +96,16 @@ export class Core {
 
   readonly viewChanges = new Map<number, ViewChange>();
   readonly statuses = new Map<number, Status>();
+  /** [E5] Heights of who says that this epoch is over. */
+  readonly later = new Map<number, number>();
+  /** [E5] The certificate of this epoch's last block, once it was shown. */
+  epochEnd: CommitCertificate | undefined;
   readonly heard = new Map<number, Heard>();
   readonly bodies: Map<Digest, Block>;
   /** Digests whose bodies are durable: this replica, or a quorum, found them valid. */
   readonly #stored: Set<Digest>;
-  /** Digests that execution found valid on the last committed block. */
-  readonly valid = new Set<Digest>();
+  /** Digests that execution found valid on the last committed block, and what would follow from them [E1]. */
+  readonly valid = new Map<Digest, NextEpoch | undefined>();
   readonly #digests = new Map<number, Digest>();
 
   waiting = false;
@@ -105,6 +120,8 @@ export class Core {
   missingBody: Digest | undefined;
   /** [C4] Peers that were sent this view's message since the last status. */
   readonly broughtUp = new Set<number>();
+  /** Set by the commit of the epoch's last block: nothing leaves after it in this epoch's name. */
+  ended: Ended | undefined;
   #effects: Effect[] = [];
 
   constructor(options: ReplicaOptions) {
@@ -126,6 +143,7 @@ export class Core {
     this.viewChange = record.viewChange;
     this.newView = record.newView;
     this.silenced = record.silenced;
+    if (options.self < 0) this.voice = 'observing'; // [E8]
     this.judgePrimary();
     this.bodies = new Map(options.bodies);
     this.#stored = new Set(options.bodies.keys());
@@ -153,7 +171,7 @@ export class Core {
   }
 
   emit(effect: Effect): void {
-    this.#effects.push(effect);
+    if (this.ended === undefined || effect.type === 'incident') this.#effects.push(effect);
   }
 
   /** [V1] */
@@ -253,7 +271,7 @@ export class Core {
   }
 
   /** Moves to the next height: `certificate` is for the open one. [D4] */
-  advance(certificate: CommitCertificate): void {
+  advance(certificate: CommitCertificate, next: NextEpoch | undefined, isFetched: boolean): void {
     this.committed = { height: certificate.height, digest: certificate.digest, certificate };
     this.#digests.set(certificate.height, certificate.digest);
     this.#digests.delete(certificate.height - digestsKept);
@@ -267,6 +285,7 @@ export class Core {
     const deleteBodies = [...this.#stored];
     this.#stored.clear();
     this.bodies.clear();
+    if (next !== undefined) return this.#endEpoch(certificate, next, isFetched, deleteBodies);
     // [V9]
     if (certificate.view > this.view || (certificate.view === this.view && this.mode === 'changing')) {
       this.view = certificate.view;
@@ -277,6 +296,22 @@ export class Core {
       this.viewEntered();
     }
     this.emit({ type: 'commit', certificate, record: this.record(), deleteBodies });
+  }
+
+  /** [E3] */
+  #endEpoch(certificate: CommitCertificate, next: NextEpoch, isFetched: boolean, deleteBodies: Digest[]): void {
+    const voice = this.#voiceIn(next, isFetched);
+    const silenced = voice === 'silenced' ? this.silenced : undefined;
+    const record = { ...firstRecord(this.height, this.epoch + 1), silenced };
+    this.emit({ type: 'commit', certificate, record, deleteBodies });
+    this.ended = { next, record, voice };
+  }
+
+  // [E7]
+  #voiceIn({ self, rekeyed }: NextEpoch, isFetched: boolean): Voice {
+    if (self < 0) return 'observing';
+    if (this.voice === 'silenced') return rekeyed ? 'listening' : 'silenced';
+    return this.voice === 'voting' && !isFetched ? 'voting' : 'listening';
   }
 
   incident(reason: string, certificates: readonly CommitCertificate[]): void {

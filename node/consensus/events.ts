@@ -12,6 +12,15 @@ declare const verified: unique symbol;
  */
 export type Verified<T> = T & { readonly [verified]: true };
 
+/** [E1] What follows from a block that changes the validator set: the next epoch, as far as votes go. */
+export interface NextEpoch {
+  readonly validators: number;
+  /** Own index; -1 for who has no vote. */
+  readonly self: number;
+  /** Whether the own vote key is another one than in the epoch before. */
+  readonly rekeyed: boolean;
+}
+
 export type Event =
   /** Time passed: config.tickMs of it. All timers are counts of these. */
   | { readonly type: 'tick' }
@@ -27,7 +36,9 @@ export type Event =
       readonly epoch: number;
       readonly view: number;
       readonly height: number;
-      readonly proposed: { readonly digest: Digest; readonly block: Block } | undefined;
+      readonly proposed:
+        | { readonly digest: Digest; readonly block: Block; readonly next?: NextEpoch | undefined }
+        | undefined;
     }
   /** The answer to `validate`. `invalid` means that no honest primary proposes it. */
   | {
@@ -37,9 +48,10 @@ export type Event =
       readonly height: number;
       readonly digest: Digest;
       readonly valid: boolean;
+      readonly next?: NextEpoch | undefined;
     }
   /** A block after the last committed one that was fetched, whose certificate verifies and whose execution agrees. */
-  | { readonly type: 'fetched'; readonly certificate: CommitCertificate }
+  | { readonly type: 'fetched'; readonly certificate: CommitCertificate; readonly next?: NextEpoch | undefined }
   /** The body behind a digest that `fetchBody` asked for; its header has that digest. */
   | { readonly type: 'body'; readonly height: number; readonly digest: Digest; readonly block: Block }
   /** There is a connection to this validator, after there was none. */
@@ -63,6 +75,8 @@ export type Effect =
     }
   | { readonly type: 'send'; readonly to: number; readonly message: Message }
   | { readonly type: 'broadcast'; readonly message: Message }
+  /** [E8] To whoever follows without a vote. */
+  | { readonly type: 'announce'; readonly message: Message }
   /** Build a block on the last committed one and answer with `proposal`. */
   | { readonly type: 'propose'; readonly epoch: number; readonly view: number; readonly height: number }
   /** Execute and compare roots; answer with `verdict`. Wall-clock checks only when `fresh`. */

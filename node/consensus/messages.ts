@@ -83,18 +83,23 @@ export interface Status {
   readonly heard: Heard | undefined;
 }
 
-/** [C3] The answer to a vote for a height that is committed here. */
+/** [C3] The answer to a vote for a height that is committed here, and [E5] to a message of an epoch that is over. */
 export interface CommittedNotice {
   readonly type: 'committed';
   readonly certificate: CommitCertificate;
+  /** [E5] Of the epoch's last block: it names the next set. */
+  readonly header?: Uint8Array | undefined;
 }
 
 /** A NewView of 100 validators has some 30,000 items. */
 const messageItemsMax = 65_536;
 
+/** What stands in its own validator's name. */
+export type OwnMessage = PrePrepare | Vote | ViewChange | NewView | Status;
+
 export const modes = ['normal', 'changing'] as const;
 export type Mode = (typeof modes)[number];
-export type Message = PrePrepare | Vote | ViewChange | NewView | Status | CommittedNotice;
+export type Message = OwnMessage | CommittedNotice;
 
 const index = integer(0, validatorsMax - 1);
 const position = { epoch: uint, view: uint, height: uint, digest } as const;
@@ -143,7 +148,11 @@ const statusWire = record({
   logSize: uint,
   heard: option(heardSchema),
 });
-const committedWire = record({ kind: literal(5), certificate: certificateSchema });
+const committedWire = record({
+  kind: literal(5),
+  certificate: certificateSchema,
+  header: option(bytes(1, entryBytesMax)),
+});
 
 /** Of what is written more than once: into each vote record while it holds, and to every peer that needs it. */
 const encodings = new WeakMap<Message, Uint8Array>();
@@ -171,7 +180,7 @@ function writeMessage(message: Message): Value {
     case 'status':
       return statusWire.write({ ...message, kind: 4 });
     case 'committed':
-      return committedWire.write({ ...message, kind: 5 });
+      return committedWire.write({ kind: 5, certificate: message.certificate, header: message.header });
   }
 }
 
@@ -199,10 +208,14 @@ export function decodeMessage(encoded: Uint8Array): Message {
     case 4:
       return { ...unkind(statusWire.read(value)), type: 'status' };
     case 5:
-      return { ...unkind(committedWire.read(value)), type: 'committed' };
+      return committedOf(unkind(committedWire.read(value)));
     default:
       throw new DecodeError('no message of a known kind');
   }
+}
+
+function committedOf({ certificate, header }: Omit<CommittedNotice, 'type'>): CommittedNotice {
+  return { type: 'committed', certificate, ...(header === undefined ? {} : { header }) };
 }
 
 function unkind<T extends { kind: number }>({ kind: _, ...rest }: T): Omit<T, 'kind'> {

@@ -5,7 +5,7 @@ import type { Digest } from '../ledger/hash.ts';
 import { commitOf } from './amnesia.ts';
 import { holdersOf, signersOf } from './choice.ts';
 import type { Core } from './core.ts';
-import type { Verified } from './events.ts';
+import type { Event, NextEpoch, Verified } from './events.ts';
 import type { Block, PrePrepare, Vote } from './messages.ts';
 
 /** True when the message is for a view or height that may still come here [P6]. */
@@ -43,9 +43,9 @@ export function judge(core: Core, digest: Digest): void {
   core.emit({ type: 'validate', epoch: core.epoch, view: core.view, height: core.height, digest, block, fresh });
 }
 
-export function onVerdict(core: Core, view: number, digest: Digest, isValid: boolean): void {
+export function onVerdict(core: Core, view: number, digest: Digest, isValid: boolean, next?: NextEpoch): void {
   const { height } = core;
-  if (isValid) core.valid.add(digest);
+  if (isValid) core.valid.set(digest, next);
   else core.refuseBody(digest);
   // A stored body that is no longer valid here is not judged again and again: the block is fetched [C2].
   if (core.certified?.digest === digest && (isValid || !core.bodies.has(digest))) tryDecide(core);
@@ -150,24 +150,33 @@ export function onCertificate(core: Core, certificate: CommitCertificate): void 
 export function tryDecide(core: Core): void {
   const { certified } = core;
   if (certified === undefined || core.voice === 'listening') return; // [R2]
-  if (core.valid.has(certified.digest)) decide(core, certified);
+  if (core.valid.has(certified.digest)) decide(core, certified, core.valid.get(certified.digest), false);
   else if (core.bodies.has(certified.digest)) judge(core, certified.digest);
   else fetchFrom(core, signersOf(certified));
 }
 
 /** A block that was fetched. */
-export function onFetched(core: Core, certificate: CommitCertificate): void {
+export function onFetched(core: Core, certificate: CommitCertificate, next?: NextEpoch): void {
   const { certified } = core;
   core.recall([commitOf(certificate, core.self)]); // [R3]
-  if (certified === undefined || certified.digest === certificate.digest) return decide(core, certificate);
+  if (certified === undefined || certified.digest === certificate.digest) return decide(core, certificate, next, true);
   core.incident(`two blocks are certified at height ${certificate.height}`, [certified, certificate]); // [V8]
 }
 
 /** The block is certified and its execution agreed: it is final here. */
-function decide(core: Core, certificate: CommitCertificate): void {
-  core.advance(certificate);
+function decide(core: Core, certificate: CommitCertificate, next: NextEpoch | undefined, isFetched: boolean): void {
+  core.advance(certificate, next, isFetched);
+  if (core.ended !== undefined) return; // [E3]
   takeUpEarly(core);
   tryPropose(core);
+}
+
+/** [E5, E6] This epoch is over. Who has not found its voice yet needs none any more: it only follows. */
+export function onEpochEnd(core: Core, certificate: CommitCertificate): void {
+  if (certificate.height < core.height) return;
+  core.epochEnd = certificate;
+  if (core.voice === 'listening') core.voice = 'observing';
+  if (certificate.height === core.height) onCertificate(core, certificate);
 }
 
 export function takeUpEarly(core: Core): void {
@@ -204,7 +213,9 @@ function proposeAgain(core: Core, digest: Digest, holders: readonly number[]): v
   else judge(core, digest);
 }
 
-export function onProposal(core: Core, view: number, proposed: { digest: Digest; block: Block } | undefined): void {
+type Proposed = Extract<Event, { type: 'proposal' }>['proposed'];
+
+export function onProposal(core: Core, view: number, proposed: Proposed): void {
   if (view !== core.view || !core.proposing) return;
   core.proposing = false;
   if (proposed === undefined) {
@@ -213,8 +224,8 @@ export function onProposal(core: Core, view: number, proposed: { digest: Digest;
   }
   if (core.voice !== 'voting' || core.mode !== 'normal' || !core.isPrimary) return;
   if (core.accepted !== undefined || core.fixed !== undefined) return;
-  const { digest, block } = proposed;
-  core.valid.add(digest);
+  const { digest, block, next } = proposed;
+  core.valid.set(digest, next);
   core.bodies.set(digest, block);
   core.accepted = { view, digest, validator: core.self, signature: undefined, valid: true };
   vouch(core);

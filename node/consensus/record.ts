@@ -81,10 +81,10 @@ const recordSchema = record({
   silenced: option(text(1, reasonCharactersMax)),
 });
 
-/** The record of a validator that has signed nothing, made together with its keys and its store. */
-export function firstRecord(height = 1): VoteRecord {
+/** The record of a validator that has signed nothing: made with its keys and its store, and with each epoch [E3]. */
+export function firstRecord(height = 1, epoch = 0): VoteRecord {
   return {
-    epoch: 0,
+    epoch,
     view: 0,
     mode: 'normal',
     height,
@@ -103,8 +103,15 @@ export function firstRecord(height = 1): VoteRecord {
  * [S4] The record when the block of a certificate is the last one here, however it came: what a commit would leave of
  * it (Core.advance).
  */
-export function recordAfter(record: VoteRecord, { height, view }: CommitCertificate): VoteRecord {
-  const next = firstRecord(height + 1);
+export function recordAfter(
+  record: VoteRecord,
+  { height, view }: CommitCertificate,
+  epochAfter = record.epoch,
+  isRekeyed = false,
+): VoteRecord {
+  const next = firstRecord(height + 1, epochAfter);
+  // [E3, E7]
+  if (epochAfter !== record.epoch) return { ...next, silenced: isRekeyed ? undefined : record.silenced };
   // [V9]
   const entered = view > record.view || (view === record.view && record.mode === 'changing');
   if (entered) return { ...next, epoch: record.epoch, view, silenced: record.silenced };

@@ -12,7 +12,7 @@ import {
   resume,
   sendStatuses,
 } from './catch-up.ts';
-import { Core, type ReplicaOptions, type Voice } from './core.ts';
+import { Core, type Ended, type ReplicaOptions, type Voice } from './core.ts';
 import type { Effect, Event, Verified } from './events.ts';
 import { Watch } from './evidence.ts';
 import type { Awaited } from './floor.ts';
@@ -22,6 +22,7 @@ import {
   onBodyMissing,
   onCertificate,
   onCommit,
+  onEpochEnd,
   onFetched,
   onPrePrepare,
   onPrepare,
@@ -38,43 +39,66 @@ export interface ReplicaStatus {
   readonly primary: number;
   readonly height: number;
   readonly voice: Voice;
+  /** Of an epoch before: whether a quorum of this one has what it ended with, so that this one may go [E8]. */
+  readonly released: boolean;
   /** The height that at least one honest validator has, so far as statuses show; at least this replica's own. */
   readonly bestHeight: number;
 }
 
 export class Replica {
-  readonly #core: Core;
-  readonly #amnesia: string | undefined;
-  readonly #watch: Watch;
+  readonly #options: ReplicaOptions;
+  #core: Core;
+  #watch: Watch;
 
   constructor(options: ReplicaOptions) {
+    this.#options = options;
     this.#core = new Core(options);
-    this.#amnesia = options.amnesia;
     this.#watch = new Watch(options.self, options.record.epoch);
     this.#core.choice = restoreChoice(options.record.newView);
   }
 
   /** Once, before any event. */
   start(): Effect[] {
-    resume(this.#core, this.#amnesia);
+    resume(this.#core, this.#options.amnesia);
     return this.#core.takeEffects();
   }
 
   step(event: Event): Effect[] {
     this.#handle(event);
     if (this.#core.voice === 'following') findVoice(this.#core); // [R4]
-    const { demanded } = this.#core;
+    const { demanded, ended } = this.#core;
+    if (ended !== undefined) return this.#beginEpoch(ended);
     this.#core.demanded = undefined;
     if (demanded !== undefined) startViewChange(this.#core, demanded);
     for (const evidence of this.#watch.take()) this.#core.emit({ type: 'evidence', evidence });
     return this.#core.takeEffects();
   }
 
+  /** [E3] All that an epoch knows is in its core: the next one has a new one. */
+  #beginEpoch({ next, record, voice }: Ended): Effect[] {
+    const former = this.#core;
+    const { height, digest } = former.committed;
+    const { self, validators } = next;
+    const head = { height, digest, certificate: undefined }; // [E4]
+    const core = new Core({ ...this.#options, self, validators, head, record, bodies: new Map(), amnesia: undefined });
+    core.voice = voice;
+    core.logSize = former.logSize;
+    core.waiting = former.waiting;
+    core.oldest = former.oldest;
+    if (former.fetching !== undefined) core.fetching = height;
+    this.#core = core;
+    this.#watch = new Watch(self, record.epoch);
+    tryPropose(core);
+    return [...former.takeEffects(), ...core.takeEffects()];
+  }
+
   status(): ReplicaStatus {
     const { epoch, view, mode, primary, committed, voice, statuses, electorate } = this.#core;
     const heights = [...statuses.values()].map((each) => each.height);
-    const bestHeight = Math.max(committed.height, electorate.attested(heights) ?? 0);
-    return { epoch, view, mode, primary, height: committed.height, voice, bestHeight };
+    const later = this.#core.later.size === 0 ? 0 : Math.max(...this.#core.later.values());
+    const bestHeight = Math.max(committed.height, electorate.attested(heights) ?? 0, later);
+    const released = this.#core.self < 0 && statuses.size >= electorate.quorum;
+    return { epoch, view, mode, primary, height: committed.height, voice, bestHeight, released };
   }
 
   /** The view and mode it is in and the height that votes are for. */
@@ -105,12 +129,12 @@ export class Replica {
         return;
       case 'verdict':
         if (event.epoch === core.epoch && event.height === core.height)
-          onVerdict(core, event.view, event.digest, event.valid);
+          onVerdict(core, event.view, event.digest, event.valid, event.next);
         return;
       case 'fetched':
         // The driver has executed it; a certificate for another height came too late or too early.
         this.#watch.certificate(event.certificate);
-        if (event.certificate.height === core.height) onFetched(core, event.certificate);
+        if (event.certificate.height === core.height) onFetched(core, event.certificate, event.next);
         return;
       case 'body':
         if (event.height === core.height) onBody(core, event.digest, event.block);
@@ -132,11 +156,13 @@ export class Replica {
 
   #message(message: Verified<Message>): void {
     const core = this.#core;
-    if (message.type !== 'committed' && message.validator === core.self) return;
     if (message.type === 'committed') {
       this.#watch.certificate(message.certificate);
-      return onCertificate(core, message.certificate);
+      return message.header === undefined
+        ? onCertificate(core, message.certificate)
+        : onEpochEnd(core, message.certificate);
     }
+    if (message.validator === core.self) return;
     if (message.type === 'status') return onStatus(core, message as Verified<typeof message>);
     if (message.epoch !== core.epoch) return;
     this.#watch.message(message);

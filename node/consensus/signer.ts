@@ -15,12 +15,12 @@ interface Signed {
 export class VoteSigner {
   readonly #chainId: Uint8Array;
   readonly #epoch: number;
-  readonly #sign: (message: Uint8Array) => Uint8Array;
+  readonly #sign: (message: Uint8Array, epoch: number) => Uint8Array;
   readonly #last = new Map<VoteKind, Signed>();
   #view: number;
 
   /** `sign` is Ed25519 with the vote key: deterministic. `record` is what this key has signed so far. */
-  constructor(chainId: Uint8Array, record: VoteRecord, sign: (message: Uint8Array) => Uint8Array) {
+  constructor(chainId: Uint8Array, record: VoteRecord, sign: (message: Uint8Array, epoch: number) => Uint8Array) {
     this.#chainId = chainId;
     this.#epoch = record.epoch;
     this.#view = record.view;
@@ -44,6 +44,6 @@ export class VoteSigner {
     }
     this.#view = position.view;
     this.#last.set(kind, position);
-    return this.#sign(voteMessage(kind, this.#chainId, position));
+    return this.#sign(voteMessage(kind, this.#chainId, position), this.#epoch);
   }
 }

@@ -1,10 +1,19 @@
 // Which validator set a height has, from the state in a store: certificates, cosignatures and receipts of old blocks
 // are judged by the set of their own height.
-import { consortiumName, type Epoch, epochAt, epochNumbered, latestEpoch } from '../../contracts/consortium-state.ts';
+import {
+  consortiumName,
+  type Epoch,
+  epochAt,
+  epochNumbered,
+  latestEpoch,
+  learnerRecords,
+  learnersMax,
+} from '../../contracts/consortium-state.ts';
 import type { StateReader } from '../../contracts/contract.ts';
 import { assert } from '../ledger/assert.ts';
-import type { ValidatorSet } from '../ledger/validators.ts';
-import type { StateStore } from '../store/store.ts';
+import { decodeAs } from '../ledger/schema.ts';
+import type { Validator, ValidatorSet } from '../ledger/validators.ts';
+import type { StateStore, Store } from '../store/store.ts';
 import { Overlay, readerOf } from './overlay.ts';
 
 /** Of a height up to the one after the head. Genesis (height 0) counts to the first epoch. */
@@ -22,6 +31,12 @@ export function epochInForce(store: StateStore): Epoch {
   return epoch;
 }
 
+/** [E5] The height that an epoch ended with; undefined where it has not ended. */
+export function lastHeightOf(store: StateStore, epoch: number): number | undefined {
+  const next = epochNumbered(consortiumOf(store), epoch + 1);
+  return next && next.from - 1;
+}
+
 /** By which certificates and cosignatures of this height are judged. */
 export function setAt(store: StateStore, height: number): ValidatorSet {
   return epochOfHeight(store, height).validators;
@@ -35,6 +50,26 @@ export function allEpochs(store: StateStore): Epoch[] {
     assert(epoch !== undefined, 'epochs are kept for ever');
     return epoch;
   });
+}
+
+export interface Electors {
+  readonly current: Epoch;
+  /** Whose blocks may still be missed by some: absent in the first epoch. */
+  readonly previous: Epoch | undefined;
+  readonly learners: readonly Validator[];
+}
+
+/** Who votes on the block after the head, who did in the epoch before, and who follows without a vote. */
+export function electorsOf(store: Pick<Store, 'get' | 'stateRange'>): Electors {
+  const current = epochInForce(store);
+  const previous = current.number === 0 ? undefined : epochOfHeight(store, current.from - 1);
+  return { current, previous, learners: learnersOf(store) };
+}
+
+/** Who follows without a vote, ascending by id. */
+export function learnersOf(store: Pick<Store, 'stateRange'>): Validator[] {
+  const rows = store.stateRange(`${consortiumName}/${learnerRecords.name}/`, learnersMax);
+  return rows.map(([, bytes]) => decodeAs(learnerRecords.schema, bytes));
 }
 
 function consortiumOf(store: StateStore): StateReader {

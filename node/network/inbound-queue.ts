@@ -45,30 +45,35 @@ export interface InboundSink {
 }
 
 export class InboundQueue {
-  readonly #peers: number;
+  #peers = 0;
   readonly #sink: InboundSink;
   readonly #lanes = new Map<Channel, Set<Lane>[]>();
   readonly #budgets = new Map<Channel, Budget[]>();
+  readonly #limits: InboundBudgets;
   #first = 0;
   #immediate: NodeJS.Immediate | undefined;
   #pause: NodeJS.Timeout | undefined;
 
   constructor(peers: number, sink: InboundSink, budgets: InboundBudgets) {
-    this.#peers = peers;
     this.#sink = sink;
+    this.#limits = budgets;
+    for (const channel of channels) {
+      this.#lanes.set(channel, []);
+      this.#budgets.set(channel, []);
+    }
+    this.grow(peers);
+  }
+
+  /** Room for peers of these numbers; a number stays for as long as the node runs. */
+  grow(peers: number): void {
     const now = performance.now();
     const bucket = (perSecond: number) => new TokenBucket(perSecond, perSecond, now);
-    for (const channel of channels) {
-      const { framesPerSecond, bytesPerSecond } = budgets[channel];
-      const each = <T>(make: () => T) => Array.from({ length: peers }, make);
-      this.#lanes.set(
-        channel,
-        each(() => new Set()),
-      );
-      this.#budgets.set(
-        channel,
-        each(() => ({ frames: bucket(framesPerSecond), bytes: bucket(bytesPerSecond) })),
-      );
+    for (; this.#peers < peers; this.#peers++) {
+      for (const channel of channels) {
+        const { framesPerSecond, bytesPerSecond } = this.#limits[channel];
+        this.#lanes.get(channel)?.push(new Set());
+        this.#budgets.get(channel)?.push({ frames: bucket(framesPerSecond), bytes: bucket(bytesPerSecond) });
+      }
     }
   }
 

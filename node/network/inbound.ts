@@ -21,7 +21,8 @@ export interface InboundOptions {
   readonly chainId: Uint8Array;
   readonly epoch: number;
   readonly validators: ValidatorSet;
-  /** Our own index. */
+  readonly base?: Jurisdiction['base'];
+  /** Our own index; -1 for who has no vote. */
   readonly self: number;
   /** The view we are in and the height that votes are for: the last committed one and one. */
   position(): { readonly view: number; readonly height: number };
@@ -42,7 +43,7 @@ export type Refusal =
   | { readonly refused: 'malformed'; readonly reason: string }
   /** A message in another validator's name. */
   | { readonly refused: 'not-the-sender' }
-  /** May be answered with certificates; never counted. */
+  /** [E5] Never counted; one of an earlier epoch is answered with the end of that epoch. */
   | { readonly refused: 'other-epoch'; readonly epoch: number; readonly type: Message['type'] }
   /** A vote for a block that is committed here: the answer is its certificate (rule C3). */
   | {
@@ -74,11 +75,10 @@ export class Inbound {
 
   constructor(options: InboundOptions) {
     assert(options.chainId.length === hashBytes, 'a chain id is a hash');
-    assert(options.validators[options.self] !== undefined, 'our own index is one of the set');
     this.#options = options;
     this.#reader = options.reader ?? plainReader;
-    const { chainId, epoch, validators } = options;
-    this.#under = { chainId, epoch, validators, check: new VerifiedSignatures().check };
+    const { chainId, epoch, validators, base } = options;
+    this.#under = { chainId, epoch, validators, base, check: new VerifiedSignatures().check };
   }
 
   /** `from` is the index that the channel proves. */
@@ -92,19 +92,29 @@ export class Inbound {
       throw error;
     }
     if (channelOf(message) !== channel) return malformed(`a ${message.type} on ${channel}`);
+    const hint = this.#hintOf(from, message);
+    if (hint !== undefined) return { message: hint as Verified<Message> };
     return (
       this.#cheapRefusal(from, message) ?? this.#proofRefusal(message) ?? { message: message as Verified<Message> }
     );
   }
 
+  /** [E5] A status of a later epoch says no more than that there is one. Its sender has another number there. */
+  #hintOf(from: number, message: Message): Message | undefined {
+    if (message.type !== 'status' || message.epoch <= this.#under.epoch) return undefined;
+    return from >= 0 && from < this.#under.validators.length
+      ? { ...message, validator: from, heard: undefined }
+      : undefined;
+  }
+
   #cheapRefusal(from: number, message: Message): Refusal | undefined {
     const { type } = message;
     const epoch = type === 'committed' ? message.certificate.epoch : message.epoch;
-    // Every replica repeats the NewView it accepted; everything else comes from its signer or not at all.
-    if (type !== 'committed' && type !== 'new-view' && message.validator !== from) return { refused: 'not-the-sender' };
     if (epoch !== this.#under.epoch) return { refused: 'other-epoch', epoch, type };
-    if (type !== 'committed' && message.validator >= this.#under.validators.length)
-      return malformed(`no validator ${message.validator}`);
+    if (type === 'committed') return undefined;
+    // Every replica repeats the NewView it accepted; everything else comes from its signer or not at all.
+    if (type !== 'new-view' && message.validator !== from) return { refused: 'not-the-sender' };
+    if (message.validator >= this.#under.validators.length) return malformed(`no validator ${message.validator}`);
     return type === 'pre-prepare' || type === 'prepare' || type === 'commit' ? this.#placeRefusal(message) : undefined;
   }
 

@@ -12,13 +12,14 @@ import { yamux } from '@libp2p/yamux';
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr';
 import { createLibp2p } from 'libp2p';
 import { assert } from '../ledger/assert.ts';
+import { publicKeyOf } from '../ledger/signature.ts';
 import { answerBytesMax, FrameReader, frameBytesMax, frameOf } from './frames.ts';
 import { type InboundBudgets, InboundQueue } from './inbound-queue.ts';
 import { beatMs, laneNames, PeerLink, protocolOf } from './peer-link.ts';
 import { Redial } from './redial.ts';
 import { answer, ask } from './sync-stream.ts';
 import { TokenBucket } from './token-bucket.ts';
-import type { Channel, Receiver, Transport } from './transport.ts';
+import type { AdmittedPeer, Channel, Receiver, Transport } from './transport.ts';
 import { TransportError } from './transport-error.ts';
 import { partsOf, type WireStream } from './wire.ts';
 
@@ -31,12 +32,11 @@ export interface Libp2pOptions {
   readonly chainId: Uint8Array;
   /** Of our own network key. */
   readonly networkSeed: Uint8Array;
-  readonly self: number;
-  /** Of every validator, by index. */
-  readonly networkKeys: readonly Uint8Array[];
+  /** Who is admitted from the start; `admit` says it anew. */
+  readonly admitted?: readonly AdmittedPeer[];
   readonly listen: PeerAddress;
-  /** By index, read at each dial. Whoever is not in it is waited for. */
-  readonly addresses: ReadonlyMap<number, PeerAddress>;
+  /** Asked at each dial. Whoever has none is waited for. */
+  readonly addressOf: (peer: AdmittedPeer) => PeerAddress | undefined;
   readonly budgets?: InboundBudgets;
 }
 
@@ -51,6 +51,7 @@ const defaultBudgets: InboundBudgets = {
   checkpoints: { framesPerSecond: 2_000, bytesPerSecond: 2_097_152 },
 };
 const dialTimeoutMs = 2_000;
+const peersMin = 32;
 const syncRequestsPerSecond = 50;
 /** An answer counts as one more request for each so many bytes: reading and hashing them is what it costs. */
 const syncBytesPerRequest = 262_144;
@@ -59,6 +60,7 @@ const offenceMs = 1_000;
 const offenceMsMax = 60_000;
 
 interface Peer {
+  admitted: AdmittedPeer;
   readonly index: number;
   readonly id: PeerId;
   readonly link: PeerLink;
@@ -72,6 +74,14 @@ export class Libp2pTransport implements Transport {
   readonly #options: Libp2pOptions;
   readonly #peers = new Map<number, Peer>();
   readonly #byId = new Map<string, Peer>();
+  #networkSeed: Uint8Array;
+  #ownKey: Uint8Array;
+  /** Where it listens; the same again after a change of its own key. */
+  #listen: PeerAddress;
+  /** One change of the own key after another. */
+  #rekeyed: Promise<void> = Promise.resolve();
+  #isRekeying = false;
+  #admitted: readonly AdmittedPeer[] = [];
   readonly #inbound: InboundQueue;
   #node: Libp2p | undefined;
   #receiver: Receiver | undefined;
@@ -81,29 +91,83 @@ export class Libp2pTransport implements Transport {
 
   constructor(options: Libp2pOptions) {
     this.#options = options;
-    options.networkKeys.forEach((key, index) => {
-      if (index === options.self) return;
-      const peer = this.#makePeer(index, peerIdFromPublicKey(publicKeyFromRaw(key)));
-      this.#peers.set(index, peer);
-      this.#byId.set(peer.id.toString(), peer);
-    });
+    this.#networkSeed = options.networkSeed;
+    this.#ownKey = publicKeyOf(options.networkSeed);
+    this.#listen = options.listen;
     const sink = {
       receive: (from: number, channel: Channel, bytes: Uint8Array) => this.#receiver?.receive(from, channel, bytes),
       offended: (from: number) => this.#punish(from),
     };
-    this.#inbound = new InboundQueue(options.networkKeys.length, sink, options.budgets ?? defaultBudgets);
+    this.#inbound = new InboundQueue(0, sink, options.budgets ?? defaultBudgets);
+    this.admit(options.admitted ?? []);
+  }
+
+  admit(admitted: readonly AdmittedPeer[]): void {
+    this.#admitted = admitted;
+    if (!this.#isRekeying) this.#admitAll(admitted);
+  }
+
+  #admitAll(admitted: readonly AdmittedPeer[]): void {
+    const wanted = new Map(admitted.map((each) => [each.peer, each]));
+    for (const peer of [...this.#peers.values()]) if (!wanted.has(peer.index)) this.#drop(peer);
+    for (const each of admitted) {
+      const known = this.#peers.get(each.peer);
+      if (known !== undefined) known.admitted = each;
+      else this.#add(each);
+    }
+  }
+
+  #add(admitted: AdmittedPeer): void {
+    const peer = this.#makePeer(admitted);
+    this.#peers.set(peer.index, peer);
+    this.#byId.set(peer.id.toString(), peer);
+    this.#inbound.grow(peer.index + 1);
+    if (this.#node !== undefined) peer.redial.schedule();
+  }
+
+  #drop(peer: Peer): void {
+    this.#peers.delete(peer.index);
+    this.#byId.delete(peer.id.toString());
+    peer.redial.stop();
+    peer.link.abort(new Error('this key is admitted no more'));
+  }
+
+  /** From now on this node is known by another network key: it is away for a moment, on the same port. */
+  rekey(networkSeed: Uint8Array): Promise<void> {
+    this.#rekeyed = this.#rekeyed.then(() => this.#rekey(networkSeed));
+    return this.#rekeyed;
+  }
+
+  async #rekey(networkSeed: Uint8Array): Promise<void> {
+    const key = publicKeyOf(networkSeed);
+    if (Buffer.compare(key, this.#ownKey) === 0 || this.#isStopped) return;
+    this.#isRekeying = true;
+    const former = this.#node;
+    if (former !== undefined) this.#listen = { host: this.#listen.host, port: this.port };
+    this.#node = undefined;
+    this.#networkSeed = networkSeed;
+    this.#ownKey = key;
+    this.#admitAll([]);
+    // The connections end in turns of their own, which come before this one.
+    await new Promise((resolve) => setImmediate(resolve));
+    await former?.stop();
+    if (former !== undefined && !this.#isStopped) await this.#listenAnew();
+    this.#isRekeying = false;
+    this.#admitAll(this.#admitted);
   }
 
   /** Rejects with TransportError when the address cannot be listened on. */
   async start(receiver: Receiver): Promise<void> {
     assert(this.#node === undefined && !this.#isStopped, 'a transport is started once');
     this.#receiver = receiver;
+    await this.#rekeyed;
+    await this.#listenAnew();
+    this.#heartbeat = setInterval(() => this.#beat(), beatMs);
+    for (const peer of this.#peers.values()) peer.redial.schedule();
+  }
+
+  async #listenAnew(): Promise<void> {
     const node = await this.#createNode();
-    const own = node.peerId.publicKey;
-    const expected = this.#options.networkKeys[this.#options.self];
-    assert(own !== undefined && expected !== undefined, 'our own network key is in the set');
-    assert(Buffer.compare(own.raw, expected) === 0, 'the network seed is that of our own network key');
-    this.#node = node;
     node.addEventListener('connection:open', ({ detail }) => {
       if (!this.#isStopped) this.#peerOf(detail)?.link.opened(detail);
     });
@@ -114,8 +178,7 @@ export class Libp2pTransport implements Transport {
     } catch (error) {
       throw this.#listenError(error);
     }
-    this.#heartbeat = setInterval(() => this.#beat(), beatMs);
-    for (const peer of this.#peers.values()) peer.redial.schedule();
+    this.#node = node;
   }
 
   /** Where it listens: the port that the system gave, when 0 was asked for. */
@@ -134,7 +197,7 @@ export class Libp2pTransport implements Transport {
   broadcast(channel: Channel, bytes: Uint8Array): void {
     if (!this.#fits(channel, bytes)) return;
     const framed = frameOf(bytes);
-    for (const { link } of this.#peers.values()) link.send(channel, framed);
+    for (const { link, admitted } of this.#peers.values()) if (admitted.isVoter) link.send(channel, framed);
   }
 
   async request(to: number, bytes: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
@@ -171,36 +234,41 @@ export class Libp2pTransport implements Transport {
     }
     // The connections end in turns of their own, which come before this one.
     await new Promise((resolve) => setImmediate(resolve));
+    await this.#rekeyed;
     await this.#node?.stop();
   }
 
-  #makePeer(index: number, id: PeerId): Peer {
+  #makePeer(admitted: AdmittedPeer): Peer {
+    const { peer: index, networkKey } = admitted;
+    const id = peerIdFromPublicKey(publicKeyFromRaw(networkKey));
     const redial = new Redial({
       dial: () => this.#dial(index),
       isWanted: () => !link.isConnected,
       waitMs: () => Math.max(0, (this.#peers.get(index)?.refusedUntil ?? 0) - performance.now()),
     });
-    const link = new PeerLink(this.#options.self < index, {
+    // Of two connections one end keeps the better: both must agree who that is.
+    const link = new PeerLink(Buffer.compare(this.#ownKey, networkKey) < 0, {
       connected: () => this.#receiver?.connected(index),
       disconnected: (livedMs) => {
         if (this.#isStopped) return;
         this.#receiver?.disconnected(index);
-        redial.schedule(livedMs);
+        if (this.#peers.get(index)?.link === link) redial.schedule(livedMs);
       },
     });
     const syncBudget = new TokenBucket(syncRequestsPerSecond, syncRequestsPerSecond, performance.now());
-    return { index, id, link, redial, syncBudget, offences: 0, refusedUntil: 0 };
+    return { admitted, index, id, link, redial, syncBudget, offences: 0, refusedUntil: 0 };
   }
 
   async #createNode(): Promise<Libp2p> {
-    const { chainId, networkSeed, networkKeys, listen } = this.#options;
-    const peers = networkKeys.length;
+    const { chainId } = this.#options;
+    // libp2p counts by what it was begun with; the set may grow before it begins anew.
+    const peers = Math.max(peersMin, 2 * this.#peers.size);
     const isStranger = (id: PeerId) => !this.#isAdmitted(id);
     return await createLibp2p({
       start: false,
-      privateKey: await generateKeyPairFromSeed('Ed25519', networkSeed),
+      privateKey: await generateKeyPairFromSeed('Ed25519', this.#networkSeed),
       logger: silent,
-      addresses: { listen: [addressOf(listen).toString()] },
+      addresses: { listen: [addressOf(this.#listen).toString()] },
       transports: [
         tcp({
           dialOpts: { noDelay: true, keepAlive: true },
@@ -295,7 +363,7 @@ export class Libp2pTransport implements Transport {
 
   async #dial(index: number): Promise<void> {
     const peer = this.#peers.get(index);
-    const address = this.#options.addresses.get(index);
+    const address = peer && this.#options.addressOf(peer.admitted);
     if (peer === undefined || peer.link.isConnected || this.#isStopped) return;
     if (address === undefined) return;
     try {
@@ -330,7 +398,7 @@ export class Libp2pTransport implements Transport {
   }
 
   #listenError(error: unknown): TransportError {
-    const { host, port } = this.#options.listen;
+    const { host, port } = this.#listen;
     const reason = error instanceof Error ? error.message : String(error);
     if (reason.includes('EADDRINUSE'))
       return new TransportError(

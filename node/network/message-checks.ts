@@ -2,6 +2,7 @@
 // judged without the receiver's own state. Cheap fields go before signatures; one bad part condemns the whole message.
 import {
   type Committed,
+  type CommittedNotice,
   type Message,
   type NewView,
   type PrePrepare,
@@ -10,8 +11,10 @@ import {
   type ViewChange,
 } from '../consensus/messages.ts';
 import { certificateProblem, type SignatureCheck, signersProblem } from '../ledger/certificate.ts';
-import { headerDigest } from '../ledger/entry.ts';
-import { toHex } from '../ledger/hash.ts';
+import { DecodeError } from '../ledger/codec.ts';
+import { decodeHeader, headerDigest } from '../ledger/entry.ts';
+import { type Digest, digestOf, equalBytes } from '../ledger/hash.ts';
+import type { Header } from '../ledger/header.ts';
 import { verify } from '../ledger/signature.ts';
 import { quorumOf, type ValidatorSet } from '../ledger/validators.ts';
 import type { VoteKind, VotePosition } from '../ledger/vote.ts';
@@ -21,6 +24,8 @@ export interface Jurisdiction {
   readonly chainId: Uint8Array;
   readonly epoch: number;
   readonly validators: ValidatorSet;
+  /** [E4] The block that the epoch begins after; genesis if absent. */
+  readonly base?: { readonly height: number; readonly digest: Digest } | undefined;
   /** Of signatures; one that remembers may stand here. */
   readonly check?: SignatureCheck;
 }
@@ -42,9 +47,35 @@ export function messageProblem(message: Message, under: Jurisdiction): string | 
       return heard && signatureProblem(heard.kind, heard, heard.validator, heard.signature, under);
     }
     case 'committed':
-      return message.certificate.height === 0
-        ? 'a certificate for height 0'
-        : certificateProblem(message.certificate, under.chainId, under.validators, under.check);
+      return (
+        noticeProblem(message, under) ??
+        certificateProblem(message.certificate, under.chainId, under.validators, under.check)
+      );
+  }
+}
+
+function baseOf({ base, chainId }: Jurisdiction): { readonly height: number; readonly digest: Digest } {
+  return base ?? { height: 0, digest: digestOf(chainId) };
+}
+
+/** [E5] A header must name another set than this epoch's. */
+function noticeProblem({ header, certificate }: CommittedNotice, under: Jurisdiction): string | undefined {
+  if (certificate.height <= baseOf(under).height) return `a certificate for height ${certificate.height}`;
+  if (header === undefined) return undefined;
+  const named = headerOf(header);
+  if (named === undefined) return 'no header';
+  if (named.height !== certificate.height || headerDigest(header) !== certificate.digest)
+    return 'a certificate of another block';
+  if (named.epoch !== under.epoch || named.height <= baseOf(under).height) return `a header of epoch ${named.epoch}`;
+  return equalBytes(named.validatorSetHash, named.nextValidatorSetHash) ? 'a header that changes nothing' : undefined;
+}
+
+function headerOf(encoded: Uint8Array): Header | undefined {
+  try {
+    return decodeHeader(encoded);
+  } catch (error) {
+    if (error instanceof DecodeError) return undefined;
+    throw error;
   }
 }
 
@@ -100,12 +131,14 @@ export function viewChangeProblem(message: ViewChange, under: Jurisdiction): str
   );
 }
 
-/** Genesis needs no certificate and is named by the chain; any other block needs its own. */
+/** [E4] The base needs no certificate: everyone of the epoch has it. Any other block needs its own. */
 function committedFormProblem(committed: Committed, under: Jurisdiction): string | undefined {
   const { height, digest, certificate } = committed;
-  if (height === 0) {
-    if (certificate !== undefined) return 'a certificate for height 0';
-    return digest === toHex(under.chainId) ? undefined : 'height 0 of another chain';
+  const base = baseOf(under);
+  if (height < base.height) return `height ${height}, which is of an epoch before`;
+  if (height === base.height) {
+    if (certificate !== undefined) return `a certificate for height ${height}`;
+    return digest === base.digest ? undefined : `height ${height} of another chain`;
   }
   if (certificate === undefined) return `no certificate for height ${height}`;
   if (certificate.epoch !== under.epoch) return `a commit certificate of epoch ${certificate.epoch}`;

@@ -2,7 +2,7 @@
 import type { Block } from '../consensus/messages.ts';
 import { assert } from '../ledger/assert.ts';
 import { decodeHeader, headerDigest } from '../ledger/entry.ts';
-import type { Digest } from '../ledger/hash.ts';
+import { type Digest, equalBytes } from '../ledger/hash.ts';
 import type { ValidatorSet } from '../ledger/validators.ts';
 import { type CheckedBlock, checkFetchedBlock, type LogEnd } from './fetched-block.ts';
 import { type AskerOptions, PeerAsker, type PeerFaults } from './peer-asker.ts';
@@ -87,6 +87,8 @@ export class SyncClient {
       if (typeof checked === 'string') return { blocks, problem: checked };
       blocks.push(checked);
       end = checked.end;
+      // [E1] What follows is certified by validators that only executing this block tells.
+      if (!equalBytes(checked.header.validatorSetHash, checked.header.nextValidatorSetHash)) break;
     }
     return { blocks, problem: undefined };
   }

@@ -2,6 +2,7 @@
 // nothing else use the store from `ready` on, and begins anew with what is in it afterwards.
 import { decodeRecord, encodeRecord, recordAfter } from '../consensus/record.ts';
 import { assert } from '../ledger/assert.ts';
+import { equalBytes } from '../ledger/hash.ts';
 import type { VoteChange } from '../store/store.ts';
 import { assemble } from './assemble.ts';
 import { type DownloadParts, SnapshotDownload } from './download.ts';
@@ -28,8 +29,12 @@ export async function takeSnapshot(parts: TakeParts, from: readonly number[]): P
   const stored = store.voteRecord();
   assert(stored !== undefined, 'a store is made with its vote record');
   const record = decodeRecord(stored);
+  const { sets } = downloaded;
+  const own = sets.latest.validators.find(({ id }) => id === store.identity.validator);
+  const former = sets.epoch(record.epoch)?.validators ?? [];
+  const isRekeyed = own !== undefined && !former.some(({ voteKey }) => equalBytes(voteKey, own.voteKey));
   const vote: VoteChange = {
-    record: encodeRecord(recordAfter(record, certificate)),
+    record: encodeRecord(recordAfter(record, certificate, sets.latest.epoch, isRekeyed)),
     putBodies: [],
     deleteBodies: record.bodies,
   };

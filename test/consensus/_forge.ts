@@ -21,6 +21,7 @@ export type Made = ReturnType<typeof makeBlock>;
 
 /** Where a vote stands, in few letters: view 0 and height 1 unless said. */
 export interface At {
+  readonly epoch?: number;
   readonly view?: number;
   readonly height?: number;
 }
@@ -33,8 +34,8 @@ function sign(kind: VoteKind, by: number, position: VotePosition): Uint8Array {
   return signAs(by)(voteMessage(kind, chainId, position));
 }
 
-function positionAt(digest: Digest, { view = 0, height = 1 }: At): VotePosition {
-  return { epoch: 0, view, height, digest };
+function positionAt(digest: Digest, { epoch = 0, view = 0, height = 1 }: At): VotePosition {
+  return { epoch, view, height, digest };
 }
 
 export function prePrepare(made: Made, at: At = {}, by = (at.view ?? 0) % 4): PrePrepare {

@@ -159,6 +159,8 @@ export class Station {
 
   #performOne(effect: Effect): void {
     switch (effect.type) {
+      case 'announce':
+        return;
       case 'persist':
         for (const digest of effect.deleteBodies) this.durable.bodies.delete(digest);
         for (const [digest, block] of effect.putBodies) this.durable.bodies.set(digest, block);

@@ -57,6 +57,7 @@ function statementWords({ kind, view, height, digest }: Statement): string {
 export function effectWords(effect: Effect): string | undefined {
   switch (effect.type) {
     case 'persist':
+    case 'announce':
       return undefined;
     case 'send':
       return effect.message.type === 'status' ? undefined : `-> ${effect.to}: ${wordsOf(effect.message)}`;

@@ -317,7 +317,8 @@ test('[L1] votes, early messages, ViewChanges, statuses and bodies kept are boun
   t.is(core.viewChanges.size, 3);
   t.true(core.bodies.size <= bodiesMax + 1, 'those of the last views, and of the block under judgement');
   t.true(core.votes.takeEarly().length <= 3 * 3);
-  for (let height = 1; height <= 200; height++) core.advance(certificate(a.digest, [0, 1, 2], { height }));
+  for (let height = 1; height <= 200; height++)
+    core.advance(certificate(a.digest, [0, 1, 2], { height }), undefined, false);
   t.is(core.digestAt(136), undefined, 'digests of the last 64 heights');
   t.is(core.digestAt(137), a.digest);
   const lone = new Lone(3);

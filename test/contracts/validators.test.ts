@@ -98,7 +98,7 @@ test('a hundred validators are as many as there may be', (t) => {
   t.is(on.call(officers.NORTH, 'propose', propose(learn('x'), add('x'))), 'MAXVAL');
 });
 
-test('an enacted change makes the set of the next height, in a new epoch; old sets stay', (t) => {
+test('[E1] an enacted change makes the set of the next height, in a new epoch; old sets stay', (t) => {
   const on = benchOf();
   on.height = 7;
   t.is(enact(on, 'A', learn('node-4'), add('node-4')), 'enacted');
@@ -122,7 +122,7 @@ test('an enacted change makes the set of the next height, in a new epoch; old se
   t.is(validatorsOfEpoch(on.state, 1)?.length, 5);
 });
 
-test('changes are counted over all proposals of a block, and a later block counts anew', (t) => {
+test('[E2] changes are counted over all proposals of a block, and a later block counts anew', (t) => {
   const on = benchOf();
   t.is(enact(on, 'A', learn('node-4'), add('node-4')), 'enacted');
   t.is(enact(on, 'B', learn('node-5'), add('node-5')), 'CHGMAX');

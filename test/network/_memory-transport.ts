@@ -91,6 +91,8 @@ export class MemoryTransport implements Transport {
     this.#network.join(this);
   }
 
+  admit(): void {}
+
   send(to: number, channel: Channel, bytes: Uint8Array): void {
     this.#network.deliver(this.self, to, channel, bytes);
   }

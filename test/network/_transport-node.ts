@@ -2,7 +2,7 @@
 import '../../node/polyfill.ts';
 import { EventEmitter, once } from 'node:events';
 import { Libp2pTransport, type PeerAddress } from '../../node/network/libp2p-transport.ts';
-import type { Channel, Receiver } from '../../node/network/transport.ts';
+import type { AdmittedPeer, Channel, Receiver } from '../../node/network/transport.ts';
 import { chainId, networkSeedOf, validatorsOf } from './_consortium.ts';
 
 export interface Received {
@@ -65,14 +65,20 @@ export interface NodeOptions {
   readonly chain?: Uint8Array;
 }
 
+export function admittedBy(self: number, count: number): AdmittedPeer[] {
+  const all = validatorsOf(count).map(({ id, networkKey }, peer) => {
+    return { peer, validator: id, networkKey, isVoter: true };
+  });
+  return all.filter(({ peer }) => peer !== self);
+}
+
 export function makeNode({ self, count, addresses, port = 0, chain = chainId }: NodeOptions): TestNode {
   const transport = new Libp2pTransport({
     chainId: chain,
     networkSeed: networkSeedOf(self),
-    self,
-    networkKeys: validatorsOf(count).map(({ networkKey }) => networkKey),
+    admitted: admittedBy(self, count),
     listen: { host: '127.0.0.1', port },
-    addresses,
+    addressOf: ({ peer }) => addresses.get(peer),
   });
   return new TestNode(self, transport);
 }

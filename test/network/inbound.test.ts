@@ -232,7 +232,6 @@ test('[V4] a NewView is refused with any field wrong, and may be repeated by any
 test('[R2] a status speaks for its sender and shows only our own signature', (t) => {
   const heard = status.heard;
   const wrong: [string, Message, string][] = [
-    ['of another epoch', { ...status, epoch: 1 }, 'other-epoch'],
     ['heard from another', { ...status, heard: heardOf('commit', 2, at) }, 'unproven'],
     ['heard and never said', { ...status, heard: { ...heard, height: height + 1 } }, 'unproven'],
     ['heard as another kind', { ...status, heard: { ...heard, kind: 'prepare' } }, 'unproven'],
@@ -240,6 +239,8 @@ test('[R2] a status speaks for its sender and shows only our own signature', (t)
   ];
   for (const [why, message, refused] of wrong) t.like(judge(message), { refused }, why);
   t.like(judge(status, 2), { refused: 'not-the-sender' });
+  const later = judge({ ...status, epoch: status.epoch + 1, validator: 7 }, 2);
+  t.like('message' in later && later.message, { validator: 2, heard: undefined }, '[E5] a hint, by whoever sends it');
 });
 
 test('[C3] a certificate that is told must be whole', (t) => {

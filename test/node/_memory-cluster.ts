@@ -12,12 +12,12 @@ import { genesisCommit } from '../../node/execution/genesis-commit.ts';
 import { HealingNode } from '../../node/healing-node.ts';
 import type { Value } from '../../node/ledger/codec.ts';
 import type { CosignatureContradiction } from '../../node/ledger/cosignature.ts';
-import { digestBytes } from '../../node/ledger/hash.ts';
+import { digestBytes, equalBytes } from '../../node/ledger/hash.ts';
 import { deriveSeed, publicKeyOf, sign } from '../../node/ledger/signature.ts';
 import { bodyOf, signTransaction, type Transaction } from '../../node/ledger/transaction.ts';
-import type { Channel, Receiver, Transport } from '../../node/network/transport.ts';
+import type { AdmittedPeer, Channel, Receiver, Transport } from '../../node/network/transport.ts';
 import { MemoryStore } from '../../node/store/memory-store.ts';
-import type { Store } from '../../node/store/store.ts';
+import type { BlockCommit, Store, VoteChange } from '../../node/store/store.ts';
 import { genesisTime, type Signer, seedOf, testGenesis } from '../execution/_ledger.ts';
 
 interface Frame {
@@ -32,12 +32,25 @@ export interface ClusterOptions {
   readonly snapshots?: Partial<SnapshotConfig>;
 }
 
+interface Machine {
+  readonly validator: string;
+  /** Names of seeds. */
+  readonly keys: string[];
+  networkKey: Uint8Array;
+  admitted: Map<number, AdmittedPeer>;
+}
+
+function publicOf(key: string, purpose: 'vote' | 'network'): Uint8Array {
+  return publicKeyOf(deriveSeed(seedOf(key), purpose));
+}
+
 export class MemoryCluster {
   readonly genesis: Genesis;
   readonly #snapshots: SnapshotConfig;
   /** Memory at first; another store may take a place before its validator starts. */
   readonly stores: Store[] = [];
   readonly nodes: (HealingNode | undefined)[] = [];
+  readonly machines: Machine[] = [];
   readonly incidents: string[] = [];
   readonly contradictions: CosignatureContradiction[] = [];
   readonly divergences: DivergenceIncident[] = [];
@@ -52,6 +65,7 @@ export class MemoryCluster {
   onFailure: (error: unknown) => void = (error) => {
     throw error;
   };
+  readonly #first: { readonly commit: BlockCommit; readonly vote: VoteChange };
   #frames: Frame[] = [];
   #references = 0;
   #sessions = 0;
@@ -64,19 +78,25 @@ export class MemoryCluster {
     const { commit } = genesisCommit(this.genesis, contracts);
     this.chainId = digestBytes(commit.head.digest);
     const vote = { record: encodeRecord(firstRecord()), putBodies: [], deleteBodies: [] };
-    for (const { id } of this.genesis.validators) {
-      this.stores.push(new MemoryStore({ chainId: commit.head.digest, validator: id, format: 1 }, commit, vote));
-      this.nodes.push(undefined);
-    }
+    this.#first = { commit, vote };
+    for (const { id } of this.genesis.validators) this.add(id, id);
+  }
+
+  /** A machine with an empty store and keys under these names: the present one's first. */
+  add(validator: string, ...keys: string[]): number {
+    const identity = { chainId: this.#first.commit.head.digest, validator, format: 1 };
+    this.stores.push(new MemoryStore(identity, this.#first.commit, this.#first.vote));
+    this.machines.push({ validator, keys, networkKey: publicOf(keys[0] ?? '', 'network'), admitted: new Map() });
+    return this.nodes.push(undefined) - 1;
   }
 
   start(index: number): void {
     const store = this.stores[index];
-    const validator = this.genesis.validators[index];
-    if (store === undefined || validator === undefined) throw new Error(`no validator ${index}`);
-    const voteSeed = deriveSeed(seedOf(validator.id), 'vote');
-    const auditSeed = deriveSeed(seedOf(validator.id), 'audit');
-    const logSeed = deriveSeed(seedOf(validator.id), 'log');
+    const machine = this.#machine(index);
+    if (store === undefined) throw new Error(`no store ${index}`);
+    const nameOf = (voteKey: Uint8Array) => machine.keys.find((key) => equalBytes(publicOf(key, 'vote'), voteKey));
+    const noteKeyOf = (seed: Uint8Array) => ({ publicKey: publicKeyOf(seed), sign: (m: Uint8Array) => sign(m, seed) });
+    const auditKeyOf = (key: string) => noteKeyOf(deriveSeed(seedOf(key), 'audit'));
     const node = new HealingNode({
       store,
       genesis: this.genesis,
@@ -85,14 +105,19 @@ export class MemoryCluster {
       name: this.genesis.name,
       chainId: store.identity.chainId,
       version: 'test',
-      validator: validator.id,
-      sign: (message) => sign(message, voteSeed),
+      validator: machine.validator,
+      sign: (message, voteKey) => sign(message, deriveSeed(seedOf(nameOf(voteKey) ?? ''), 'vote')),
+      holds: (voteKey) => nameOf(voteKey) !== undefined,
+      onKeys: ({ networkKey }) => {
+        machine.networkKey = networkKey;
+      },
       newSession: () => {
         this.#sessions += 1;
         return new Uint8Array(16).fill(this.#sessions);
       },
-      auditKey: { publicKey: publicKeyOf(auditSeed), sign: (message) => sign(message, auditSeed) },
-      logKey: { publicKey: publicKeyOf(logSeed), sign: (message) => sign(message, logSeed) },
+      auditKey: auditKeyOf(machine.keys[0] ?? ''),
+      nextAuditKeys: () => machine.keys.slice(1).map(auditKeyOf),
+      logKey: noteKeyOf(deriveSeed(seedOf(machine.validator), 'log')),
       onContradiction: (pair) => this.contradictions.push(pair),
       timers: {
         tickMs: 50,
@@ -130,10 +155,19 @@ export class MemoryCluster {
     this.#cut.clear();
   }
 
-  transaction(by: Signer, method: string, args: Value, reference = `R${++this.#references}`): Transaction {
+  transaction(by: Signer, method: string, args: Value, reference?: string): Transaction {
+    return this.#signed(by, 'payments', method, args, reference);
+  }
+
+  governance(by: Signer, method: string, args: Value, reference?: string): Transaction {
+    return this.#signed(by, 'consortium', method, args, reference);
+  }
+
+  #signed(by: Signer, contract: string, method: string, args: Value, name?: string): Transaction {
+    const reference = name ?? `R${++this.#references}`;
     const { chainId } = this;
     const [member, validUntil] = [by.member, this.now + 3_600_000];
-    const fields = { chainId, member, reference, validUntil, contract: 'payments', method, args };
+    const fields = { chainId, member, reference, validUntil, contract, method, args };
     return signTransaction(bodyOf(fields), by.seed, by.publicKey);
   }
 
@@ -172,34 +206,74 @@ export class MemoryCluster {
       const frames = this.#frames;
       this.#frames = [];
       quiet = frames.length === 0 ? quiet + 1 : 0;
-      for (const { from, to, channel, bytes } of frames)
-        if (!this.#cut.has(from) && !this.#cut.has(to) && !this.lose(to, channel, bytes))
-          this.nodes[to]?.receive(from, channel, bytes);
+      for (const { from, to, channel, bytes } of frames) {
+        const name = this.#isLinked(from, to) ? this.#numberOf(to, from) : undefined;
+        if (name !== undefined && !this.lose(to, channel, bytes)) this.nodes[to]?.receive(name, channel, bytes);
+      }
       await new Promise((resolve) => setImmediate(resolve));
     }
   }
 
   #transport(self: number): Transport {
-    const all = this.stores.map((_, index) => index).filter((index) => index !== self);
-    const send = (to: number, channel: Channel, bytes: Uint8Array) => {
-      if (channel === 'checkpoints' && this.losesCheckpoints) return;
-      this.onSend(self, channel, bytes);
-      this.#frames.push({ from: self, to, channel, bytes });
+    const own = this.#machine(self);
+    const frame = (to: number | undefined, channel: Channel, bytes: Uint8Array) => {
+      if (to !== undefined) this.#frames.push({ from: self, to, channel, bytes });
     };
-    const isLinked = (peer: number) => this.nodes[peer] !== undefined && !this.#cut.has(peer) && !this.#cut.has(self);
+    const peers = () => [...own.admitted.keys()].filter((peer) => this.#isLinked(self, this.#behind(self, peer)));
     return {
+      admit: (admitted) => {
+        own.admitted = new Map(admitted.map((each) => [each.peer, each]));
+      },
       start: async (_receiver: Receiver) => {},
-      send,
+      send: (to, channel, bytes) => {
+        if (channel === 'checkpoints' && this.losesCheckpoints) return;
+        this.onSend(self, channel, bytes);
+        frame(this.#behind(self, to), channel, bytes);
+      },
       broadcast: (channel, bytes) => {
-        for (const to of all) send(to, channel, bytes);
+        if (channel === 'checkpoints' && this.losesCheckpoints) return;
+        this.onSend(self, channel, bytes);
+        for (const { peer, isVoter } of own.admitted.values())
+          if (isVoter) frame(this.#behind(self, peer), channel, bytes);
       },
       request: async (to, bytes) => {
-        const answer = isLinked(to) && !this.losesRequests ? this.nodes[to]?.serve(self, bytes) : undefined;
+        const machine = this.#behind(self, to);
+        const from =
+          machine !== undefined && !this.losesRequests && this.#isLinked(self, machine)
+            ? this.#numberOf(machine, self)
+            : undefined;
+        const answer = from === undefined ? undefined : this.nodes[machine ?? -1]?.serve(from, bytes);
         if (answer === undefined) throw new Error('no answer');
         return answer;
       },
-      peers: () => all.filter(isLinked),
+      peers,
       stop: async () => {},
     };
+  }
+
+  #machine(index: number): Machine {
+    const machine = this.machines[index];
+    if (machine === undefined) throw new Error(`no machine ${index}`);
+    return machine;
+  }
+
+  /** The running machine that speaks under the network key of a peer. */
+  #behind(self: number, peer: number): number | undefined {
+    const key = this.#machine(self).admitted.get(peer)?.networkKey;
+    const isIt = ({ networkKey }: Machine, at: number) =>
+      this.nodes[at] !== undefined && key !== undefined && equalBytes(networkKey, key);
+    const at = this.machines.findIndex(isIt);
+    return at < 0 ? undefined : at;
+  }
+
+  /** What a machine calls another one; undefined where its gater refuses it. */
+  #numberOf(machine: number, other: number): number | undefined {
+    const { networkKey } = this.#machine(other);
+    return [...this.#machine(machine).admitted.values()].find((each) => equalBytes(each.networkKey, networkKey))?.peer;
+  }
+
+  #isLinked(a: number, b: number | undefined): boolean {
+    if (b === undefined || this.nodes[b] === undefined || this.#cut.has(a) || this.#cut.has(b)) return false;
+    return this.#numberOf(a, b) !== undefined && this.#numberOf(b, a) !== undefined;
   }
 }

@@ -267,6 +267,7 @@ export class ValidatorStation implements Station {
       }
     };
     return {
+      admit: () => {},
       start: async () => {},
       send: (to, channel, bytes) => leave([to], channel, bytes),
       broadcast: (channel, bytes) => leave(others, channel, bytes),

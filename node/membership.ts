@@ -1,0 +1,118 @@
+// Who this node is among the validators, epoch by epoch: its seat, the keys it signs with, and whom its transport
+// admits.
+import type { Epoch } from '../contracts/consortium-state.ts';
+import type { TimerConfig } from './config.ts';
+import type { NextEpoch } from './consensus/events.ts';
+import type { EventLoop } from './event-loop.ts';
+import { electorsOf } from './execution/validator-sets.ts';
+import { assert } from './ledger/assert.ts';
+import { type Digest, digestBytes, equalBytes } from './ledger/hash.ts';
+import type { Validator } from './ledger/validators.ts';
+import type { MessageReader } from './network/inbound.ts';
+import type { Transport } from './network/transport.ts';
+import { Peers } from './peers.ts';
+import { Seat, type SeatParts } from './seat.ts';
+import type { Store } from './store/store.ts';
+
+/** No peer has it: who asks such a one gets no answer. */
+const noPeer = -1;
+
+export interface MembershipParts {
+  readonly store: Store;
+  readonly transport: Transport;
+  readonly chainId: Digest;
+  /** Id of this validator. */
+  readonly validator: string;
+  /** Ed25519 with the vote key that it has now; that of a later epoch may be another. */
+  readonly sign: (message: Uint8Array, voteKey: Uint8Array) => Uint8Array;
+  /** Whether it holds the seed of a vote key that stands under its id; without it, it always does. */
+  readonly holds?: (voteKey: Uint8Array) => boolean;
+  /** Told at the start and when it is re-keyed: others know it by this network key from now on. */
+  readonly onKeys?: (own: Validator) => void;
+  /** Kept over several lives in one process. */
+  readonly peers?: Peers;
+  readonly timers: TimerConfig;
+  readonly loop: EventLoop;
+  readonly log: (level: 'info' | 'warn' | 'error', text: string, facts?: object) => void;
+  /** Shared by validators of one process, which then do once what is the same for all of them. */
+  readonly reader?: MessageReader | undefined;
+}
+
+export class Membership {
+  readonly peers: Peers;
+  readonly #parts: MembershipParts;
+  readonly #position: SeatParts['position'];
+  #seat: Seat;
+
+  constructor(parts: MembershipParts, epoch: Epoch, position: SeatParts['position']) {
+    this.#parts = parts;
+    this.#position = position;
+    this.peers = parts.peers ?? new Peers(parts.transport, (validator) => this.#isOwn(validator));
+    this.#seat = this.#seatOf(epoch);
+    this.#admit();
+  }
+
+  /** In the epoch of the next block. */
+  get seat(): Seat {
+    return this.#seat;
+  }
+
+  get epoch(): Epoch {
+    return this.#seat.epoch;
+  }
+
+  sign(message: Uint8Array, epoch: number): Uint8Array {
+    const own = this.#seat.epoch.validators[this.#seat.self];
+    assert(own !== undefined && this.#seat.epoch.number === epoch, 'only a validator of the epoch signs in it');
+    return this.#parts.sign(message, own.voteKey);
+  }
+
+  // [E1]
+  placeIn(next: Epoch): NextEpoch {
+    const self = next.validators.findIndex((each) => this.#isOwn(each));
+    const key = next.validators[self]?.voteKey;
+    const rekeyed = !this.#seat.epoch.validators.some((each) => key !== undefined && equalBytes(each.voteKey, key));
+    return { validators: next.validators.length, self, rekeyed };
+  }
+
+  /** A block that is committed now has changed who votes or who may follow. */
+  changed(epoch: Epoch): void {
+    if (epoch.number !== this.#seat.epoch.number) {
+      const former = this.#seat;
+      this.#seat = this.#seatOf(epoch);
+      const facts = { epoch: epoch.number, from: epoch.from, validators: epoch.validators.map(({ id }) => id) };
+      this.#parts.log('info', 'the validator set has changed', facts);
+      if (former.self >= 0 && this.#seat.self < 0)
+        this.#parts.log('warn', 'this node has no vote any more: it was removed, or its key is not the one registered');
+    }
+    this.#admit();
+  }
+
+  #isOwn({ id, voteKey }: Validator): boolean {
+    return id === this.#parts.validator && (this.#parts.holds?.(voteKey) ?? true);
+  }
+
+  #seatOf(epoch: Epoch): Seat {
+    const { store, chainId, transport, reader, timers, loop } = this.#parts;
+    const base = { height: epoch.from - 1, digest: store.block(epoch.from - 1)?.digest ?? chainId };
+    return new Seat({
+      epoch,
+      isOwn: (validator) => this.#isOwn(validator),
+      base,
+      chainId: digestBytes(chainId),
+      transport: {
+        request: (index, bytes, signal) => transport.request(this.peers.peerOf(index) ?? noPeer, bytes, signal),
+      },
+      syncTimeoutMs: timers.syncTimeoutMs,
+      after: loop.after,
+      position: this.#position,
+      reader,
+    });
+  }
+
+  #admit(): void {
+    this.peers.enter(electorsOf(this.#parts.store));
+    const own = this.#seat.epoch.validators[this.#seat.self];
+    if (own !== undefined) this.#parts.onKeys?.(own);
+  }
+}

@@ -1,0 +1,91 @@
+// Which peers the transport admits, and which validator each of them is in the epoch in force. A peer is a network key
+// with a number of this node's own, given once; a validator's index changes with the set, and its key may, too.
+import type { Electors } from './execution/validator-sets.ts';
+import { toHex } from './ledger/hash.ts';
+import type { Validator } from './ledger/validators.ts';
+import type { AdmittedPeer, Transport } from './network/transport.ts';
+
+export class Peers {
+  readonly #transport: Transport;
+  readonly #isOwn: (validator: Validator) => boolean;
+  readonly #numbers = new Map<string, number>();
+  /** By index: the peers that speak for a validator, its present key's first. */
+  #voters: readonly (readonly number[])[] = [];
+  #indexes = new Map<number, number>();
+  #followers: readonly number[] = [];
+  #former = new Map<number, number>();
+
+  constructor(transport: Transport, isOwn: (validator: Validator) => boolean) {
+    this.#transport = transport;
+    this.#isOwn = isOwn;
+  }
+
+  enter({ current, previous, learners }: Electors): void {
+    const admitted = new Map<number, AdmittedPeer>();
+    const admit = (validator: Validator, isVoter: boolean): number[] => {
+      const { id, networkKey } = validator;
+      const peer = this.#numberOf(networkKey);
+      if (this.#isOwn(validator)) return [];
+      if (!admitted.has(peer)) admitted.set(peer, { peer, validator: id, networkKey, isVoter });
+      return [peer];
+    };
+    const present = current.validators.map((each) => admit(each, true));
+    const former = new Map((previous?.validators ?? []).map((each) => [each.id, each]));
+    // A re-keyed validator may still be connected under the key that it had.
+    this.#voters = current.validators.map(({ id }, index) => {
+      const before = former.get(id);
+      former.delete(id);
+      const peers = [...(present[index] ?? []), ...(before === undefined ? [] : admit(before, true))];
+      return [...new Set(peers)];
+    });
+    this.#followers = [...former.values(), ...learners].flatMap((each) => admit(each, false));
+    this.#indexes = new Map(this.#voters.flatMap((peers, index) => peers.map((peer) => [peer, index] as const)));
+    const before = (previous?.validators ?? []).map((each, index) => [this.#numberOf(each.networkKey), index] as const);
+    this.#former = new Map(before);
+    this.#transport.admit([...admitted.values()]);
+  }
+
+  /** The validator's index in the epoch in force; undefined for who has no vote in it. */
+  indexOf(peer: number): number | undefined {
+    return this.#indexes.get(peer);
+  }
+
+  /** Whether it is this validator of the epoch in force, or was that one of the epoch before. */
+  speaksFor(peer: number, validator: number): boolean {
+    return this.#indexes.get(peer) === validator || this.#former.get(peer) === validator;
+  }
+
+  /** All who may have a block. */
+  get voters(): number[] {
+    return this.#voters.flat();
+  }
+
+  /** The peer to talk to for a validator: one that is connected, if any is. */
+  peerOf(index: number): number | undefined {
+    const peers = this.#voters[index] ?? [];
+    if (peers.length < 2) return peers[0];
+    const connected = this.#transport.peers();
+    return peers.find((peer) => connected.includes(peer)) ?? peers[0];
+  }
+
+  /** [E8] Learners, and validators of the epoch before. */
+  get followers(): readonly number[] {
+    return this.#followers;
+  }
+
+  /** Indexes of the validators that are connected. */
+  connected(): number[] {
+    const indexes = this.#transport.peers().map((peer) => this.#indexes.get(peer));
+    return [...new Set(indexes)].filter((index) => index !== undefined).sort((a, b) => a - b);
+  }
+
+  #numberOf(networkKey: Uint8Array): number {
+    const key = toHex(networkKey);
+    let number = this.#numbers.get(key);
+    if (number === undefined) {
+      number = this.#numbers.size;
+      this.#numbers.set(key, number);
+    }
+    return number;
+  }
+}

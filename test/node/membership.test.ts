@@ -1,0 +1,178 @@
+import test from 'ava';
+import { approveArguments, proposeArguments } from '../../contracts/consortium.ts';
+import type { Change } from '../../contracts/consortium-state.ts';
+import { openArguments, transferArguments } from '../../contracts/payments.ts';
+import { decodeHeader } from '../../node/ledger/entry.ts';
+import { clearing, officers, validator } from '../execution/_ledger.ts';
+import { MemoryCluster } from './_memory-cluster.ts';
+
+const open = (account: string) =>
+  openArguments({ account, branch: 'NORTH', currency: 'CZK', overdraftLimit: undefined, openingBalance: 0n });
+const transfer = transferArguments({ from: 'A', to: 'B', amount: 1n, currency: 'CZK', purpose: '', date: '' });
+
+/** A cluster under load that has a consortium to govern it. */
+class Bank extends MemoryCluster {
+  proposals = 0;
+  ticksMaxBetweenBlocks = 0;
+  #at = { height: 0, ticks: 0 };
+
+  async begin(): Promise<void> {
+    for (let i = 0; i < 4; i++) this.start(i);
+    await this.run(() => this.nodes.every((node) => node?.status().ready));
+    for (const account of ['A', 'B']) this.nodes[0]?.submit(this.transaction(clearing, 'open', open(account)).bytes);
+    await this.run(() => this.height(0) >= 1);
+  }
+
+  learner(id: string, seed = id, member = 'NORTH'): Change {
+    return { kind: 'add-learner', ...validator(seed, member, this.chainId), id };
+  }
+
+  /** Enacted by three officers, under load all the time; answers with the height of the block that enacts it. */
+  async govern(by: readonly number[], ...changes: Change[]): Promise<number> {
+    const reference = `G${++this.proposals}`;
+    const everyone = (bytes: Uint8Array) => {
+      for (const at of by) this.nodes[at]?.submit(bytes);
+    };
+    const id = { member: 'NORTH', reference };
+    everyone(this.governance(officers.NORTH, 'propose', proposeArguments(changes, this.chainId), reference).bytes);
+    const first = by[0] ?? 0;
+    const settled = () => this.nodes[first]?.isWaiting !== undefined && this.#settledOf(first) >= this.#wanted;
+    this.#wanted = this.#settledOf(first) + 1;
+    await this.loaded(settled, first);
+    let at = 0;
+    for (const officer of [officers.EAST, officers.WEST]) {
+      const { bytes } = this.governance(officer, 'approve', approveArguments(id));
+      everyone(bytes);
+      this.#wanted = this.#settledOf(first) + 1;
+      await this.loaded(settled, first);
+      at = this.height(first);
+    }
+    return at;
+  }
+
+  #wanted = 0;
+
+  /** Governance transactions in the log of a machine. */
+  #settledOf(machine: number): number {
+    const store = this.stores[machine];
+    const { logSize } = store?.head() ?? { logSize: 0 };
+    return (store?.entries(0, logSize) ?? []).filter((bytes) => Buffer.from(bytes).includes('consortium')).length;
+  }
+
+  /** Until it holds, with a payment each tick at this machine; notes the longest time without a block. */
+  async loaded(done: () => boolean, at: number, ticksMax = 200): Promise<void> {
+    for (let tick = 0; tick < ticksMax; tick++) {
+      if (done()) return;
+      this.nodes[at]?.submit(this.transaction(clearing, 'transfer', transfer).bytes);
+      let ticked = false;
+      await this.run(() => {
+        const isOver = ticked;
+        ticked = true;
+        return isOver;
+      });
+      const height = this.height(at);
+      this.#at = height > this.#at.height ? { height, ticks: 0 } : { height, ticks: this.#at.ticks + 1 };
+      this.ticksMaxBetweenBlocks = Math.max(this.ticksMaxBetweenBlocks, this.#at.ticks);
+    }
+    throw new Error(`not done: ${JSON.stringify(this.nodes.map((each) => each?.status()))}`);
+  }
+
+  /** Views of all blocks' certificates. */
+  views(machine: number): number[] {
+    const store = this.stores[machine];
+    const heights = Array.from({ length: this.height(machine) }, (_, at) => at + 1);
+    return [...new Set(heights.map((height) => store?.certificate(height)?.view ?? -1))];
+  }
+
+  setOf(machine: number): number {
+    return this.nodes[machine]?.status().validators ?? 0;
+  }
+}
+
+test('[E1, E8] under load one is added, one re-keyed and one removed, and no height is missed', async (t) => {
+  const bank = new Bank();
+  await bank.begin();
+  const five = bank.add('node-4', 'node-4');
+  bank.start(five);
+  await bank.govern([0, 1, 2, 3], bank.learner('node-4'));
+  await bank.loaded(() => bank.height(five) >= bank.height(0) - 4 && bank.height(five) > 0, 0);
+  t.is(bank.nodes[five]?.status().mode, 'observing', 'a learner has no vote');
+  const added = await bank.govern([0, 1, 2, 3], { kind: 'add-validator', id: 'node-4' });
+  await bank.loaded(() => bank.nodes[five]?.status().mode === 'normal', 0);
+  t.is(bank.nodes[0]?.status().epoch, 1);
+  const joined = bank.nodes[five]?.status();
+  t.is(joined?.index, 4);
+
+  bank.machines[1]?.keys.push('second keys');
+  await bank.govern([0, 1, 2, 3], bank.learner('node-1', 'second keys', 'SOUTH'), {
+    kind: 'rotate-validator-keys',
+    id: 'node-1',
+  });
+  await bank.loaded(() => bank.nodes.every((node) => node?.status().epoch === 2 && node.status().mode === 'normal'), 0);
+  t.is(bank.nodes[1]?.status().index, 1);
+
+  await bank.govern([1, 2, 3, 4], { kind: 'remove-validator', id: 'node-0' });
+  const last = bank.height(1);
+  await bank.loaded(() => bank.nodes[1]?.status().epoch === 3 && bank.height(1) > last + 3, 1);
+  await bank.loaded(() => bank.nodes[0]?.status().mode === 'observing', 1);
+  t.is(bank.nodes[0]?.status().index, -1);
+  t.deepEqual(bank.views(1), [0], 'every height in the first view of its epoch');
+  t.true(bank.ticksMaxBetweenBlocks <= 3, `${bank.ticksMaxBetweenBlocks} ticks without a block`);
+  for (let height = added + 1; height <= bank.height(1); height++) {
+    const at = bank.stores[1]?.block(height)?.headerIndex ?? 0;
+    const { epoch } = decodeHeader(bank.stores[1]?.entry(at) ?? new Uint8Array(0));
+    t.is(bank.stores[1]?.certificate(height)?.epoch, epoch);
+  }
+  t.deepEqual(bank.incidents, []);
+});
+
+test('[E5, E6] a validator that missed four epochs comes through, though one known peer alone is left', async (t) => {
+  const bank = new Bank();
+  await bank.begin();
+  bank.kill(3);
+  const five = bank.add('node-4', 'node-4');
+  const six = bank.add('node-5', 'node-5');
+  for (const at of [five, six]) bank.start(at);
+  await bank.govern([0, 1, 2], bank.learner('node-4'), bank.learner('node-5'));
+  await bank.loaded(() => [five, six].every((at) => bank.height(at) > 2), 0);
+  await bank.govern([0, 1, 2], { kind: 'add-validator', id: 'node-4' });
+  await bank.loaded(() => bank.nodes[five]?.status().mode === 'normal', 0);
+  await bank.govern([0, 1, 2], { kind: 'add-validator', id: 'node-5' });
+  await bank.loaded(() => bank.nodes[six]?.status().mode === 'normal', 0);
+  await bank.govern([1, 2, five, six], { kind: 'remove-validator', id: 'node-0' });
+  await bank.loaded(() => bank.nodes[1]?.status().epoch === 3 && bank.setOf(1) === 5, 1);
+  bank.kill(0);
+  bank.machines[1]?.keys.push('other keys');
+  await bank.govern([2, five, six], bank.learner('node-1', 'other keys', 'SOUTH'), {
+    kind: 'rotate-validator-keys',
+    id: 'node-1',
+  });
+  await bank.loaded(() => bank.nodes[2]?.status().epoch === 4, 2);
+  const height = bank.height(2);
+  bank.start(3);
+  await bank.loaded(() => bank.height(3) > height && bank.nodes[3]?.status().mode === 'normal', 2);
+  t.is(bank.nodes[3]?.status().epoch, 4);
+  t.deepEqual(bank.incidents, []);
+});
+
+test('[R3, E7] a validator whose disk is an older one votes again under a rotated key, in a later epoch', async (t) => {
+  const bank = new Bank();
+  await bank.begin();
+  await bank.loaded(() => bank.height(0) >= 4, 0);
+  bank.kill(3);
+  const anew = bank.add('node-3', 'node-3');
+  bank.start(anew);
+  await bank.loaded(() => bank.nodes[anew]?.status().mode === 'silenced', 0);
+  bank.machines[anew]?.keys.push('new life');
+  await bank.loaded(() => bank.height(anew) >= bank.height(0) - 4, 0);
+  await bank.govern([0, 1, 2], bank.learner('node-3', 'new life', 'WEST'), {
+    kind: 'rotate-validator-keys',
+    id: 'node-3',
+  });
+  await bank.loaded(() => bank.nodes[anew]?.status().mode === 'normal', 0);
+  t.is(bank.nodes[anew]?.status().epoch, 1);
+  bank.kill(0);
+  const height = bank.height(1);
+  await bank.loaded(() => bank.height(1) > height + 2, 1);
+  t.deepEqual(bank.incidents, [], 'its vote is needed, and given');
+});
