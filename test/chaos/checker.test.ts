@@ -2,7 +2,7 @@
 import test from 'ava';
 import { type CheckRule, check } from './checker.ts';
 import type { Ended, HistoryEvent, Operation } from './history.ts';
-import type { Log, Logged } from './log.ts';
+import type { Blame, Log, Logged } from './log.ts';
 
 const open = (account: string, opening: string): Operation => ({
   kind: 'open',
@@ -33,7 +33,7 @@ const steps: readonly Step[] = [
 ];
 
 /** A right history and its log: one operation after another, each in a block of its own, seen through node 0. */
-function right(): { events: HistoryEvent[]; log: { height: number; transactions: Logged[] } } {
+function right(): { events: HistoryEvent[]; log: { height: number; transactions: Logged[]; blames: Blame[] } } {
   const events: HistoryEvent[] = [];
   const transactions: Logged[] = [];
   steps.forEach(({ operation, outcome, lines }, op) => {
@@ -54,7 +54,7 @@ function right(): { events: HistoryEvent[]; log: { height: number; transactions:
     balances: { A: '250', B: '250', 'ISSUED-CZK': '-500' },
     isWhole: true,
   });
-  return { events, log: { height: 6, transactions } };
+  return { events, log: { height: 6, transactions, blames: [] } };
 }
 
 type Case = ReturnType<typeof right>;
@@ -74,7 +74,7 @@ test('an unknown outcome may be in the log or not', (t) => {
   const without = events.filter((event) => event !== ended(events, 5));
   without.push({ type: 'unknown', op: 5, at: 60 });
   t.deepEqual(check(without, log), []);
-  const absent = { height: 5, transactions: log.transactions.slice(0, 5) };
+  const absent = { ...log, height: 5, transactions: log.transactions.slice(0, 5) };
   const reads = without.filter(({ type }) => type !== 'read');
   t.deepEqual(check(reads, absent), []);
 });
@@ -173,6 +173,10 @@ planted('money', 'balances that do not add up to zero', ({ events, log }) => ({
   ),
   log,
 }));
+planted('blamed', 'evidence against a validator that was only killed', ({ events, log }) => ({
+  events,
+  log: { ...log, blames: [{ node: 2, index: 13, detail: 'commit 0/3 and commit 0/3' }] },
+}));
 planted('read-ahead', 'a height that the log does not have', ({ events, log }) => ({
   events: events.map((event) => (event.type === 'read' ? { ...event, height: 9 } : event)),
   log,
@@ -184,5 +188,6 @@ test('two nodes may stand at different heights, and a disk that was taken back m
     ({ type: 'read', node, asked: at, at: at + 1, height: 3, balances: { A: '300' }, isWhole: false }) as const;
   t.deepEqual(check([...events, read(1, 110)], log), []);
   const replaced = { type: 'replaced', node: 0, at: 120 } as const;
-  t.deepEqual(check([...events, replaced, read(0, 130)], log), []);
+  const blames = [{ node: 0, index: 13, detail: 'commit 0/3 and commit 0/3' }];
+  t.deepEqual(check([...events, replaced, read(0, 130)], { ...log, blames }), []);
 });

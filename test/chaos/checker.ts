@@ -16,6 +16,7 @@ export type CheckRule =
   | 'read-back' // a node showed less than it had shown
   | 'read-wrong' // a balance that the log does not give at that height
   | 'read-ahead' // a height that the log does not have
+  | 'blamed' // evidence against a validator whose disk and key nobody touched
   | 'money'; // the balances that a node shows do not add up to zero
 
 export interface Finding {
@@ -36,7 +37,15 @@ export function check(events: readonly HistoryEvent[], log: Log): Finding[] {
   checkPromises(events, log, add);
   checkOrder(events, log, add);
   checkReads(events, log, model, add);
+  checkBlames(events, log, add);
   return found;
+}
+
+/** Honest validators never contradict themselves, however often they are killed. */
+function checkBlames(events: readonly HistoryEvent[], log: Log, add: Add): void {
+  const suspects = new Set(events.flatMap((event) => (event.type === 'replaced' ? [event.node] : [])));
+  for (const { node, index, detail } of log.blames)
+    if (!suspects.has(node)) add('blamed', `node ${node} at ${index}: ${detail}`);
 }
 
 type Add = (rule: CheckRule, detail: string) => void;

@@ -126,6 +126,7 @@ const folders: readonly Scenario[] = [
       const victim = await stopped(stage);
       const twin = await twinOf(stage, victim);
       try {
+        stage.replaced(victim);
         await stage.cluster.start([victim]);
         twin.start();
         await stage.goesOn(stage.others(victim));

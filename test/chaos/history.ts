@@ -62,7 +62,7 @@ export interface Read {
   readonly isWhole: boolean;
 }
 
-/** A validator's disk was taken back or away on purpose: what it showed before says nothing of what it shows now. */
+/** A validator's disk was taken back or away, or its key copied: it may show less than before, and be blamed. */
 export interface Replaced {
   readonly type: 'replaced';
   readonly node: number;

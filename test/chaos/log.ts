@@ -19,15 +19,24 @@ export interface Logged {
   readonly lines: readonly LoggedLine[];
 }
 
+/** Evidence that a validator contradicted itself. */
+export interface Blame {
+  readonly node: number;
+  readonly index: number;
+  readonly detail: string;
+}
+
 export interface Log {
   readonly height: number;
   readonly transactions: readonly Logged[];
+  readonly blames: readonly Blame[];
 }
 
 export async function readLog(folder: string): Promise<Log> {
   const source = new ArchiveSource(folder);
   const { logSize } = await source.head();
   const transactions: (Logged & { readonly lines: LoggedLine[] })[] = [];
+  const blames: Blame[] = [];
   let [index, height] = [0, 0];
   for await (const run of source.entries(0, logSize)) {
     for (const bytes of run) {
@@ -41,8 +50,13 @@ export async function readLog(folder: string): Promise<Log> {
       } else if (entry.kind === 2)
         transactions.at(-1)?.lines.push({ reference: entry.reference, outcome: entry.outcome });
       else if (entry.kind === 3) height = entry.header.height;
+      else if (entry.kind === 4) {
+        const { validator, first, second } = entry.evidence;
+        const told = [first, second].map(({ kind, view, height: at }) => `${kind} ${view}/${at}`).join(' and ');
+        blames.push({ node: validator, index, detail: told });
+      }
       index += 1;
     }
   }
-  return { height, transactions };
+  return { height, transactions, blames };
 }
