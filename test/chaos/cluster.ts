@@ -69,16 +69,16 @@ export class Cluster {
     const links = await Links.open(ports.slice(count), random);
     const validators = validatorIds(count).map((id, index) => {
       const shim = library === undefined ? undefined : new ShimControl(join(folder, id), library);
-      const apiPort = ports[index] ?? 0;
-      return new Validator({ index, id, paths: validatorPathsOf(paths, id), apiPort, shim });
+      const [apiPort = 0, peerPort = 0] = [ports[index], ports[count + index]];
+      return new Validator({ index, id, paths: validatorPathsOf(paths, id), apiPort, peerPort, shim });
     });
-    for (const { id, index, paths: own, url } of validators) {
+    for (const { id, index, paths: own, url, peerPort } of validators) {
       await writeConfig(own, {
         validator: id,
         genesisFile: paths.genesis,
         openReads: true,
         ...settings,
-        listen: { host: loopback, port: ports[count + index] ?? 0 },
+        listen: { host: loopback, port: peerPort },
         api: { host: loopback, port: Number(new URL(url).port) },
         peers: Object.fromEntries(
           validators

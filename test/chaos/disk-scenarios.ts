@@ -120,6 +120,42 @@ const folders: readonly Scenario[] = [
     },
   },
   {
+    name: 'data-rolled-back-unheld',
+    says: 'the data folder is an older copy, and the others were started again since: they hold no message of its key',
+    async run(stage) {
+      const victim = await stopped(stage);
+      const copy = `${victim.paths.data}.older`;
+      cpSync(victim.paths.data, copy, { recursive: true });
+      await stage.cluster.start([victim]);
+      await stage.goesOn(stage.all);
+      await stage.wait(2_000);
+      await Promise.all(stage.all.map((each) => each.kill()));
+      rmSync(victim.paths.data, { recursive: true });
+      renameSync(copy, victim.paths.data);
+      await stage.cluster.start(stage.others(victim));
+      return await noticed(stage, victim);
+    },
+  },
+  {
+    name: 'twin-takes-over',
+    says: 'a copy of a stopped folder votes in its place, and its vote is needed; then the first one comes back',
+    async run(stage) {
+      const victim = await stopped(stage);
+      const twin = await twinOf(stage, victim);
+      const down = stage.others(victim).slice(0, stage.cluster.faulty);
+      try {
+        twin.start();
+        await twin.ready();
+        await Promise.all(down.map((each) => each.kill()));
+        await stage.goesOn(stage.others(victim, ...down), 30_000);
+        await stage.cluster.start(down);
+        return await noticed(stage, victim);
+      } finally {
+        await twin.kill();
+      }
+    },
+  },
+  {
     name: 'second-process',
     says: 'the key and a copy of its folder run in a second process',
     async run(stage) {
@@ -142,24 +178,26 @@ const folders: readonly Scenario[] = [
   },
 ];
 
-/** A second process beside a validator: its key, a copy of its folder, ports of its own. */
+/** A second process beside a validator: its key, a copy of its folder, ports of its own, and no proxies. */
 async function twinOf(stage: Stage, victim: Validator): Promise<Validator> {
   const folder = `${victim.paths.folder}-twin`;
   cpSync(victim.paths.folder, folder, { recursive: true });
-  const [apiPort, peerPort] = await stage.cluster.morePorts(2);
+  const [apiPort = 0, peerPort = 0] = await stage.cluster.morePorts(2);
   const config = join(folder, 'node.toml');
-  let turn = 0;
-  const text = readFileSync(config, 'utf8').replaceAll(
-    /^port = \d+$/gm,
-    () => `port = ${turn++ === 0 ? peerPort : apiPort}`,
-  );
+  const own = [`port = ${peerPort}`, `port = ${apiPort}`];
+  let text = readFileSync(config, 'utf8').replaceAll(/^port = \d+$/gm, () => own.shift() ?? '');
+  for (const other of stage.others(victim)) {
+    const line = new RegExp(`^${other.id} = .*$`, 'm');
+    text = text.replace(line, `${other.id} = "127.0.0.1:${other.peerPort}"`);
+  }
   writeFileSync(config, text);
   const paths = { ...victim.paths, folder, config, data: join(folder, 'data'), key: join(folder, 'validator.key') };
   return new Validator({
     index: victim.index,
     id: `${victim.id}-twin`,
     paths,
-    apiPort: apiPort ?? 0,
+    apiPort,
+    peerPort,
     shim: undefined,
   });
 }

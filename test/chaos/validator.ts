@@ -28,6 +28,8 @@ export interface ValidatorParts {
   readonly id: string;
   readonly paths: ValidatorPaths;
   readonly apiPort: number;
+  /** Where it listens itself, behind the proxies. */
+  readonly peerPort: number;
   readonly shim: ShimControl | undefined;
 }
 
@@ -36,6 +38,7 @@ export class Validator {
   readonly id: string;
   readonly paths: ValidatorPaths;
   readonly url: string;
+  readonly peerPort: number;
   readonly shim: ShimControl | undefined;
   #child: ChildProcess | undefined;
   #forget: (() => void) | undefined;
@@ -43,11 +46,12 @@ export class Validator {
   /** Of the last process, once it has ended. */
   ending: { readonly code: number | null; readonly signal: NodeJS.Signals | null } | undefined;
 
-  constructor({ index, id, paths, apiPort, shim }: ValidatorParts) {
+  constructor({ index, id, paths, apiPort, peerPort, shim }: ValidatorParts) {
     this.index = index;
     this.id = id;
     this.paths = paths;
     this.url = `http://127.0.0.1:${apiPort}`;
+    this.peerPort = peerPort;
     this.shim = shim;
   }
 
