@@ -31,6 +31,7 @@ import type { Outgoing, Tamper } from './station.ts';
 export const habits = [
   'equivocate',
   'double-vote',
+  'two-faced',
   'two-new-views',
   'wrong-blocks',
   'withhold',
@@ -152,8 +153,9 @@ export class Liar implements Tamper {
     const has = (habit: Habit) => this.#parts.habits.has(habit);
     const isOwn = message.type !== 'committed' && message.validator === forger.self;
     if (has('mute') && this.#shunned.has(to)) return [];
-    if (has('selective-votes') && (message.type === 'prepare' || message.type === 'commit') && chance.hits(0.5))
-      return [];
+    const isVote = message.type === 'prepare' || message.type === 'commit';
+    if (isVote && isOwn && has('two-faced')) return [];
+    if (isVote && has('selective-votes') && chance.hits(0.5)) return [];
     if (has('lie-status') && message.type === 'status')
       return sent(to, chance.hits(0.5) ? withOneWrong(message, chance) : { ...message, height: message.height + 9 });
     if (!isOwn) return [plain];
@@ -240,11 +242,12 @@ export class Liar implements Tamper {
       const length = chance.pick([0, 1, 50, 1_000, 3_000_000]);
       frames.push({ to, channel: chance.pick(['votes', 'proposals', 'transactions']), bytes: chance.bytes(length) });
       frames.push({ to, channel: channelOf(message), bytes: flipped(encodeMessage(message), chance) });
+      frames.push({ to, channel: chance.pick(['votes', 'proposals']), bytes: encodeMessage(message) });
     }
     if (place === undefined) return frames;
     if (has('forge-certificates') && chance.hits(0.2)) {
       const digest = chance.hits(0.5) ? place.digest : forger.anyDigest();
-      const height = place.height + chance.int(2);
+      const height = chance.hits(0.05) ? 0 : place.height + chance.int(2);
       frames.push(
         ...sent(to, { type: 'committed', certificate: forger.forgedCertificate({ ...place, digest, height }) }),
       );
@@ -279,6 +282,7 @@ export class Liar implements Tamper {
     const { forger } = this.#parts;
     forger.see(message);
     if (has('double-vote')) this.#voteFor(message);
+    if (has('two-faced')) this.#agreeWith(message);
     if (has('usurp') && message.type === 'pre-prepare') this.#usurp(message);
     // What it is shown of its own key would make it silent.
     return message.type === 'status' ? encodeMessage({ ...message, heard: undefined }) : bytes;
@@ -296,8 +300,23 @@ export class Liar implements Tamper {
     this.#toAll(forger.vote('commit', message));
   }
 
+  /** Votes for whatever a validator votes for, told to that one alone. */
+  #agreeWith(message: Message): void {
+    if (message.type !== 'prepare' && message.type !== 'commit') return;
+    const { forger } = this.#parts;
+    const name = `agrees ${message.view} ${message.height} ${message.digest} ${message.validator}`;
+    if (this.#doubled.has(name)) return;
+    this.#doubled.add(name);
+    for (const kind of ['prepare', 'commit'] as const)
+      this.#extra.push(...sent(message.validator, forger.vote(kind, message)));
+  }
+
   /** A proposal of its own where it is not the primary, and its votes for it. */
   #usurp(message: PrePrepare): void {
+    // Once a place: other liars would answer with theirs.
+    const place = `usurped ${message.view} ${message.height}`;
+    if (this.#doubled.has(place)) return;
+    this.#doubled.add(place);
     const own = this.#parts.forger.otherBlock(message);
     this.#toAll(own);
     this.#voteFor(own);
@@ -335,7 +354,12 @@ export class Liar implements Tamper {
 function withWrongCertificate(answer: Uint8Array, chance: Chance): Uint8Array {
   try {
     const blocks = decodeBlocksAnswer(answer).map(({ entries, certificate }) => {
-      return { entries, certificate: { ...certificate, signers: withOneWrong(certificate.signers, chance) } };
+      const isWhole = chance.hits(0.3);
+      const wrong = isWhole ? withOneWrong(certificate, chance) : undefined;
+      return {
+        entries,
+        certificate: wrong ?? { ...certificate, signers: withOneWrong(certificate.signers, chance) },
+      };
     });
     return encodeBlocksAnswer(blocks);
   } catch {

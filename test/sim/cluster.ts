@@ -14,6 +14,7 @@ import { WallClock } from './clock.ts';
 import { type Consortium, consortiumOf, newDisk, noteKeyOf, voteSignerOf } from './consortium.ts';
 import { Forger } from './forger.ts';
 import { Jury } from './jury.ts';
+import { checkHoldings } from './holdings.ts';
 import { Network } from './network.ts';
 import type { Plan } from './plan.ts';
 import { SharedWork } from './shared-work.ts';
@@ -60,6 +61,7 @@ export class Cluster implements StationWatch {
       work: this.#work,
       canBeGuilty: (index) => this.#canBeGuilty(index),
     });
+    this.witness.mayFork = plan.isOverrun;
     const clientClock = new WallClock(this.timeline);
     this.workload = new Workload({
       consortium: this.consortium,
@@ -67,7 +69,7 @@ export class Cluster implements StationWatch {
       timeline: this.timeline,
       stations: () => this.served.filter((each) => each.isUp()),
       nowMs: () => clientClock.now(),
-      broke: (error) => this.#failed(error),
+      broke: (error) => this.witness.fork === undefined && this.#failed(error),
     });
     for (let index = 0; index < plan.validators; index++) this.addStation(index);
     if (plan.habits.has('twins')) for (const index of plan.byzantine) this.addStation(index);
@@ -219,7 +221,8 @@ export class Cluster implements StationWatch {
   }
 
   checkpointed(station: ValidatorStation, checkpoints: CheckpointChange): void {
-    if (this.isHonest(station)) this.#guarded(() => this.witness.checkpoints.written(station.index, checkpoints));
+    if (this.isHonest(station) && this.witness.fork === undefined)
+      this.#guarded(() => this.witness.checkpoints.written(station.index, checkpoints));
   }
 
   contradicts(station: ValidatorStation, pair: CosignatureContradiction): void {
@@ -241,6 +244,17 @@ export class Cluster implements StationWatch {
     else if (outcome === 'not healed') this.broke(station, `it does not heal: ${reason}`);
   }
 
+  /** What honest validators of a cluster that is overrun stopped on. */
+  readonly incidents: string[] = [];
+
+  incident(station: ValidatorStation, reason: string): void {
+    if (!this.plan.isOverrun) return this.broke(station, `an incident: ${reason}`);
+    if (!this.isHonest(station)) return;
+    this.timeline.note(`${station.station} stops: ${reason}`);
+    this.incidents.push(reason);
+    this.retired.add(station);
+  }
+
   broke(station: ValidatorStation, what: string): void {
     if (this.isHonest(station)) this.#failed(new Violation(`validator ${station.index}: ${what}`));
   }
@@ -251,11 +265,21 @@ export class Cluster implements StationWatch {
       for (const station of this.honest()) {
         const { node, index } = station;
         if (node === undefined) continue;
-        check(node.silence === undefined, `validator ${index} forgot nothing and is silenced: ${node.silence}`);
+        const mayBeSilent = this.incidents.length > 0;
+        check(
+          mayBeSilent || node.silence === undefined,
+          `validator ${index} forgot nothing and is silenced: ${node.silence}`,
+        );
         const { mempool } = node.status();
         check(mempool.transactions <= 2_000, `validator ${index} holds ${mempool.transactions} transactions`);
       }
     });
+  }
+
+  /** That nothing grows without a limit in one validator of chance. */
+  countHoldings(chance: Chance): void {
+    const station = chance.pick(this.honest());
+    if (station.node !== undefined) this.#guarded(() => checkHoldings(station, this.plan.validators));
   }
 
   async run(seconds: number, isDone: () => boolean = () => false): Promise<void> {

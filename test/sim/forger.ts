@@ -95,6 +95,8 @@ export class Forger {
     if (chance.hits(0.2)) return this.proposal(message, { header, evidence, transactions: transactions.slice(1) });
     try {
       const good = decodeHeader(header);
+      const early = { ...good, timestamp: Math.max(0, good.timestamp - chance.pick([1_000, 9_000])) };
+      if (chance.hits(0.1)) return this.proposal(message, { header: encodeHeader(early), evidence, transactions });
       const root = chance.pick(['logRoot', 'stateRoot', 'parent'] as const);
       const isRoot = chance.hits(0.5);
       const wrong: Header = isRoot ? { ...good, [root]: flipped(good[root], chance) } : withOneWrong(good, chance);

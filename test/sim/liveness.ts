@@ -146,7 +146,7 @@ export async function livenessPhase(
   return { seconds, slowest: calm.slowest };
 }
 
-function heal(cluster: Cluster, core: readonly ValidatorStation[], chance: Chance): void {
+export function heal(cluster: Cluster, core: readonly ValidatorStation[], chance: Chance): void {
   cluster.network.heal();
   cluster.network.quality = goodLinks;
   cluster.served = core;

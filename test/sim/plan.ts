@@ -23,7 +23,7 @@ export const faultClasses = [
   'byzantine',
 ] as const;
 /** Drawn apart, after all else, so that the seeds of before stay what they are. */
-export const lateFaultClasses = ['hunt'] as const;
+export const lateFaultClasses = ['hunt', 'overrun'] as const;
 export type FaultClass = (typeof faultClasses)[number] | (typeof lateFaultClasses)[number];
 
 export interface Plan {
@@ -33,7 +33,9 @@ export interface Plan {
   readonly faults: ReadonlySet<FaultClass>;
   readonly links: LinkQuality;
   readonly realSignatures: boolean;
-  /** Indexes that lie. With the next at most f. */
+  /** More than f lie. */
+  readonly isOverrun: boolean;
+  /** Indexes that lie. With the next at most f, unless it is overrun. */
   readonly byzantine: readonly number[];
   readonly habits: ReadonlySet<Habit>;
   /** Indexes that lose what they wrote. */
@@ -60,6 +62,14 @@ export interface PlanLimits {
   readonly isDense?: boolean | undefined;
 }
 
+/** What makes two blocks of one height where liars are enough. */
+const forking: readonly Habit[] = ['equivocate', 'two-faced'];
+
+function tooMany(seed: number, validators: number, faulty: number): number[] {
+  const all = Array.from({ length: validators }, (_, index) => index);
+  return new Chance(seed, 'overrun').some(all, faulty + 1);
+}
+
 /** The draws are the same whatever the limits leave out, so that a seed stays itself while it is made smaller. */
 export function drawPlan(seed: number, limits: PlanLimits = {}): Plan {
   const chance = new Chance(seed, 'plan');
@@ -67,7 +77,7 @@ export function drawPlan(seed: number, limits: PlanLimits = {}): Plan {
   const validators = limits.validators ?? size;
   const late = new Chance(seed, 'late plan');
   const drawn: FaultClass[] = faultClasses.filter((fault) => chance.hits(fault === 'byzantine' ? 0.5 : 0.33));
-  drawn.push(...lateFaultClasses.filter(() => late.hits(0.15)));
+  drawn.push(...lateFaultClasses.filter((fault) => late.hits(fault === 'hunt' ? 0.15 : 0.015)));
   // Lies matter most where views change.
   if (drawn.includes('byzantine') && !drawn.includes('partition') && chance.hits(0.7)) drawn.push('partition');
   const faults = new Set(limits.faults ?? drawn);
@@ -89,6 +99,7 @@ export function drawPlan(seed: number, limits: PlanLimits = {}): Plan {
   );
   const liars = bad.filter(() => chance.hits(0.7));
   const drawnHabits = new Set(limits.habits ?? chance.some(habits, chance.between(1, 6)));
+  const isOverrun = has('overrun');
   const byzantine = has('byzantine') ? (has('amnesia') ? liars : bad) : [];
   return {
     seed,
@@ -97,9 +108,10 @@ export function drawPlan(seed: number, limits: PlanLimits = {}): Plan {
     faults,
     links,
     realSignatures: chance.hits(0.03),
-    byzantine,
-    habits: drawnHabits,
-    amnesiacs: has('amnesia') ? bad.filter((index) => !byzantine.includes(index)) : [],
+    isOverrun,
+    byzantine: isOverrun ? tooMany(seed, validators, faulty) : byzantine,
+    habits: isOverrun && limits.habits === undefined ? new Set([...drawnHabits, ...forking]) : drawnHabits,
+    amnesiacs: has('amnesia') && !isOverrun ? bad.filter((index) => !byzantine.includes(index)) : [],
     faultEverySeconds: chance.pick([1, 3, 6, 12]),
     proposalTimeoutMs: chance.pick([500, 1_500, 1_500]),
     statusIntervalMs: chance.pick([200, 500, 500]),

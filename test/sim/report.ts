@@ -48,11 +48,12 @@ export async function reportOf(seed: number, options: ReportOptions): Promise<Ru
   return { seed, lines, failed, whole, blocks, virtualSeconds, cpuSeconds, healing, slowest, accused, probes: counts };
 }
 
-function lineOf({ plan, trace, blocks, transactions, virtualSeconds, cpuSeconds, healedSeconds, accused }: RunResult) {
+function lineOf({ plan, trace, blocks, transactions, virtualSeconds, cpuSeconds, healedSeconds, accused, overrun }: RunResult) {
   return (
     `seed ${plan.seed} n=${plan.validators} trace ${trace} ${blocks} blocks ${transactions} transactions ` +
     `${virtualSeconds.toFixed(0)} s in ${cpuSeconds.toFixed(2)} s, healed in ${healedSeconds.toFixed(1)} s` +
     `${plan.realSignatures ? ', real signatures' : ''}, faults ${[...plan.faults].join(',') || 'none'}` +
+    (overrun === undefined ? '' : `, ${overrun}`) +
     (plan.byzantine.length > 0 ? `, validators ${plan.byzantine.join(',')} lie: ${[...plan.habits].join(',')}` : '') +
     (accused.length > 0 ? `, accused: ${accused.join(',')}` : '')
   );

@@ -12,7 +12,7 @@ import { decodeAs } from '../../node/ledger/schema.ts';
 import { Chance } from './chance.ts';
 import { Cluster } from './cluster.ts';
 import { newDisk } from './consortium.ts';
-import { Calm, isCalm, livenessPhase, type Slowest } from './liveness.ts';
+import { Calm, heal, isCalm, liveWithinSeconds, livenessPhase, type Slowest } from './liveness.ts';
 import { Nemesis } from './nemesis.ts';
 import { drawPlan, type Plan, type PlanLimits } from './plan.ts';
 import { useRealSignatures } from './signer.ts';
@@ -44,6 +44,8 @@ export interface RunResult {
   readonly whole: boolean;
   /** Validators that stand accused on the ledger at the end. */
   readonly accused: readonly number[];
+  /** What came of more than f liars. */
+  readonly overrun: string | undefined;
 }
 
 export async function runSeed(
@@ -60,10 +62,13 @@ export async function runSeed(
   let slowest: Slowest = { wait: 0, heal: 0 };
   try {
     const before = await safetyPhase(cluster);
-    const after = await livenessPhase(cluster);
-    healedSeconds = after.seconds;
-    slowest = { wait: Math.max(before.wait, after.slowest.wait), heal: after.slowest.heal };
-    executeAgain(cluster);
+    if (plan.isOverrun) await noticingPhase(cluster);
+    else {
+      const after = await livenessPhase(cluster);
+      healedSeconds = after.seconds;
+      slowest = { wait: Math.max(before.wait, after.slowest.wait), heal: after.slowest.heal };
+      executeAgain(cluster);
+    }
   } catch (error) {
     violation = error instanceof Error && !(error instanceof Violation) ? `threw ${error.stack}` : String(error);
   }
@@ -78,9 +83,15 @@ export async function runSeed(
     events: cluster.timeline.events,
     healedSeconds,
     slowest,
-    whole: violation === undefined && cluster.witness.height >= blocksOfARun,
+    overrun: plan.isOverrun ? outcomeOf(cluster) : undefined,
+    whole: violation === undefined && !plan.isOverrun && cluster.witness.height >= blocksOfARun,
     accused: [...cluster.jury.accused.keys()],
   };
+}
+
+function outcomeOf({ witness, incidents }: Cluster): string {
+  const stopped = `honest validators stopped ${incidents.length} times`;
+  return witness.fork === undefined ? `no fork, ${stopped}` : `a fork at height ${witness.fork}, ${stopped}`;
 }
 
 async function safetyPhase(cluster: Cluster): Promise<Slowest> {
@@ -107,12 +118,32 @@ async function safetyPhase(cluster: Cluster): Promise<Slowest> {
     if (timeline.now >= end) for (const nemesis of nemeses) nemesis.ease(timeline.now / end);
     if (workload.pending < 100) workload.burst(chance.between(1, plan.burstMax));
     workload.retry();
+    if (chance.hits(0.005)) cluster.countHoldings(chance);
     if (timeline.now < nextInspection) continue;
     nextInspection = timeline.now + second;
     cluster.inspect();
   }
+  cluster.countHoldings(chance);
   for (const nemesis of nemeses) nemesis.end();
   return calm?.slowest ?? { wait: 0, heal: 0 };
+}
+
+/**
+ * More than f validators lie, so nothing is promised but this: honest validators break in no other way than by having
+ * two blocks at one height, and once they hear each other one of them says so.
+ */
+async function noticingPhase(cluster: Cluster): Promise<void> {
+  const { plan, workload, witness, timeline } = cluster;
+  const chance = new Chance(plan.seed, 'noticing');
+  heal(cluster, cluster.honest(), chance);
+  const end = timeline.now + liveWithinSeconds(plan) * second;
+  const isNoticed = () => witness.fork === undefined || cluster.incidents.length > 0;
+  while (timeline.now < end && !isNoticed()) {
+    await cluster.run(1);
+    workload.burst(1);
+    workload.retry();
+  }
+  if (!isNoticed()) throw new Violation(`two blocks at height ${witness.fork} and nobody noticed`);
 }
 
 /** Validity and conservation: every block, from genesis on, on a disk of its own. */

@@ -45,6 +45,8 @@ export interface StationWatch {
   contradicts(station: ValidatorStation, pair: CosignatureContradiction): void;
   /** Its state was not the chain's: noticed, and told again when it is healed. */
   diverged(station: ValidatorStation, incident: DivergenceIncident): void;
+  /** It was shown that more than f validators lie, and stops. */
+  incident(station: ValidatorStation, reason: string): void;
   /** Something that must not happen to an honest validator. */
   broke(station: ValidatorStation, what: string): void;
 }
@@ -237,7 +239,7 @@ export class ValidatorStation implements Station {
         if (isThis()) parts.watch.diverged(this, incident);
       },
       onIncident: (reason) => {
-        if (isThis()) parts.watch.broke(this, `an incident: ${reason}`);
+        if (isThis()) parts.watch.incident(this, reason);
         this.crash('an incident');
       },
     });

@@ -50,6 +50,10 @@ export class Witness {
   readonly #quorum: number;
   readonly blocks: WitnessedBlock[] = [];
   readonly checkpoints: CheckpointWitness;
+  /** More lie than may: honest validators may then have two blocks of one height. */
+  mayFork = false;
+  /** The first such height; nothing of the chain is judged after it. */
+  fork: number | undefined;
   readonly #genesis: Digest;
   readonly #log = Frontier.empty();
   /** Transaction id -> log index. */
@@ -113,12 +117,15 @@ export class Witness {
     check(certificate !== undefined && certificate.digest === head.digest, `${what}: a certificate for its block`);
     this.#provesCommit(certificate, what);
     const known = this.blocks[head.height - 1];
+    if (this.fork !== undefined) return;
     if (known === undefined) {
       check(head.height === this.blocks.length + 1, `${what}: heights follow one another`);
       this.blocks.push({ ...head, entries, certificate });
       this.#takeBlock(commit, what);
       return;
     }
+    if (this.mayFork && known.digest !== head.digest) this.fork ??= head.height;
+    if (this.fork !== undefined) return;
     check(known.digest === head.digest, `${what}: ${short(head.digest)}, but others have ${short(known.digest)}`);
     check(known.stateRoot === head.stateRoot && known.logSize === head.logSize, `${what}: the same state and log`);
     check(
@@ -208,7 +215,8 @@ export class Witness {
 
   /** A frame of an honest validator is about to leave. */
   leaves(who: number, channel: Channel, bytes: Uint8Array, disk: SimulatedDisk): void {
-    if (channel === 'checkpoints') return this.checkpoints.leaves(who, bytes, disk);
+    if (channel === 'checkpoints')
+      return this.fork === undefined ? this.checkpoints.leaves(who, bytes, disk) : undefined;
     // Statuses and notices sign nothing; the second byte is the kind.
     if (channel === 'transactions' || bytes[1] === 4 || bytes[1] === 5) return;
     const message = this.#work.decode(bytes);
@@ -251,8 +259,8 @@ export class Witness {
     if (known === undefined) this.#voted.set(place, { digest, signature });
     check(view >= (this.#viewLeft.get(who) ?? 0), `${what}: it has left that view`);
     if (kind === 'view-change') {
-      check(view <= this.#highestView + 1, `${what}: no honest validator asked for a view near it`);
-      if (known === undefined) this.#mayAsk(who, view, what);
+      check(this.mayFork || view <= this.#highestView + 1, `${what}: no honest validator asked for a view near it`);
+      if (known === undefined && !this.mayFork) this.#mayAsk(who, view, what);
       this.#highestView = Math.max(view, this.#highestView);
       this.#viewLeft.set(who, view);
     }
@@ -301,6 +309,7 @@ export class Witness {
   }
 
   acknowledged(who: number, id: Digest, index: number, height: number): void {
+    if (this.fork !== undefined) return;
     check(this.indexes.get(id) === index, `validator ${who} acknowledged ${short(id)} at ${index}, which is not there`);
     this.#acknowledged.set(who, Math.max(height, this.#acknowledged.get(who) ?? 0));
   }

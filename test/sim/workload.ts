@@ -124,11 +124,23 @@ export class Workload {
       args,
     });
     const { id, bytes } = signTransaction(body, by.seed, by.publicKey);
+    if (chance.hits(0.02)) this.#forged(bytes);
     const request = { id, bytes, reference, sent: 0, admittedAt: undefined };
     this.#pending.set(id, request);
     this.submitted += 1;
     this.#send(request, chance.hits(0.1) ? 2 : 1);
     return reference;
+  }
+
+  /** With a signature that is nobody's, before the good one. */
+  #forged(bytes: Uint8Array): void {
+    const wrong = Uint8Array.from(bytes);
+    const last = wrong.length - 40; // in the first half of the signature, which stands at the end
+    wrong[last] = (wrong[last] ?? 0) ^ 1;
+    const [station] = this.#parts.chance.some([...this.#parts.stations()], 1);
+    station?.ask((node) =>
+      this.#guarded(() => check(node.submit(wrong).status === 'refused', 'a forged transaction is refused')),
+    );
   }
 
   #send(request: Request, copies: number): void {
