@@ -110,17 +110,19 @@ const otherwiseMax = 64;
 
 /** The first line that fits counts; the number is of items, or of items for each validator. */
 const limits: readonly { readonly path: RegExp; readonly max?: number; readonly each?: number }[] = [
-  { path: /^mempool\.(?:waiting|driving|own)$/, max: 2_000 },
-  { path: /^intake\.fresh$/, max: 2_000 },
-  { path: /^finality\.pending$/, max: 65_536 },
-  { path: /^finality\.samples$/, max: 1_024 },
-  { path: /^executor\.records\./, max: 80_000 },
-  { path: /^driver\.executed$/, max: 17 },
+  { path: /(?:^|\.)mempool\.(?:waiting|driving|own)$/, max: 2_000 },
+  { path: /(?:^|\.)intake\.fresh$/, max: 2_000 },
+  { path: /(?:^|\.)finality\.pending$/, max: 65_536 },
+  { path: /(?:^|\.)finality\.samples$/, max: 1_024 },
+  { path: /(?:^|\.)executor\.records\./, max: 80_000 },
+  { path: /(?:^|\.)driver\.executed$/, max: 17 },
   { path: /\.core\.(?:bodies|stored|valid)$/, max: 9 },
   { path: /\.core\.digests$/, max: 65 },
   { path: /\.votes\.early$/, each: 3 },
-  { path: /\.(?:viewChanges|statuses|heard|broughtUp|prepares|commits|signers|faults|offences|kept)$/, each: 1 },
-  { path: /^(?:noticed|warned)$/, each: 1 },
+  // A window of heights behind the head, and as many sizes beyond it of each sender.
+  { path: /\.collector\.slots$/, each: 128 },
+  { path: /\.(?:viewChanges|statuses|heard|broughtUp|prepares|commits|signers|faults|offences|kept|ahead)$/, each: 1 },
+  { path: /(?:^|\.)(?:noticed|warned)$/, each: 1 },
 ];
 
 export function checkHoldings({ index, node }: ValidatorStation, validators: number): void {

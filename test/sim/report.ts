@@ -48,7 +48,17 @@ export async function reportOf(seed: number, options: ReportOptions): Promise<Ru
   return { seed, lines, failed, whole, blocks, virtualSeconds, cpuSeconds, healing, slowest, accused, probes: counts };
 }
 
-function lineOf({ plan, trace, blocks, transactions, virtualSeconds, cpuSeconds, healedSeconds, accused, overrun }: RunResult) {
+function lineOf({
+  plan,
+  trace,
+  blocks,
+  transactions,
+  virtualSeconds,
+  cpuSeconds,
+  healedSeconds,
+  accused,
+  overrun,
+}: RunResult) {
   return (
     `seed ${plan.seed} n=${plan.validators} trace ${trace} ${blocks} blocks ${transactions} transactions ` +
     `${virtualSeconds.toFixed(0)} s in ${cpuSeconds.toFixed(2)} s, healed in ${healedSeconds.toFixed(1)} s` +

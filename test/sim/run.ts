@@ -12,7 +12,7 @@ import { decodeAs } from '../../node/ledger/schema.ts';
 import { Chance } from './chance.ts';
 import { Cluster } from './cluster.ts';
 import { newDisk } from './consortium.ts';
-import { Calm, heal, isCalm, liveWithinSeconds, livenessPhase, type Slowest } from './liveness.ts';
+import { Calm, heal, isCalm, livenessPhase, liveWithinSeconds, type Slowest } from './liveness.ts';
 import { Nemesis } from './nemesis.ts';
 import { drawPlan, type Plan, type PlanLimits } from './plan.ts';
 import { useRealSignatures } from './signer.ts';
