@@ -67,5 +67,5 @@ export class SharedWork implements MessageReader {
 
 /** The same chain in all of a run; a set of validators belongs to its epoch. */
 function isSame(a: Jurisdiction, b: Jurisdiction): boolean {
-  return a.epoch === b.epoch && a.validators.length === b.validators.length;
+  return a.epoch === b.epoch && a.validators.length === b.validators.length && a.base?.digest === b.base?.digest;
 }
