@@ -2,6 +2,7 @@
 // with the node and nothing else.
 import { ArchiveSource } from '../../node/audit/archive-source.ts';
 import { decodeEntry } from '../../node/ledger/entry.ts';
+import type { Evidence } from '../../node/ledger/evidence.ts';
 import { decodeTransaction } from '../../node/ledger/transaction.ts';
 
 export interface LoggedLine {
@@ -51,12 +52,15 @@ export async function readLog(folder: string): Promise<Log> {
         transactions.at(-1)?.lines.push({ reference: entry.reference, outcome: entry.outcome });
       else if (entry.kind === 3) height = entry.header.height;
       else if (entry.kind === 4) {
-        const { validator, first, second } = entry.evidence;
-        const told = [first, second].map(({ kind, view, height: at }) => `${kind} ${view}/${at}`).join(' and ');
-        blames.push({ node: validator, index, detail: told });
+        blames.push({ node: entry.evidence.validator, index, detail: toldOf(entry.evidence) });
       }
       index += 1;
     }
   }
   return { height, transactions, blames };
+}
+
+function toldOf(evidence: Evidence): string {
+  if (evidence.type === 1) return `two roots of size ${evidence.size}`;
+  return [evidence.first, evidence.second].map(({ kind, view, height }) => `${kind} ${view}/${height}`).join(' and ');
 }
