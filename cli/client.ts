@@ -2,10 +2,11 @@
 // nonsense. What a node says about an outcome is believed only with its receipt.
 import type { Digest } from '../node/ledger/hash.ts';
 import { decodeTransaction, type Transaction } from '../node/ledger/transaction.ts';
-import { BadAnswerError, countOf, type Outcome, objectOf, readOutcome } from './api-types.ts';
+import { BadAnswerError, bytesOf, countOf, listOf, type Outcome, objectOf, readOutcome } from './api-types.ts';
 import { CliError, type ExitName } from './exit-codes.ts';
 import { isObject, type JsonObject } from './files.ts';
-import { type Trust, VerificationError, type VerifiedEntry, verifyReceipt } from './receipt.ts';
+import { type Trust, UnknownEpochError, VerificationError, type VerifiedEntry, verifyReceipt } from './receipt.ts';
+import { decodedLink } from './trusted-sets.ts';
 
 /** RFC 9457: a node understood the request and refuses it. */
 export class ApiProblem extends Error {
@@ -40,6 +41,8 @@ const otherNodeMayHelp = new Set(['not-ready', 'read-only', 'internal', 'busy', 
 export class Client {
   readonly nodes: readonly string[];
   readonly trust: Trust;
+  /** Changes of the validator set that were verified here, in order: worth keeping. */
+  readonly learnt: Uint8Array[] = [];
   #current = 0;
   #seenHeight: number;
 
@@ -98,7 +101,7 @@ export class Client {
       const at = ((options.first ?? this.#current) + attempt) % this.nodes.length;
       const node = this.nodes[at] ?? '';
       try {
-        const value = read(await requestNode(node, method, path, options));
+        const value = await this.#readKnowing(await requestNode(node, method, path, options), read);
         if (options.first === undefined) this.#current = at;
         return value;
       } catch (error) {
@@ -113,6 +116,35 @@ export class Client {
     if (falsehood !== undefined)
       throw new CliError('verification', `no node gave an answer that verifies (${falsehood})`, verifyAdvice);
     throw behind ?? unreachable(failures);
+  }
+
+  /** A block of a later epoch is judged once the sets up to it are known. */
+  async #readKnowing<T>(answer: unknown, read: (value: unknown) => T): Promise<T> {
+    try {
+      return read(answer);
+    } catch (error) {
+      if (!(error instanceof UnknownEpochError)) throw error;
+      await this.reach(error.epoch);
+      return read(answer);
+    }
+  }
+
+  /** Learns the validator sets up to an epoch, each proved by the one before. Throws VerificationError. */
+  async reach(epoch: number): Promise<void> {
+    const { sets } = this.trust;
+    while (sets !== undefined && sets.latest.epoch < epoch) {
+      const { latest } = sets;
+      await this.getAs(`/v1/validator-sets?after=${latest.epoch}`, (value) => {
+        for (const each of listOf(objectOf(value)['changes'])) this.#learn(bytesOf(each));
+      });
+      if (sets.latest === latest) throw new VerificationError(`no node shows how epoch ${epoch} came to be`);
+    }
+  }
+
+  #learn(link: Uint8Array): void {
+    const problem = this.trust.sets?.add(decodedLink(link));
+    if (problem !== undefined) throw new VerificationError(`a change of validators: ${problem}`);
+    this.learnt.push(link);
   }
 
   /** The outcome of a transaction once it is final, undefined while it is not; waits as long as the node lets us. */

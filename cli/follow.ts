@@ -50,8 +50,11 @@ const silenceMs = 5_000;
 export async function positionAt(client: Client, height?: number): Promise<Position> {
   const at = height ?? (await client.getAs('/v1/status', (value) => countOf(objectOf(value)['height'])));
   if (at === 0) return genesisPosition(client);
-  return client.getAs(`/v1/blocks/${at}`, readBlock).then(async (block) => {
-    const header = verifyHeader(block.header, block.certificate, client.trust);
+  const read = (value: unknown) => {
+    const block = readBlock(value);
+    return { block, header: verifyHeader(block.header, block.certificate, client.trust) };
+  };
+  return client.getAs(`/v1/blocks/${at}`, read).then(async ({ block, header }) => {
     if (header.height !== at) throw new VerificationError(`block ${header.height} in place of ${at}`);
     const frontier = await client.getAs(`/v1/log/peaks?size=${header.logSize}`, (value) => {
       const peaks = listOf(objectOf(value)['peaks']).map(bytesOf);
@@ -93,6 +96,7 @@ export async function* followBlocks(
         for (const run of slices(blocks)) {
           const entries = await fetchEntries(client, run, at % client.nodes.length);
           for (const block of run) {
+            await client.reach(block.certificate.epoch);
             const { followed, next } = checkBlock(client, position, block, entries);
             position = next;
             failures = 0;

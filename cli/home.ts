@@ -15,6 +15,8 @@ export interface HomePaths {
   readonly outbox: string;
   readonly devnet: string;
   readonly seen: string;
+  /** Changes of the validator set that were verified. */
+  readonly sets: string;
 }
 
 export function homePaths(folder: string): HomePaths {
@@ -28,6 +30,7 @@ export function homePaths(folder: string): HomePaths {
     outbox: join(root, 'outbox'),
     devnet: join(root, 'devnet.json'),
     seen: join(root, 'seen.json'),
+    sets: join(root, 'validator-sets.json'),
   };
 }
 

@@ -19,6 +19,7 @@ import {
 import { keyNames, openKey, type SigningKey, type Unlocked, unlock } from './keystore.ts';
 import { type Output, terminalOutput } from './output.ts';
 import { findPassphrase } from './passphrase.ts';
+import { keepSets, knownSets } from './trusted-sets.ts';
 
 /** The options that every command takes, as commander gives them. */
 export interface CommonOptions {
@@ -75,9 +76,13 @@ export class Session {
         'Give --node URL, write "nodes" into home.json, or start a chain with `daybook devnet up`.',
       );
     const { chainId } = this.ledger;
-    const client = new Client(nodes, this.ledger, readSeenHeight(this.paths, chainId));
+    const { sets, links } = knownSets(this.paths, this.ledger);
+    const client = new Client(nodes, { ...this.ledger, sets }, readSeenHeight(this.paths, chainId));
     // The next command must not be shown an older state than this one saw.
-    process.once('exit', () => writeSeenHeight(this.paths, chainId, client.seenHeight));
+    process.once('exit', () => {
+      writeSeenHeight(this.paths, chainId, client.seenHeight);
+      keepSets(this.paths, chainId, links, client.learnt);
+    });
     this.#client = client;
     return client;
   }

@@ -5,7 +5,12 @@ import { DecodeError, type Value } from '../node/ledger/codec.ts';
 import { toHex } from '../node/ledger/hash.ts';
 import { identifier, name } from '../node/ledger/identifiers.ts';
 import { list, record, type TypeOf, text, uint } from '../node/ledger/schema.ts';
-import { publicKeyProblem, validatorProblem, validatorSetSchema } from '../node/ledger/validators.ts';
+import {
+  publicKeyProblem,
+  validatorProblem,
+  validatorSetSchema,
+  validatorsChangedSchema,
+} from '../node/ledger/validators.ts';
 import {
   accusedKey,
   accusedRecords,
@@ -137,7 +142,7 @@ const approvedEvent = record({ id: proposalKey, member: identifier });
 const enactedEvent = record({ id: proposalKey });
 const failedEvent = record({ id: proposalKey, code: text(2, 8) });
 /** The whole set, so that the log alone tells it, and the header of this block names its hash. */
-const validatorsEvent = record({ epoch: uint, from: uint, validators: validatorSetSchema });
+const validatorsEvent = validatorsChangedSchema;
 const accusedEvent = record({ epoch: uint, validator: name });
 
 /** What an evidence entry says happened; the host asks for it, no method does. */

@@ -123,6 +123,10 @@ export const checkpointPage = z.object({ checkpoints: z.array(z.object({ height:
 
 export const entryProof = z.object({ index: z.int(), proof: z.string() });
 
+export const validatorSets = z.object({
+  after: z.int(),
+  changes: z.array(base64).meta({ description: '[header, certificate, next set] each, in the order of epochs' }),
+});
 export const peaks = z.object({ size: z.int(), peaks: z.array(base64) });
 
 export const status = z

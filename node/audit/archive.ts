@@ -1,20 +1,25 @@
 // Writes an archive: a folder in C2SP tlog-tiles layout with checkpoints, keys and policy, genesis.json, the last
 // block's certificate and MANIFEST. What the source gives is written as it is; verify judges.
+
 import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { chainIdOf, type Genesis, GenesisError, genesisEntry, readGenesisEntry } from '../../genesis/genesis.ts';
 import { formatGenesis } from '../../genesis/genesis-text.ts';
 import { certificateSchema } from '../ledger/certificate.ts';
+import type { LogName } from '../ledger/checkpoint.ts';
 import { DecodeError } from '../ledger/codec.ts';
 import { leafHash, sha256, toHex } from '../ledger/hash.ts';
 import { decodeAs } from '../ledger/schema.ts';
+import type { KnownSet } from '../ledger/set-chain.ts';
 import { bundlePath, checkpointsPath, encodeBundle, tilePath, tileWidth } from '../ledger/tile-layout.ts';
+import type { ValidatorSet } from '../ledger/validators.ts';
 import { parseVerifierKey, type VerifierKey } from '../ledger/verifier-key.ts';
 import { certificateFile, checkpointFile, genesisFile, keysFile, policyFile } from './archive-source.ts';
 import type { Progress } from './finding.ts';
 import { Frontier } from './frontier.ts';
 import { formatManifest, type ManifestLine, manifestName } from './manifest.ts';
 import { keyList, validatorPolicy } from './policy.ts';
+import { setsIn } from './set-walk.ts';
 import { checkpointsPerPage, type Source, SourceError } from './source.ts';
 import { type Tile, TileBuilder } from './tiles.ts';
 
@@ -65,6 +70,7 @@ async function writeArchive(source: Source, writer: ArchiveWriter, options: Expo
   const tree = new Frontier(builder.node);
   let genesis: Genesis | undefined;
   let bundle: Uint8Array[] = [];
+  const sets: KnownSet[] = [];
   const flush = async () => {
     if (bundle.length > 0) {
       await writer.write(bundlePath(Math.floor((tree.size - 1) / tileWidth), bundle.length), encodeBundle(bundle));
@@ -75,6 +81,7 @@ async function writeArchive(source: Source, writer: ArchiveWriter, options: Expo
     options.onProgress?.({ stage: 'export', done: tree.size, total: logSize });
   };
   for await (const run of source.entries(0, logSize)) {
+    sets.push(...setsIn(run));
     for (const entry of run) {
       genesis ??= genesisOf(entry);
       tree.append(leafHash(entry));
@@ -87,23 +94,29 @@ async function writeArchive(source: Source, writer: ArchiveWriter, options: Expo
   if (genesis === undefined) throw new SourceError('the source has no entry');
   await writer.write(genesisFile, new TextEncoder().encode(formatGenesis(genesis)));
   if (certificate !== undefined) await writer.write(certificateFile, certificate);
-  await writeCheckpoints(source, writer, genesis, certificate);
+  const log = { ledger: genesis.name, chainId: chainIdOf(genesisEntry(genesis)) };
+  // keys.txt and policy.txt are for the last block, which the set before may have certified.
+  await writeCheckpoints(source, writer, { log, validators: setAtEnd(sets, genesis, certificate) }, certificate);
   return { entries: logSize, files: await writer.finish() };
+}
+
+function setAtEnd(sets: readonly KnownSet[], { validators }: Genesis, certificate?: Uint8Array): ValidatorSet {
+  const height = certificate === undefined ? 0 : heightOf(certificate);
+  return sets.findLast(({ from }) => from <= height)?.validators ?? validators;
 }
 
 /** What cosigners said, and whose word counts. */
 async function writeCheckpoints(
   { checkpoints }: Source,
   writer: ArchiveWriter,
-  genesis: Genesis,
+  { log, validators }: { readonly log: LogName; readonly validators: ValidatorSet },
   certificate: Uint8Array | undefined,
 ): Promise<void> {
-  const log = { ledger: genesis.name, chainId: chainIdOf(genesisEntry(genesis)) };
   const newest = await checkpoints?.newest();
   const logKey = logKeyOf(await checkpoints?.logKey());
   if (newest !== undefined) await writer.write(checkpointFile, newest);
-  await writer.write(keysFile, Buffer.from(keyList(log, genesis.validators, logKey), 'latin1'));
-  await writer.write(policyFile, Buffer.from(validatorPolicy(log, genesis.validators, logKey), 'latin1'));
+  await writer.write(keysFile, Buffer.from(keyList(log, validators, logKey), 'latin1'));
+  await writer.write(policyFile, Buffer.from(validatorPolicy(log, validators, logKey), 'latin1'));
   const height = checkpoints === undefined || certificate === undefined ? 0 : heightOf(certificate);
   for (let index = 0; index * checkpointsPerPage < height; index++) {
     const width = Math.min(checkpointsPerPage, height - index * checkpointsPerPage);

@@ -11,15 +11,16 @@ import {
   type TransactionEntry,
 } from '../ledger/entry.ts';
 import { evidenceProblem } from '../ledger/evidence.ts';
-import { type Digest, digestBytes, digestOf, equalBytes, leafHash, toHex } from '../ledger/hash.ts';
+import { type Digest, digestOf, equalBytes, leafHash, toHex } from '../ledger/hash.ts';
 import type { Header } from '../ledger/header.ts';
 import { blockBytesMax, blockEntriesMax, blockLinesMax, blockTransactionsMax } from '../ledger/limits.ts';
 import { decodeAs } from '../ledger/schema.ts';
 import { decodeTransaction, isSigned, type Transaction } from '../ledger/transaction.ts';
-import { type ValidatorSet, validatorSetHash } from '../ledger/validators.ts';
+import type { ValidatorSet } from '../ledger/validators.ts';
 import type { Accused, Counts, Finding, Rule } from './finding.ts';
 import { Frontier, type NodeListener } from './frontier.ts';
 import { ReferenceWindow } from './references.ts';
+import { inForce, type SetInForce, setAfter } from './set-walk.ts';
 
 /** Thrown where a rule breaks, caught by verify alone. */
 export class FindingError extends Error {
@@ -87,7 +88,11 @@ export class ChainCheck {
   readonly chainId: Digest;
   readonly #chainBytes: Uint8Array;
   readonly #terms: ChainTerms;
-  readonly #setHash: Uint8Array;
+  /** Of the next block, and of the last one that passed. */
+  #set: SetInForce;
+  #headSet: SetInForce;
+  /** Sets of the epochs that may still be accused. */
+  #formerSet: SetInForce | undefined;
   readonly #tree: Frontier;
   readonly #references: ReferenceWindow;
   #head: ChainHead;
@@ -99,7 +104,8 @@ export class ChainCheck {
     this.#terms = terms;
     this.#chainBytes = leafHash(genesisEntry);
     this.chainId = digestOf(this.#chainBytes);
-    this.#setHash = digestBytes(validatorSetHash(terms.validators));
+    this.#set = inForce({ epoch: 0, from: 1, validators: terms.validators });
+    this.#headSet = this.#set;
     this.#references = new ReferenceWindow(terms.referenceWindowMs);
     this.#tree = new Frontier(listener);
     this.#tree.append(this.#chainBytes);
@@ -110,7 +116,7 @@ export class ChainCheck {
 
   /** Who certified, and cosigned, the last block that passed. */
   get validators(): ValidatorSet {
-    return this.#terms.validators;
+    return this.#headSet.validators;
   }
 
   /** Entries so far. */
@@ -230,7 +236,7 @@ export class ChainCheck {
   #evidence({ evidence, events }: EvidenceEntry, index: number): void {
     if (this.#body.length > 0) this.#fail('entry-order', 'evidence that is not the first entry of its block', index);
     const { epoch, validator } = evidence;
-    const set = epoch === 0 ? this.#terms.validators : undefined;
+    const set = [this.#set, this.#formerSet].find((each) => each?.epoch === epoch)?.validators;
     const id = set?.[validator]?.id;
     if (set === undefined || id === undefined)
       return this.#fail('evidence', `no validator ${validator} of epoch ${epoch} to be accused`, index);
@@ -248,10 +254,12 @@ export class ChainCheck {
   }
 
   #seal(header: Header, bytes: Uint8Array, index: number): CheckedBlock {
-    this.#header(header, index);
+    const next = this.#header(header, index);
     this.#blockSize(index);
     this.#operations(header.timestamp);
     const body = this.#body;
+    this.#headSet = this.#set;
+    if (next !== this.#set) [this.#formerSet, this.#set] = [this.#set, next];
     const leaf = leafHash(bytes);
     this.#tree.append(leaf);
     this.#body = [];
@@ -266,9 +274,10 @@ export class ChainCheck {
     return { firstIndex: index - body.length, body, header, headerBytes: bytes };
   }
 
-  #header(header: Header, index: number): void {
+  /** Answers with the set of the next height. */
+  #header(header: Header, index: number): SetInForce {
     const { height, digest, timestamp } = this.#head;
-    const { validators } = this.#terms;
+    const { epoch, validators, hash } = this.#set;
     if (!equalBytes(header.chainId, this.#chainBytes))
       this.#fail('header-chain', `it names chain ${toHex(header.chainId)}`, index);
     if (header.height !== height + 1)
@@ -281,13 +290,23 @@ export class ChainCheck {
     const root = this.#tree.root();
     if (digestOf(header.logRoot) !== root)
       this.#fail('header-root', `root ${toHex(header.logRoot)} where the entries give ${root}`, index);
-    if (header.epoch !== 0) this.#fail('header-epoch', `epoch ${header.epoch} where 0 is in force`, index);
-    if (!equalBytes(header.validatorSetHash, this.#setHash))
+    if (header.epoch !== epoch) this.#fail('header-epoch', `epoch ${header.epoch} where ${epoch} is in force`, index);
+    if (!equalBytes(header.validatorSetHash, hash))
       this.#fail('header-epoch', 'the validator set is not the one in force', index);
-    if (!equalBytes(header.nextValidatorSetHash, this.#setHash))
-      this.#fail('header-epoch', 'the next validator set follows from no entry', index);
+    const next = this.#nextSet(header, index);
     if (header.proposer >= validators.length) this.#fail('header-epoch', `no validator ${header.proposer}`, index);
     this.#parentCertificate(header, index);
+    return next;
+  }
+
+  /** That of the next height, by this block's entries; the header must name it. */
+  #nextSet(header: Header, index: number): SetInForce {
+    const transactions = this.#body.flatMap((each) => (each.kind === 1 ? [each.entry] : []));
+    const next = setAfter(transactions, this.#set, header.height);
+    if (typeof next === 'string') return this.#fail('header-epoch', next, index);
+    if (!equalBytes(header.nextValidatorSetHash, next.hash))
+      this.#fail('header-epoch', 'the next validator set is not the one that the entries give', index);
+    return next;
   }
 
   #parentCertificate({ lastCommit }: Header, index: number): void {
@@ -303,12 +322,12 @@ export class ChainCheck {
   #certificate(certificate: CommitCertificate, index: number | undefined, height: number): void {
     const { head } = this;
     const { epoch, digest } = certificate;
-    if (certificate.height !== head.height || digest !== head.digest || epoch !== 0) {
+    if (certificate.height !== head.height || digest !== head.digest || epoch !== this.#headSet.epoch) {
       const due = `where block ${head.digest} of height ${head.height} is due`;
       const detail = `of height ${certificate.height}, epoch ${epoch}, block ${digest} ${due}`;
       this.#fail('certificate', detail, index, height);
     }
-    const problem = certificateProblem(certificate, this.#chainBytes, this.#terms.validators);
+    const problem = certificateProblem(certificate, this.#chainBytes, this.#headSet.validators);
     if (problem !== undefined) this.#fail('certificate', `of height ${head.height}: ${problem}`, index, height);
     this.#counts.certificates++;
     this.#counts.signatures += certificate.signers.length;

@@ -1,11 +1,15 @@
 // Where an audit's bytes come from. A source gives entries and one certificate, and nothing it gives is believed: it
 // can leave out or lie, and the checks find it.
+
 import { chainIdOf, type Genesis, readGenesisEntry } from '../../genesis/genesis.ts';
 import { type CommitCertificate, certificateSchema } from '../ledger/certificate.ts';
 import type { LogName } from '../ledger/checkpoint.ts';
 import { checkpointNote, type StableCheckpoint } from '../ledger/cosignature.ts';
 import { encodeAs } from '../ledger/schema.ts';
+import type { KnownSet } from '../ledger/set-chain.ts';
+import type { ValidatorSet } from '../ledger/validators.ts';
 import type { DamagedFile } from './finding.ts';
+import { setsIn } from './set-walk.ts';
 
 export interface SourceHead {
   /** Entries that the source says it has, the last header included. */
@@ -111,6 +115,7 @@ class StoreCheckpoints implements SourceCheckpoints {
   readonly #last: StableCheckpoint;
   readonly #genesis: Genesis;
   readonly #log: LogName;
+  #sets: KnownSet[] | undefined;
 
   constructor(store: LogReader, last: StableCheckpoint) {
     const [entry = new Uint8Array(0)] = store.entries(0, 1);
@@ -137,7 +142,21 @@ class StoreCheckpoints implements SourceCheckpoints {
     return undefined;
   }
 
+  /** A checkpoint names validators by their numbers in the set of its height. */
+  #setAt(height: number): ValidatorSet {
+    this.#sets ??= this.#allSets();
+    return this.#sets.findLast(({ from }) => from <= height)?.validators ?? this.#genesis.validators;
+  }
+
+  #allSets(): KnownSet[] {
+    const sets: KnownSet[] = [];
+    const { logSize } = this.#store.head();
+    for (let at = 0; at < logSize; at += runLength)
+      sets.push(...setsIn(this.#store.entries(at, Math.min(at + runLength, logSize))));
+    return sets;
+  }
+
   #note(checkpoint: StableCheckpoint): Uint8Array {
-    return checkpointNote(this.#log, checkpoint, this.#genesis.validators);
+    return checkpointNote(this.#log, checkpoint, this.#setAt(checkpoint.height));
   }
 }

@@ -4,7 +4,7 @@ import { assert } from './assert.ts';
 import { type Digest, digestOf, taggedHash } from './hash.ts';
 import { hash, identifier, name, publicKey, signature } from './identifiers.ts';
 import { validatorsMax, validatorsMin } from './limits.ts';
-import { encodeAs, list, oneOf, record, type TypeOf } from './schema.ts';
+import { encodeAs, list, oneOf, record, type TypeOf, uint } from './schema.ts';
 import { checkPublicKey, PublicKeyError, verify } from './signature.ts';
 import { taggedMessage } from './tagged.ts';
 
@@ -27,6 +27,9 @@ export type Validator = TypeOf<typeof validatorSchema>;
 /** Fewer than four tolerate no fault; more than 100 was never measured. */
 export const validatorSetSchema = list(validatorSchema, validatorsMin, validatorsMax);
 export type ValidatorSet = readonly Validator[];
+
+/** Payload of the event that says a new set: its epoch, the first height that it votes for, and the whole set. */
+export const validatorsChangedSchema = record({ epoch: uint, from: uint, validators: validatorSetSchema });
 
 const proofSchema = record({ scope: hash, member: identifier, kind: oneOf(keyKinds), key: publicKey });
 

@@ -2,6 +2,8 @@ import test from 'ava';
 import { approveArguments, proposeArguments } from '../../contracts/consortium.ts';
 import type { Change } from '../../contracts/consortium-state.ts';
 import { openArguments, transferArguments } from '../../contracts/payments.ts';
+import { verify } from '../../node/audit/audit.ts';
+import { StoreSource } from '../../node/audit/source.ts';
 import { decodeHeader } from '../../node/ledger/entry.ts';
 import { clearing, officers, validator } from '../execution/_ledger.ts';
 import { MemoryCluster } from './_memory-cluster.ts';
@@ -124,6 +126,11 @@ test('[E1, E8] under load one is added, one re-keyed and one removed, and no hei
     t.is(bank.stores[1]?.certificate(height)?.epoch, epoch);
   }
   t.deepEqual(bank.incidents, []);
+  const [, other] = bank.stores;
+  await bank.run(() => other?.lastCheckpoint()?.size === other?.head().logSize);
+  const verdict = other && (await verify(new StoreSource(other)));
+  t.is(verdict?.finding, undefined);
+  t.true(verdict?.ok && verdict.replayed && (verdict.checkpoints ?? 0) > 0);
 });
 
 test('[E5, E6] a validator that missed four epochs comes through, though one known peer alone is left', async (t) => {
