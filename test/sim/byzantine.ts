@@ -14,13 +14,14 @@ import {
   type ViewChange,
 } from '../../node/consensus/messages.ts';
 import { evidenceFrame } from '../../node/intake.ts';
+import { claimSchema } from '../../node/ledger/claim.ts';
 import { DecodeError } from '../../node/ledger/codec.ts';
 import type { CosignedHead } from '../../node/ledger/cosignature.ts';
 import { digestOf, sha256 } from '../../node/ledger/hash.ts';
 import { bytes as bytesOf, decodeAs, encodeAs, list } from '../../node/ledger/schema.ts';
 import { decodeTransaction } from '../../node/ledger/transaction.ts';
 import { channelOf } from '../../node/network/inbound.ts';
-import { decodeBlocksAnswer, encodeBlocksAnswer } from '../../node/network/sync-messages.ts';
+import { decodeBlocksAnswer, decodeSyncRequest, encodeBlocksAnswer } from '../../node/network/sync-messages.ts';
 import type { Channel } from '../../node/network/transport.ts';
 import { members } from '../execution/_ledger.ts';
 import type { Chance } from './chance.ts';
@@ -338,6 +339,12 @@ export class Liar implements Tamper {
       if (error instanceof DecodeError) return bytes;
       throw error;
     }
+  }
+
+  /** [R5] Every start of this key is the present one: two copies of it both go on. */
+  answered(request: Uint8Array, answer: Uint8Array): Uint8Array {
+    const asked = decodeSyncRequest(request);
+    return asked.type === 'claim' ? encodeAs(claimSchema, asked.claim) : answer;
   }
 
   answer(_from: number, _request: Uint8Array, answer: Uint8Array | undefined): Uint8Array | undefined {

@@ -261,6 +261,7 @@ export class Cluster implements StationWatch {
 
   /** Limits that hold all the time, asked once a simulated second. */
   inspect(): void {
+    for (const station of this.stations) if (station.tamper !== undefined) station.speakAgain();
     this.#guarded(() => {
       for (const station of this.honest()) {
         const { node, index } = station;

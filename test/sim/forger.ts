@@ -15,7 +15,7 @@ import type { CommitCertificate, Signer } from '../../node/ledger/certificate.ts
 import { DecodeError } from '../../node/ledger/codec.ts';
 import { decodeHeader, encodeHeader, headerDigest } from '../../node/ledger/entry.ts';
 import { type Evidence, evidenceOf } from '../../node/ledger/evidence.ts';
-import type { Digest } from '../../node/ledger/hash.ts';
+import { type Digest, digestOf } from '../../node/ledger/hash.ts';
 import type { Header } from '../../node/ledger/header.ts';
 import { type VoteKind, type VotePosition, voteMessage } from '../../node/ledger/vote.ts';
 import type { Chance } from './chance.ts';
@@ -143,13 +143,20 @@ export class Forger {
       return view === message.view && validator !== this.self;
     });
     const own = message.viewChanges.find(({ validator }) => validator === this.self);
-    const mine = own === undefined ? [] : [this.viewChange(own, { prepared: undefined })];
+    const mine = own === undefined ? [] : [this.#poorer(own)];
     const others = this.#chance.some(known, this.#quorum - mine.length);
     if (others.length + mine.length < this.#quorum) return message;
     return this.newView(
       message,
       [...mine, ...others].sort((a, b) => a.validator - b.validator),
     );
+  }
+
+  /** Without what it prepared; where that is nothing, as if it had committed nothing. */
+  #poorer(own: ViewChange): ViewChange {
+    if (own.prepared !== undefined || own.epoch > 0) return this.viewChange(own, { prepared: undefined });
+    const genesis = { height: 0, digest: digestOf(this.chainId), certificate: undefined };
+    return this.viewChange(own, { committed: genesis });
   }
 
   /** Commits for a digest as far as they exist, and then whatever looks like one. */

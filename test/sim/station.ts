@@ -4,6 +4,7 @@
 import type { Genesis } from '../../genesis/genesis.ts';
 import type { NoteKey } from '../../node/checkpointing.ts';
 import type { SnapshotConfig, TimerConfig } from '../../node/config.ts';
+import { encodeRecord } from '../../node/consensus/record.ts';
 import type { DivergenceIncident } from '../../node/divergence.ts';
 import { HealingNode } from '../../node/healing-node.ts';
 import type { CosignatureContradiction } from '../../node/ledger/cosignature.ts';
@@ -23,6 +24,8 @@ export interface Tamper {
   /** Undefined: its node does not see it. */
   incoming(from: number, channel: Channel, bytes: Uint8Array): Uint8Array | undefined;
   answer(from: number, request: Uint8Array, answer: Uint8Array | undefined): Uint8Array | undefined;
+  /** What its node is told in answer to a question of its own. */
+  answered(request: Uint8Array, answer: Uint8Array): Uint8Array;
 }
 
 export interface Outgoing {
@@ -152,6 +155,16 @@ export class ValidatorStation implements Station {
     this.onDeath?.();
   }
 
+  /** A liar whose own node would be silent for what its key signed elsewhere [R3] is told to forget that. */
+  speakAgain(): void {
+    const { disk, work } = this.parts;
+    const bytes = disk.voteRecord();
+    const record = bytes === undefined ? undefined : work.record(bytes);
+    if (this.node?.silence === undefined || record?.silenced === undefined) return;
+    this.crash('speaks again');
+    disk.restore({ ...disk.snapshot(), voteRecord: encodeRecord({ ...record, silenced: undefined }) });
+  }
+
   pause(microseconds: number): void {
     this.#pausedUntil = this.parts.timeline.now + microseconds;
   }
@@ -273,7 +286,11 @@ export class ValidatorStation implements Station {
       start: async () => {},
       send: (to, channel, bytes) => leave([to], channel, bytes),
       broadcast: (channel, bytes) => leave(others, channel, bytes),
-      request: (to, bytes, signal) => network.request(this, to, bytes, signal),
+      request: (to, bytes, signal) => {
+        const { tamper } = this;
+        const answer = network.request(this, to, bytes, signal);
+        return tamper === undefined ? answer : answer.then((each) => tamper.answered(bytes, each));
+      },
       peers: () =>
         network.stations
           .filter((each) => each.isUp() && network.isLinked(this.station, each.station))
