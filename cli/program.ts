@@ -98,11 +98,37 @@ function addOperators(program: Command): void {
   make.option('--passphrase-file <file>', 'file with the passphrase of the keys');
   make.option('--validator', 'a validator’s key, before there is a genesis');
   make.option('--nonce <hex>', 'the nonce of the genesis to be, with --validator');
+  const rotate = leaf(
+    key,
+    'rotate <validator>',
+    'make a validator’s next keys',
+    () => import('./commands/key-rotate.ts'),
+  );
+  rotate.requiredOption('--member <id>', 'the member that runs it');
+  rotate.option('--finish', 'they are in force: put them in the place of the former ones');
   leaf(key, 'list', 'the keys of this home', () => import('./commands/key-list.ts'));
+
+  const governance = program.command('governance').description('changes of the validators, by officers of the members');
+  const propose = leaf(
+    governance,
+    'propose <change> <validator>',
+    'add-learner, remove-learner, add-validator, rotate-validator-keys, remove-validator; by id or public file',
+    () => import('./commands/governance-propose.ts'),
+  );
+  signs(propose).option('--reference <text>', 'name of the proposal; a random one if absent');
+  const approve = leaf(
+    governance,
+    'approve <proposal>',
+    'approve MEMBER/REFERENCE',
+    () => import('./commands/governance-approve.ts'),
+  );
+  signs(approve).option('--reference <text>', 'reference of the approval; a random one if absent');
+  asksNodes(leaf(governance, 'show <proposal>', 'what came of it', () => import('./commands/governance-show.ts')));
 
   const node = program.command('node').description('one validator');
   const init = leaf(node, 'init <id>', 'make key and store together', () => import('./commands/node-init.ts'));
   init.option('--member <id>', 'the member that runs it, for a validator that genesis does not name');
+  init.option('--rotated', 'come back under new keys: the store, or its votes, were lost');
   init.option('--listen <host:port>', 'where other validators reach it', '127.0.0.1:7001');
   init.option('--api <host:port>', 'where clients reach it', '127.0.0.1:7002');
   init.option('--peer <id=host:port...>', 'where the other validators are');

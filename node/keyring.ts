@@ -3,12 +3,7 @@
 import { existsSync } from 'node:fs';
 import { toHex } from './ledger/hash.ts';
 import { deriveSeed, publicKeyOf, sign } from './ledger/signature.ts';
-import { readValidatorKey, type ValidatorKey, ValidatorKeyError } from './validator-key.ts';
-
-/** The file that holds the next keys of the validator whose keys are in `keyFile`. */
-export function nextKeyFile(keyFile: string): string {
-  return `${keyFile}.next`;
-}
+import { nextKeyFile, readValidatorKey, type ValidatorKey, ValidatorKeyError } from './validator-key.ts';
 
 export class Keyring {
   readonly #file: string;

@@ -16,6 +16,11 @@ export interface ValidatorKey {
   readonly seed: Uint8Array;
 }
 
+/** The file that holds the next keys of the validator whose keys are in `keyFile`. */
+export function nextKeyFile(keyFile: string): string {
+  return `${keyFile}.next`;
+}
+
 /** Never overwrites: a lost seed cannot be had again. */
 export function writeValidatorKey(file: string, { validator, seed }: ValidatorKey): void {
   const content = { format: 'daybook/validator-key/v1', validator, seed: toHex(seed) };

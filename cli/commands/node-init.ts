@@ -16,6 +16,7 @@ import {
 
 interface Options extends CommonOptions {
   readonly member?: string;
+  readonly rotated?: boolean;
   readonly listen: string;
   readonly api: string;
   readonly peer?: readonly string[];
@@ -32,13 +33,14 @@ export async function run(options: Options, id: string): Promise<void> {
   const peers = Object.fromEntries((options.peer ?? []).map(parsePeer));
   for (const [peer, address] of Object.entries(peers)) parseAddress(address, `--peer ${peer}`);
   const pending = pendingKey(files);
-  const founder = ledger.validators.find((validator) => validator.id === id);
-  const member = founder?.member ?? options.member;
+  const named = ledger.validators.find((validator) => validator.id === id);
+  const founder = options.rotated === true ? undefined : named;
+  const member = named?.member ?? options.member;
   if (founder !== undefined && pending === undefined)
     throw new CliError(
       'failed',
       `genesis has a validator ${id}, but ${files.pendingKey} is not there`,
-      'Run this in the home where `daybook key new --validator` made the key.',
+      'Run this in the home where `daybook key new --validator` made the key, or, if that is lost, with --rotated.',
     );
   if (member === undefined)
     throw new CliError('usage', `genesis has no validator ${id}`, 'Name the member that will run it with --member.');

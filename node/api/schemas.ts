@@ -123,6 +123,15 @@ export const checkpointPage = z.object({ checkpoints: z.array(z.object({ height:
 
 export const entryProof = z.object({ index: z.int(), proof: z.string() });
 
+export const proposal = z.object({
+  height,
+  member: z.string(),
+  reference: z.string(),
+  status: z.string(),
+  failure: z.string().optional(),
+  approvals: z.array(z.string()),
+  changes: z.array(z.object({ kind: z.string(), what: z.string() })),
+});
 export const validatorSets = z.object({
   after: z.int(),
   changes: z.array(base64).meta({ description: '[header, certificate, next set] each, in the order of epochs' }),

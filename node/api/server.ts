@@ -16,6 +16,7 @@ import type { ApiOptions, ApiParts, ApiServer } from './parts.ts';
 import { Problem } from './problem.ts';
 import { healthRoutes } from './routes/health.ts';
 import { logRoutes } from './routes/log.ts';
+import { proposalRoutes } from './routes/proposals.ts';
 import { setRoutes } from './routes/sets.ts';
 import { stateRoutes } from './routes/state.ts';
 import { tileRoutes } from './routes/tiles.ts';
@@ -128,6 +129,7 @@ async function addRoutes(app: ApiServer, parts: ApiParts): Promise<void> {
     const routes = scope.withTypeProvider<ZodTypeProvider>();
     transactionRoutes(routes, parts);
     stateRoutes(routes, parts);
+    proposalRoutes(routes, parts);
     setRoutes(routes, parts);
     logRoutes(routes, parts);
     tileRoutes(routes, parts);

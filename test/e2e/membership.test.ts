@@ -1,0 +1,92 @@
+// Real processes: governance adds a validator, re-keys one and removes one on a running network, by the command line.
+import { join } from 'node:path';
+import test from 'ava';
+import { readDevnet } from '../../cli/devnet-files.ts';
+import { freePorts } from '../../cli/free-ports.ts';
+import { Home, type Running, statusOf, until } from './_daybook.ts';
+
+const home = new Home();
+let fifth: Running;
+let url = '';
+let payments = 0;
+const proposals: string[] = [];
+
+test.before(async () => {
+  await home.up({ currency: 'EUR', amount: 1_000_000n });
+  for (const account of ['TILL', 'ALICE'])
+    await home.json('account', 'open', account, '--currency', 'EUR', '--overdraft-limit', 'none', '--yes');
+});
+test.after.always(() => home.remove());
+
+async function pay(): Promise<void> {
+  const transfer = ['transfer', 'create', '--from', 'TILL', '--to', 'ALICE', '--amount', '1.00', '--currency', 'EUR'];
+  payments += 1;
+  const { outcome, verified } = await home.json(...transfer, '--reference', `E-${payments}`, '--yes');
+  if (outcome !== 'OK' || verified !== true) throw new Error(`payment ${payments}: ${outcome}`);
+}
+
+const heightAt = async (at: string) => {
+  const status = await statusOf(at).catch(() => undefined);
+  return Number(status?.['height'] ?? 0);
+};
+
+/** Proposed by the officer of one branch and approved by those of the others. */
+async function govern(change: string, what: string): Promise<unknown> {
+  const officer = (branch: number) => ['--user', `branch-${branch}.officer`, '--yes'];
+  const { proposal } = await home.json('governance', 'propose', change, what, ...officer(1));
+  proposals.push(String(proposal));
+  const approve = (branch: number) => home.json('governance', 'approve', String(proposal), ...officer(branch));
+  await Promise.all([approve(2), approve(3)]);
+  return (await approve(4))['status'];
+}
+
+test.serial('a learner follows, is added, and votes', async (t) => {
+  const [peerPort = 0, apiPort = 0] = await freePorts(2);
+  const peers = (readDevnet(home.paths)?.validators ?? []).map((each) => `${each.id}=127.0.0.1:${each.peerPort}`);
+  const at = ['--listen', `127.0.0.1:${peerPort}`, '--api', `127.0.0.1:${apiPort}`];
+  await home.json('node', 'init', 'validator-5', '--member', 'BRANCH-1', ...at, ...peers.flatMap((p) => ['--peer', p]));
+  fifth = home.spawn('node', 'start', 'validator-5');
+  url = `http://127.0.0.1:${apiPort}`;
+  t.is(await govern('add-learner', join(home.paths.validators, 'validator-5', 'validator.json')), 'enacted');
+  await until('the learner has caught up', async () => (await heightAt(url)) > 5);
+  t.is((await statusOf(url))['mode'], 'observing', fifth.said());
+  t.is(await govern('add-validator', 'validator-5'), 'enacted');
+  await until('it votes', async () => (await statusOf(url))['mode'] === 'normal');
+  await pay();
+  t.like(await statusOf(url), { epoch: 1, index: 4, validators: 5, quorum: 4 });
+  t.regex(fifth.said(), /has no vote/);
+  const shown = await home.json('governance', 'show', proposals.at(-1) ?? '');
+  t.like(shown, { status: 'enacted', changes: ['add-validator validator-5'] });
+});
+
+test.serial('a running validator is re-keyed, and another removed, without a pause', async (t) => {
+  const [, second = '', , fourth = ''] = home.urls();
+  const { publicFile } = await home.json('key', 'rotate', 'validator-2', '--member', 'BRANCH-2');
+  t.is(await govern('rotate-validator-keys', String(publicFile)), 'enacted');
+  await until('it votes with its next keys', async () => {
+    const { epoch, mode, peers } = await statusOf(second);
+    return epoch === 2 && mode === 'normal' && (peers as unknown[]).length === 4;
+  });
+  await pay();
+  t.is(await govern('remove-validator', 'validator-4'), 'enacted');
+  await until('it follows', async () => (await statusOf(fourth))['mode'] === 'observing');
+  for (let i = 0; i < 3; i++) await pay();
+  t.like(await statusOf(url), { epoch: 3, index: 3, validators: 4 });
+  await home.kill(1);
+  await pay();
+  t.pass('without validator-1 the re-keyed and the added one are needed, and vote');
+});
+
+test.serial('an audit judges the log across all changes', async (t) => {
+  const [, node = ''] = home.urls();
+  const { ok, head } = await home.json<{ readonly ok: boolean; readonly head: object }>(
+    'audit',
+    'verify',
+    '--node',
+    node,
+  );
+  t.true(ok, JSON.stringify(head));
+  const folder = join(home.folder, 'archive');
+  await home.json('audit', 'export', folder, '--node', node);
+  t.true((await home.json<{ readonly ok: boolean }>('audit', 'verify', folder)).ok);
+});
