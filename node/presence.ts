@@ -1,9 +1,9 @@
 // Which start of a validator is the present one, as the others know it (rule R5): each start is claimed before anything
-// else is said, the others keep the highest claim of each vote key durably and show it to its owner, and who is shown a
+// else is said, the others keep the latest claim of each vote key durably and show it to its owner, and who is shown a
 // claim that its store does not know of has an older store, or is not the only one with this key.
 import type { EventLoop } from './event-loop.ts';
 import type { SignatureCheck } from './ledger/certificate.ts';
-import { type Claim, claimMessage, claimSchema } from './ledger/claim.ts';
+import { type Claim, claimMessage, claimSchema, knows, sessionsMax } from './ledger/claim.ts';
 import { DecodeError } from './ledger/codec.ts';
 import { equalBytes } from './ledger/hash.ts';
 import { decodeAs, encodeAs } from './ledger/schema.ts';
@@ -38,15 +38,15 @@ const roundsBetween = 20;
 const notesMax = 8;
 const notesWindowMs = 10_000;
 const noKey = new Uint8Array(0);
-/** Asked and not answered yet, a peer. */
-const askedMax = 4;
+/** Asked and not answered yet, a peer: the oldest is given up for the next, so that no lost answer holds it up. */
+const askedMax = 16;
 
 export class Presence {
   readonly #parts: PresenceParts;
   #validators: ValidatorSet;
   #self: number;
   #known = new Set<number>();
-  readonly #asked = new Map<number, number>();
+  readonly #asked = new Map<number, AbortController[]>();
   readonly #noted = new Map<number, { readonly since: number; count: number }>();
   #own: Claim | undefined;
   #ticks = 0;
@@ -63,7 +63,9 @@ export class Presence {
     const { store, chainId, session, sign } = this.#parts;
     const key = this.#validators[this.#self]?.voteKey;
     if (key === undefined) return;
-    const claimed = { start: (read(store.claim(key))?.start ?? 0) + 1, session };
+    const last = read(store.claim(key));
+    const sessions = [session, ...(last?.sessions ?? [])].slice(0, sessionsMax);
+    const claimed = { start: (last?.start ?? 0) + 1, sessions };
     const own = { ...claimed, signature: sign(claimMessage(chainId, claimed), key) };
     store.putClaim(key, encodeAs(claimSchema, own));
     this.#own = own;
@@ -113,14 +115,17 @@ export class Presence {
     const { transport, timeoutMs, loop } = this.#parts;
     const [self, validators] = [this.#self, this.#validators];
     const claim = this.#own;
-    const asked = this.#asked.get(peer) ?? 0;
-    if (claim === undefined || peer === self || peer >= validators.length || asked >= askedMax) return;
-    this.#asked.set(peer, asked + 1);
+    if (claim === undefined || peer === self || peer >= validators.length) return;
     const deadline = new AbortController();
+    const asked = this.#asked.get(peer) ?? [];
+    this.#asked.set(peer, asked);
+    if (asked.length >= askedMax) asked.shift()?.abort();
+    asked.push(deadline);
     const cancel = loop.after(timeoutMs, () => deadline.abort());
     const end = () => {
       cancel();
-      this.#asked.set(peer, (this.#asked.get(peer) ?? 1) - 1);
+      const at = asked.indexOf(deadline);
+      if (at >= 0) asked.splice(at, 1);
     };
     transport.request(peer, encodeSyncRequest({ type: 'claim', claim }), deadline.signal).then((answer) => {
       end();
@@ -128,13 +133,13 @@ export class Presence {
     }, end);
   }
 
-  /** The highest claim of the asker's key; of two with one number the first. Undefined: it is no claim. */
+  /** The claim that is held of the asker's key: this one, if it knows the last. Undefined: it is no claim. */
   note(from: number, claim: Claim): Uint8Array | undefined {
     const { store, chainId, check, loop } = this.#parts;
     const key = this.#validators[from]?.voteKey;
     if (key === undefined || !check(claimMessage(chainId, claim), claim.signature, key)) return undefined;
     const held = read(store.claim(key));
-    if (held !== undefined && held.start >= claim.start) return encodeAs(claimSchema, held);
+    if (held !== undefined && (!knows(claim, held) || held.start === claim.start)) return encodeAs(claimSchema, held);
     if (!this.#mayNote(from, loop.monotonicMs())) return undefined;
     const encoded = encodeAs(claimSchema, claim);
     store.putClaim(key, encoded);
@@ -154,10 +159,10 @@ export class Presence {
     const { chainId, check } = this.#parts;
     const key = this.#validators[this.#self]?.voteKey;
     const held = read(answer);
-    if (held === undefined || key === undefined || held.start < own.start) return;
-    if (!check(claimMessage(chainId, held), held.signature, key)) return;
-    if (held.start === own.start && equalBytes(held.session, own.session)) {
-      if (this.#known.has(peer)) return;
+    if (held === undefined || key === undefined || !check(claimMessage(chainId, held), held.signature, key)) return;
+    if (knows(own, held)) {
+      // An older one of ours: it has not taken this one yet.
+      if (held.start < own.start || this.#known.has(peer)) return;
       this.#known.add(peer);
       return this.#parts.onKnown(peer);
     }

@@ -404,7 +404,7 @@ export class ValidatorNode implements LedgerNode, Receiver {
     if (this.#membership.seat.self < 0) return 'this node has no vote: it follows what the validators decide';
     if (connected < quorum)
       return `connected to ${connected - 1} other validators; a quorum is ${quorum} with this one`;
-    if (voice === 'silenced') return `this validator votes no more: ${this.#silence}`;
+    if (voice === 'silenced') return silent(this.#silence);
     if (voice === 'listening') return 'waiting until a quorum knows of this start and says where it stands';
     if (voice === 'following')
       return `this node's state differed from the chain; it votes again after block ${this.#parts.awaits}`;
@@ -477,4 +477,11 @@ function timingsOf(timers: TimerConfig): Timings {
     resendTicks: ticks(timers.proposalTimeoutMs / 3),
     fetchDelayTicks: ticks(timers.statusIntervalMs / 2),
   };
+}
+
+function silent(reason: string | undefined): string {
+  return (
+    `this validator votes no more in this epoch: ${reason}. It follows the chain and answers reads. End any other ` +
+    'process with its key, and have the consortium rotate the key'
+  );
 }

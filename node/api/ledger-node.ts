@@ -63,6 +63,8 @@ export interface LedgerNode {
   /** The genesis document as its file has it. */
   readonly genesisText: string;
   status(): NodeStatus;
+  /** While the state is made again nothing of it is shown (rule R4). */
+  readonly isHealing?: boolean;
   /** The newest stable checkpoint as a signed note, this node's own line first. */
   checkpoint(): Uint8Array | undefined;
   /** The stable checkpoint of a height as a signed note, with this node's line or without. */

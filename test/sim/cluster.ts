@@ -134,6 +134,9 @@ export class Cluster implements StationWatch {
   /** Stations whose state was changed behind their backs, until they have healed. */
   readonly flipped = new Set<ValidatorStation>();
 
+  /** Stations with a copy of a store that has started since; cosignatures that it holds it may repeat. */
+  readonly rewound = new Set<ValidatorStation>();
+
   /** Stations that once had an empty folder beside their key. */
   readonly wiped = new Set<ValidatorStation>();
 
@@ -197,7 +200,8 @@ export class Cluster implements StationWatch {
   }
 
   leaves(station: ValidatorStation, channel: Channel, bytes: Uint8Array): void {
-    if (this.wiped.has(station)) this.#guarded(() => this.witness.silent(station.index, channel, bytes));
+    const isSilent = this.wiped.has(station) || (this.rewound.has(station) && channel !== 'checkpoints');
+    if (isSilent) this.#guarded(() => this.witness.silent(station.index, channel, bytes));
     if (!this.isHonest(station)) return;
     this.#guarded(() => this.witness.leaves(station.index, channel, bytes, station.parts.disk));
     this.#guarded(() => this.jury.leaves(station.index, channel, bytes));

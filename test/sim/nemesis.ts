@@ -1,4 +1,7 @@
 // Brings one class of faults upon a cluster, one fault after another, and takes each away again.
+import { claimSchema } from '../../node/ledger/claim.ts';
+import { toHex } from '../../node/ledger/hash.ts';
+import { decodeAs } from '../../node/ledger/schema.ts';
 import type { MemoryImage } from '../../node/store/memory-store.ts';
 import type { Chance } from './chance.ts';
 import type { Cluster } from './cluster.ts';
@@ -36,6 +39,7 @@ export class Nemesis {
       clock: () => this.#bendClock(),
       amnesia: () => this.#forget(),
       hunt: () => this.#hunt(),
+      'bit-flip': () => this.#flip(),
     };
     const act = acts[fault];
     const isRare = fault === 'crash-all' || fault === 'amnesia';
@@ -145,14 +149,30 @@ export class Nemesis {
       images.push(disk.snapshot());
       return;
     }
+    const voted = ['normal', 'changing'].includes(station.node?.status().mode ?? '');
     station.crash('its disk is exchanged');
     const kind = chance.pick(['older', 'older', 'empty', 'damaged'] as const);
     this.#note(`${station.station} gets a disk that is ${kind}`);
     this.#cluster.wiped.delete(station);
-    if (kind === 'older') disk.restore(chance.pick(images));
-    else if (kind === 'empty') this.#cluster.wipe(station);
+    this.#cluster.rewound.delete(station);
+    if (kind === 'older') {
+      const image = chance.pick(images);
+      // A quorum knows of a start that the copy does not: it must be silent [R5].
+      if (voted && startsOf(station, image) < startsOf(station, disk.snapshot())) this.#cluster.rewound.add(station);
+      disk.restore(image);
+    } else if (kind === 'empty') this.#cluster.wipe(station);
     else disk.restore(damaged(disk.snapshot(), chance.int(10_000)));
     this.#restartLater(station);
+  }
+
+  /** A byte of the state, while the validator runs: it heals, whenever it notices [R4]. */
+  #flip(): void {
+    const station = this.#victim();
+    if (station.node?.isHealing === true) return;
+    const { disk } = station.parts;
+    this.#note(`a byte of the state of ${station.station} flips`);
+    this.#cluster.flipped.add(station);
+    disk.restore(damaged(disk.snapshot(), this.#chance.int(10_000)));
   }
 
   #partition(): void {
@@ -255,4 +275,10 @@ export class Nemesis {
       for (const [a, b] of links) network.mend(a, b);
     });
   }
+}
+
+function startsOf({ parts }: ValidatorStation, image: MemoryImage): number {
+  const key = parts.genesis.validators[parts.index]?.voteKey;
+  const claim = key === undefined ? undefined : image.claims.get(toHex(key));
+  return claim === undefined ? 0 : decodeAs(claimSchema, claim).start;
 }

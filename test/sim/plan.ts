@@ -23,7 +23,7 @@ export const faultClasses = [
   'byzantine',
 ] as const;
 /** Drawn apart, after all else, so that the seeds of before stay what they are. */
-export const lateFaultClasses = ['hunt', 'overrun'] as const;
+export const lateFaultClasses = ['hunt', 'overrun', 'bit-flip'] as const;
 export type FaultClass = (typeof faultClasses)[number] | (typeof lateFaultClasses)[number];
 
 export interface Plan {

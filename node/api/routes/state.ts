@@ -8,9 +8,17 @@ import * as schemas from '../schemas.ts';
 const accountsMax = 1_000;
 
 export function stateRoutes(app: ApiServer, parts: ApiParts): void {
+  const detail = 'This node makes its state again from the log, because it differed from the chain. Ask another node.';
+  app.addHook('preHandler', async ({ routeOptions }) => {
+    if (parts.node.isHealing === true && readsState(routeOptions.url)) throw new Problem('not-ready', detail);
+  });
   accountsRoute(app, parts);
   accountRoute(app, parts);
   consortiumRoute(app, parts);
+}
+
+function readsState(url: string | undefined): boolean {
+  return url !== undefined && (url.startsWith('/v1/accounts') || url.startsWith('/v1/consortium'));
 }
 
 function accountsRoute(app: ApiServer, { node: { store }, readersOnly }: ApiParts): void {
