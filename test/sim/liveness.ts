@@ -4,7 +4,7 @@ import { Chance } from './chance.ts';
 import { type Cluster, heightOf } from './cluster.ts';
 import { goodLinks } from './network.ts';
 import type { Plan } from './plan.ts';
-import { repeatMs, type ValidatorStation } from './station.ts';
+import type { ValidatorStation } from './station.ts';
 import { millisecond, second } from './timeline.ts';
 import { Violation } from './violation.ts';
 
@@ -17,7 +17,9 @@ export interface Bounds {
   readonly waitMs: number;
   /** From the healing of a quorum to its first block, whatever went before. */
   readonly healMs: number;
-  /** How long a validator stays below a view that f+1 others have reached. */
+  /** How long one primary may keep work waiting that it serves late [T5]. */
+  readonly throttleMs: number;
+  /** How long a validator stays below a view that f+1 others have asked for, or outside one that they have entered. */
   readonly syncMs: number;
 }
 
@@ -25,8 +27,10 @@ export function boundsOf({ validators, quorum, proposalTimeoutMs: base, statusIn
   const faulty = validators - quorum;
   const oldestTimeoutMs = 2 * base;
   return {
-    waitMs: (faulty + 1) * (oldestTimeoutMs + base) + repeatMs + slackMs,
+    // Nothing is lost in a calm, so nothing need be repeated.
+    waitMs: (faulty + 1) * oldestTimeoutMs + faulty * base + slackMs / 2,
     healMs: (faulty + 2) * 8 * base + slackMs,
+    throttleMs: 4 * base + slackMs,
     syncMs: 2 * statusIntervalMs + slackMs / 2,
   };
 }
@@ -53,6 +57,8 @@ export class Calm {
   readonly #height: number;
   readonly #behindSince = new Map<ValidatorStation, number>();
   #firstBlockAt: number | undefined;
+  #throttledMs = 0;
+  #throttledView = 0;
 
   constructor(cluster: Cluster, core: readonly ValidatorStation[]) {
     this.#cluster = cluster;
@@ -75,6 +81,7 @@ export class Calm {
     this.#inspectFirstBlock();
     this.#inspectWaits();
     this.#inspectViews();
+    this.#inspectThrottling();
   }
 
   #inspectFirstBlock(): void {
@@ -96,21 +103,40 @@ export class Calm {
     }
   }
 
+  /** [T5] Work waits most of the time under a primary that delays each proposal: that must not go on for long. */
+  #inspectThrottling(): void {
+    const { workload, plan } = this.#cluster;
+    if (!plan.habits.has('throttle') || plan.byzantine.length === 0) return;
+    const view = Math.max(...this.#core.map(({ node }) => node?.status().view ?? 0));
+    if (view !== this.#throttledView) this.#throttledMs = 0;
+    this.#throttledView = view;
+    if (!plan.byzantine.includes(view % plan.validators)) return;
+    const polledMs = pollSeconds * 1_000;
+    this.#throttledMs = Math.max(0, this.#throttledMs + (workload.pending > 0 ? polledMs : -polledMs / 16));
+    if (this.#throttledMs > this.#bounds.throttleMs)
+      throw new Violation(`a primary that throttles stays: ${pictureOf(this.#cluster, this.#core)}`);
+  }
+
   /** [V10, C4] */
   #inspectViews(): void {
     const { timeline, plan } = this.#cluster;
     const faulty = Math.floor((plan.validators - 1) / 3);
     for (const station of this.#core) {
-      const view = station.node?.status().view ?? 0;
-      const others = this.#core.filter((each) => each !== station).map((each) => each.node?.status().view ?? 0);
+      const others = this.#core.filter((each) => each !== station).map(progressOf);
       const reached = others.sort((a, b) => b - a)[faulty] ?? 0;
-      if (view >= reached) this.#behindSince.delete(station);
+      if (progressOf(station) >= reached) this.#behindSince.delete(station);
       else if (!this.#behindSince.has(station)) this.#behindSince.set(station, timeline.now);
       const behindMs = (timeline.now - (this.#behindSince.get(station) ?? timeline.now)) / millisecond;
       if (behindMs > this.#bounds.syncMs)
         throw new Violation(`validator ${station.index} stays behind: ${pictureOf(this.#cluster, this.#core)}`);
     }
   }
+}
+
+/** Views that it has asked for and views that it has entered. */
+function progressOf({ node }: ValidatorStation): number {
+  const status = node?.status();
+  return 2 * (status?.view ?? 0) + (status?.mode === 'changing' ? 0 : 1);
 }
 
 /** True when nothing but liars stands in the way from the beginning: no frame is lost, and nobody stops. */
@@ -124,7 +150,10 @@ export async function livenessPhase(
 ): Promise<{ readonly seconds: number; readonly slowest: Slowest }> {
   const { plan, workload, timeline } = cluster;
   const chance = new Chance(plan.seed, 'liveness');
-  const core = chance.some(cluster.honest(), plan.quorum);
+  // Often without whoever is primary: then the healed wait for the timer that runs.
+  const present = chance.hits(0.5) ? cluster.primaries() : [];
+  const others = cluster.honest().filter((each) => !present.includes(each.station));
+  const core = chance.some(others.length >= plan.quorum ? others : cluster.honest(), plan.quorum);
   const rest = cluster.stations.filter((each) => !core.includes(each));
   heal(cluster, core, chance);
   for (const station of rest) {

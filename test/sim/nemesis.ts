@@ -232,8 +232,8 @@ export class Nemesis {
     if (this.#isHunting) return;
     this.#isHunting = true;
     const chance = this.#chance;
-    const ends = this.#cluster.timeline.now + chance.pick([5, 20, 120]) * second;
-    const everyMs = chance.pick([10, 100, 700]);
+    const ends = this.#cluster.timeline.now + chance.pick([5, 20, 120, 600]) * second;
+    const everyMs = chance.pick([5, 10, 100, 700]);
     this.#note(`hunts primaries every ${everyMs} ms until ${ends}`);
     let hunted: number | undefined;
     const step = () => {

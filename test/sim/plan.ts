@@ -100,7 +100,10 @@ export function drawPlan(seed: number, limits: PlanLimits = {}): Plan {
   const liars = bad.filter(() => chance.hits(0.7));
   const drawnHabits = new Set(limits.habits ?? chance.some(habits, chance.between(1, 6)));
   const isOverrun = has('overrun');
-  const byzantine = has('byzantine') ? (has('amnesia') ? liars : bad) : [];
+  const isDense = limits.isDense ?? late.hits(0.03);
+  const drawnLiars = has('amnesia') ? liars : bad;
+  // Dense work takes long to simulate: the first primary lies, so that the time is well spent.
+  const byzantine = has('byzantine') ? (isDense ? [0] : drawnLiars) : [];
   return {
     seed,
     validators,
@@ -119,6 +122,6 @@ export function drawPlan(seed: number, limits: PlanLimits = {}): Plan {
     burstMax: chance.pick([1, 4, 12]),
     safetySeconds: limits.safetySeconds ?? chance.pick([60, 120, 180]),
     blocksMin: limits.blocksMin ?? 30,
-    isDense: limits.isDense ?? late.hits(0.03),
+    isDense,
   };
 }

@@ -26,7 +26,7 @@ const quietFactor = 8;
 const waitTenthsMax = 150;
 /** Dense work: something waits whenever a block is done. */
 const densePauseSeconds = 0.02;
-const denseSeconds = 14;
+const denseSeconds = 16;
 
 export interface RunResult {
   readonly plan: Plan;
