@@ -100,7 +100,7 @@ export function drawPlan(seed: number, limits: PlanLimits = {}): Plan {
   const liars = bad.filter(() => chance.hits(0.7));
   const drawnHabits = new Set(limits.habits ?? chance.some(habits, chance.between(1, 6)));
   const isOverrun = has('overrun');
-  const isDense = limits.isDense ?? late.hits(0.03);
+  const isDense = (limits.isDense ?? late.hits(0.03)) && !has('amnesia');
   const drawnLiars = has('amnesia') ? liars : bad;
   // Dense work takes long to simulate: the first primary lies, so that the time is well spent.
   const byzantine = has('byzantine') ? (isDense ? [0] : drawnLiars) : [];
