@@ -93,12 +93,22 @@ export class Replica {
   }
 
   status(): ReplicaStatus {
-    const { epoch, view, mode, primary, committed, voice, statuses, electorate } = this.#core;
+    const { epoch, view, mode, primary, committed, voice, statuses, electorate, self } = this.#core;
+    const released = self < 0 && statuses.size >= electorate.quorum;
+    const best = () => this.#bestHeight();
+    // Asked for with every message, and this one number of it seldom.
+    return {
+      ...{ epoch, view, mode, primary, height: committed.height, voice, released },
+      get bestHeight() {
+        return best();
+      },
+    };
+  }
+
+  #bestHeight(): number {
+    const { committed, statuses, electorate, later } = this.#core;
     const heights = [...statuses.values()].map((each) => each.height);
-    const later = this.#core.later.size === 0 ? 0 : Math.max(...this.#core.later.values());
-    const bestHeight = Math.max(committed.height, electorate.attested(heights) ?? 0, later);
-    const released = this.#core.self < 0 && statuses.size >= electorate.quorum;
-    return { epoch, view, mode, primary, height: committed.height, voice, bestHeight, released };
+    return Math.max(committed.height, electorate.attested(heights) ?? 0, ...later.values());
   }
 
   /** The view and mode it is in and the height that votes are for. */
