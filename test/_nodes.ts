@@ -21,7 +21,7 @@ function fetchNewest(folder: string): string | undefined {
   return undefined;
 }
 
-/** Calls `compare` with each other version; answers the versions that were seen, this one first, or the one that failed. */
+/** Calls `compare` with each other version. Answers the versions seen, this one first, or the one that failed. */
 export function onOtherNodes(compare: (binary: string) => boolean): readonly string[] | string {
   const folder = mkdtempSync(join(tmpdir(), 'daybook-nodes-'));
   try {

@@ -178,7 +178,7 @@ const layers: readonly Layer[] = [
   { of: 'bench', may: ['bench', ...product, '*'] },
   {
     of: 'bench/check-signature.ts', // a test run at length: its cases are the test's
-    may: ['bench', ...product, '*', 'test/_prng.ts', 'test/ledger/_signature-cases.ts'],
+    may: ['bench', ...product, '*', 'test/_nodes.ts', 'test/_prng.ts', 'test/ledger/_signature-cases.ts'],
   },
   { of: 'test', may: ['test', ...product, '*'] },
   {

@@ -190,9 +190,14 @@ export class Cluster implements StationWatch {
 
   /** The station of the primary of the highest view that an honest validator is in. */
   primaries(): number[] {
-    const states = this.honest().flatMap((each) => each.node?.status() ?? []);
-    const highest = Math.max(...states.map(({ view }) => view));
-    const primary = states.find(({ view }) => view === highest)?.primary;
+    // By what is on the disks: a whole status of each would cost a fifth of a run in which primaries are hunted.
+    let best: { readonly station: ValidatorStation; readonly view: number } | undefined;
+    for (const station of this.honest()) {
+      const record = station.isUp() ? station.parts.disk.voteRecord() : undefined;
+      const view = record === undefined ? -1 : this.#work.record(record).view;
+      if (best === undefined || view > best.view) best = { station, view };
+    }
+    const primary = best?.station.node?.status().primary;
     return this.stations
       .filter(({ index }) => index === primary)
       .map(({ station }) => station)
