@@ -206,17 +206,30 @@ export class HealingNode implements LedgerNode, Receiver {
 
   /** [S2, S4] From the moment at which all of it is here, nothing of the life before uses the store. */
   async #takeSnapshot(from: readonly number[], isWanted: () => boolean): Promise<boolean> {
-    const { genesis, chainId, transport, timers, loop, log } = this.#parts;
+    const peers = from.map((index) => this.#peers.peerOf(index)).filter((peer) => peer !== undefined);
     const ready = (): boolean => {
-      if (this.#isStopped || !isWanted()) return false;
+      if (!isWanted()) return false;
       this.#end();
       return true;
     };
-    const sync = { transport, timeoutMs: timers.syncTimeoutMs, after: loop.after };
-    const peers = from.map((index) => this.#peers.peerOf(index)).filter((peer) => peer !== undefined);
-    const sets = { chainId: digestBytes(chainId), genesisSet: genesis.validators };
-    if (!(await takeSnapshot({ store: this.store, ...sets, ...sync, ready, log }, peers))) return false;
+    if (!(await this.#putSnapshot(peers, ready))) return false;
     this.start();
+    return true;
+  }
+
+  #putSnapshot(peers: readonly number[], ready: () => boolean): Promise<boolean> {
+    const { genesis, chainId, transport, timers, loop, log } = this.#parts;
+    const sync = { transport, timeoutMs: timers.syncTimeoutMs, after: loop.after };
+    const sets = { chainId: digestBytes(chainId), genesisSet: genesis.validators };
+    const parts = { store: this.store, ...sets, ...sync, ready: () => !this.#isStopped && ready(), log };
+    return takeSnapshot(parts, peers);
+  }
+
+  /** [R4, S2] The log here cannot be folded from its beginning, and nobody has it any more: the state comes whole. */
+  async #healBySnapshot(work: Work, incident: DivergenceIncident, peers: readonly number[]): Promise<boolean> {
+    if (!(await this.#putSnapshot(peers, () => this.#work === work))) return false;
+    work.isStopped = true;
+    this.#healed(work, incident, { tree: treeOf(this.store), records: [], rows: 0, fetched: [] });
     return true;
   }
 
@@ -267,7 +280,7 @@ export class HealingNode implements LedgerNode, Receiver {
       reason: mark.reason,
       ...incident.record,
     });
-    this.#performHealing(work)
+    this.#performHealing(work, incident)
       .then((healed) => {
         if (healed !== undefined && !work.isStopped) this.#healed(work, incident, healed);
       })
@@ -276,7 +289,7 @@ export class HealingNode implements LedgerNode, Receiver {
       });
   }
 
-  #performHealing(work: Work): Promise<Healed | undefined> {
+  #performHealing(work: Work, incident: DivergenceIncident): Promise<Healed | undefined> {
     const { genesis, chainId, transport, timers, loop } = this.#parts;
     if (this.#peers.voters.length === 0) this.#peers.enter(this.#electors());
     const others = this.#peers.voters;
@@ -289,6 +302,7 @@ export class HealingNode implements LedgerNode, Receiver {
       bodies: record === undefined ? [] : decodeRecord(record).bodies,
       fetch: (height, end, set) =>
         new SyncClient(transport, { ...sync, validators: set }).fetchBlocks(height, others, end),
+      takeSnapshot: () => this.#healBySnapshot(work, incident, others),
       soon: loop.soon,
       after: loop.after,
       askAgainMs: timers.statusIntervalMs,

@@ -29,6 +29,8 @@ export interface HealingParts {
     end: Head,
     validators: ValidatorSet,
   ): Promise<readonly FetchedLogBlock[] | 'pruned' | undefined>;
+  /** Where the others have forgotten a block that is needed: true when the store holds a snapshot now [S2]. */
+  takeSnapshot(): Promise<boolean>;
   soon(work: () => void): void;
   after(delayMs: number, work: () => void): () => void;
   /** Between two rounds of asking everybody for a block. */
@@ -112,7 +114,8 @@ async function foldFetched(parts: HealingParts, fold: StateFold, heights: number
   const height = fold.head.height + 1;
   while (!parts.isStopped()) {
     const answer = await parts.fetch(height, fold.head, fold.validators);
-    // Another may come that has not pruned it.
+    if (answer === 'pruned' && (parts.isStopped() || (await parts.takeSnapshot()))) return undefined;
+    // Another may come that has not pruned it, or a later snapshot.
     const block = answer === 'pruned' ? undefined : answer?.[0];
     if (block !== undefined) {
       const folded = fold.add(block.entries, block.certificate);

@@ -1,5 +1,6 @@
 import test from 'ava';
 import { openArguments, transferArguments } from '../../contracts/payments.ts';
+import { MemoryStore } from '../../node/store/memory-store.ts';
 import { clearing } from '../execution/_ledger.ts';
 import { MemoryCluster } from './_memory-cluster.ts';
 
@@ -13,7 +14,7 @@ const options = {
 async function grow(cluster: MemoryCluster, blocks: number): Promise<void> {
   for (let i = 0; i < blocks; i++) {
     cluster.now += windowMs / 10;
-    const running = [0, 1, 2, 3].filter((each) => cluster.nodes[each] !== undefined);
+    const running = [0, 1, 2, 3].filter((each) => cluster.nodes[each]?.isHealing === false);
     const height = Math.max(...running.map((each) => cluster.height(each)));
     const args = { from: 'A', to: 'B', amount: 1n, currency: 'CZK', purpose: '', date: '' };
     const payment = cluster.transaction(clearing, 'transfer', transferArguments(args));
@@ -66,3 +67,29 @@ test('[S5] a ledger that prunes stays of one size', async (t) => {
   t.true(Math.max(...sizes) <= 45, `${sizes}`);
   t.truthy(cluster.nodes[1]?.checkpoint(), 'checkpoints go on');
 });
+
+test('[R4, S2] a state that differs where the log is forgotten everywhere is healed by a snapshot', async (t) => {
+  const cluster = await opened();
+  await grow(cluster, 60);
+  const damaged = cluster.stores[3];
+  cluster.kill(3);
+  if (!(damaged instanceof MemoryStore)) return t.fail('no memory store');
+  const image = damaged.snapshot();
+  const state = new Map(image.state).set('payments/accounts/A', recordOf(image.state, 'payments/accounts/B'));
+  damaged.restore({ ...image, state });
+  cluster.start(3);
+  t.is(cluster.nodes[3]?.status().mode, 'healing');
+  // The others' next snapshot is later than what is here.
+  await grow(cluster, 15);
+  await cluster.run(() => cluster.nodes[3]?.status().ready === true);
+  t.is(cluster.divergences.at(-1)?.outcome, 'healed');
+  t.is(cluster.stores[3]?.divergence(), undefined);
+  cluster.kill(2);
+  await grow(cluster, 5);
+  t.is(cluster.stores[3]?.head().digest, cluster.stores[0]?.head().digest);
+  t.deepEqual(cluster.incidents, []);
+});
+
+function recordOf(state: ReadonlyMap<string, Uint8Array>, path: string): Uint8Array {
+  return state.get(path) ?? new Uint8Array(0);
+}
