@@ -1,7 +1,9 @@
 import test from 'ava';
+import { approveArguments, proposeArguments } from '../../contracts/consortium.ts';
+import type { Change } from '../../contracts/consortium-state.ts';
 import { openArguments, transferArguments } from '../../contracts/payments.ts';
 import { MemoryStore } from '../../node/store/memory-store.ts';
-import { clearing } from '../execution/_ledger.ts';
+import { clearing, officers, validator } from '../execution/_ledger.ts';
 import { MemoryCluster } from './_memory-cluster.ts';
 
 const windowMs = 4_000_000;
@@ -14,7 +16,7 @@ const options = {
 async function grow(cluster: MemoryCluster, blocks: number): Promise<void> {
   for (let i = 0; i < blocks; i++) {
     cluster.now += windowMs / 10;
-    const running = [0, 1, 2, 3].filter((each) => cluster.nodes[each]?.isHealing === false);
+    const running = [...cluster.nodes.keys()].filter((each) => cluster.nodes[each]?.isHealing === false);
     const height = Math.max(...running.map((each) => cluster.height(each)));
     const args = { from: 'A', to: 'B', amount: 1n, currency: 'CZK', purpose: '', date: '' };
     const payment = cluster.transaction(clearing, 'transfer', transferArguments(args));
@@ -87,6 +89,53 @@ test('[R4, S2] a state that differs where the log is forgotten everywhere is hea
   cluster.kill(2);
   await grow(cluster, 5);
   t.is(cluster.stores[3]?.head().digest, cluster.stores[0]?.head().digest);
+  t.deepEqual(cluster.incidents, []);
+});
+
+/** Three of four members enact it, a block each. */
+async function govern(cluster: MemoryCluster, reference: string, changes: readonly Change[]): Promise<void> {
+  const propose = proposeArguments(changes, cluster.chainId);
+  const approve = approveArguments({ member: 'NORTH', reference });
+  const calls = [
+    cluster.governance(officers.NORTH, 'propose', propose, reference),
+    cluster.governance(officers.EAST, 'approve', approve),
+    cluster.governance(officers.WEST, 'approve', approve),
+  ];
+  for (const { bytes } of calls) {
+    const height = cluster.height(0);
+    for (const node of cluster.nodes) node?.submit(bytes);
+    await cluster.run(() => cluster.height(0) > height);
+  }
+}
+
+test('[S2, E8] a joiner comes by a snapshot over changes of the validators that are forgotten, and votes', async (t) => {
+  const cluster = await opened();
+  const learner = (id: string): Change => ({ kind: 'add-learner', ...validator(id, 'NORTH', cluster.chainId), id });
+  const five = cluster.add('node-4', 'node-4');
+  cluster.start(five);
+  await govern(cluster, 'G1', [learner('node-4')]);
+  await cluster.run(() => cluster.height(five) >= cluster.height(0));
+  await govern(cluster, 'G2', [{ kind: 'add-validator', id: 'node-4' }]);
+  await cluster.run(() => cluster.nodes[five]?.status().mode === 'normal');
+  const changed = cluster.height(0);
+  await grow(cluster, 60);
+  t.true(
+    (cluster.stores[0]?.base().height ?? 0) > changed,
+    'the change of the validators is forgotten but for its header',
+  );
+  const six = cluster.add('node-5', 'node-5');
+  await govern(cluster, 'G3', [learner('node-5')]);
+  cluster.start(six);
+  await cluster.run(() => cluster.height(six) >= cluster.height(0));
+  t.true((cluster.stores[six]?.base().height ?? 0) > changed, 'it came by a snapshot');
+  await govern(cluster, 'G4', [{ kind: 'add-validator', id: 'node-5' }]);
+  await cluster.run(() => cluster.nodes[six]?.status().mode === 'normal');
+  // A quorum of six is four: every vote counts now.
+  cluster.kill(3);
+  cluster.kill(2);
+  await grow(cluster, 12);
+  t.is(cluster.stores[six]?.head().digest, cluster.stores[0]?.head().digest);
+  t.is(cluster.nodes[six]?.status().epoch, 2);
   t.deepEqual(cluster.incidents, []);
 });
 
