@@ -108,7 +108,7 @@ async function govern(cluster: MemoryCluster, reference: string, changes: readon
   }
 }
 
-test('[S2, E8] a joiner comes by a snapshot over changes of the validators that are forgotten, and votes', async (t) => {
+test('[S2, E8] a joiner comes by a snapshot over forgotten changes of the validators, and votes', async (t) => {
   const cluster = await opened();
   const learner = (id: string): Change => ({ kind: 'add-learner', ...validator(id, 'NORTH', cluster.chainId), id });
   const five = cluster.add('node-4', 'node-4');
