@@ -54,7 +54,8 @@ export function onVerdict(core: Core, view: number, digest: Digest, isValid: boo
   if (accepted === undefined || accepted.digest !== digest || accepted.view !== view || core.view !== view) return;
   if (!isValid) {
     // [P2] An honest primary proposes no such block; a body that was forged beside a good header ends here too.
-    if (core.mode === 'normal') core.demandView(core.view + 1);
+    // Not more than f in a row, though: then it may be the clocks, and views would change as fast as messages travel.
+    if (core.mode === 'normal' && !core.timers.haveManyFailed) core.demandView(core.view + 1);
     return;
   }
   accepted.valid = true;

@@ -37,6 +37,11 @@ export class Timers {
     return this.#timings.proposalTimeoutTicks * Math.min(2 ** doublings, backoffMax);
   }
 
+  /** [P2] More views in a row have failed than there may be lying primaries. */
+  get haveManyFailed(): boolean {
+    return this.#failedViews > this.#faulty;
+  }
+
   /** [T1, T2] True when the running timer has just expired. */
   countProgress(running: boolean): boolean {
     this.#progress = running ? this.#progress + 1 : 0;

@@ -88,6 +88,18 @@ test('[P2] an invalid block is a cause for a view change', (t) => {
   t.deepEqual(lone.hear(prePrepare(a)), ['-> all: ViewChange view 1: committed 0']);
 });
 
+test('[P2] after more than f failed views it is the timer that ends a view with an invalid block', (t) => {
+  const lone = new Lone(3);
+  lone.cluster.markBad('a');
+  t.deepEqual(lone.hear(prePrepare(a)), ['-> all: ViewChange view 1: committed 0']);
+  lone.hear(newView(1, [viewChange(0, 1), viewChange(1, 1), viewChange(2, 1)]));
+  t.deepEqual(lone.hear(prePrepare(a, { view: 1 })), ['-> all: ViewChange view 2: committed 0']);
+  lone.hear(newView(2, [viewChange(0, 2), viewChange(1, 2), viewChange(2, 2)]));
+  t.deepEqual(lone.hear(prePrepare(a, { view: 2 })), [], 'two views have failed, and one validator may lie');
+  lone.tick(100);
+  t.true(lone.sent().some((each) => each.type === 'view-change' && each.view === 3));
+});
+
 test('[P2] a body that was forged beside a good header is refused, and the right one taken later', (t) => {
   const lone = new Lone(3);
   const forged = { ...a, block: { ...a.block, transactions: b.block.transactions } };
