@@ -25,6 +25,7 @@ import { decodeBlocksAnswer, decodeSyncRequest, encodeBlocksAnswer } from '../..
 import type { Channel } from '../../node/network/transport.ts';
 import { members } from '../execution/_ledger.ts';
 import type { Chance } from './chance.ts';
+import { falseSnapshot } from './false-snapshots.ts';
 import type { Forger } from './forger.ts';
 import { flipped, withOneWrong } from './mutate.ts';
 import type { Outgoing, Tamper } from './station.ts';
@@ -53,7 +54,9 @@ export const habits = [
   'two-logs',
   'wrong-roots',
 ] as const;
-export type Habit = (typeof habits)[number];
+/** Drawn apart, with the faults that they belong to. */
+export const lateHabits = ['false-snapshots'] as const;
+export type Habit = (typeof habits)[number] | (typeof lateHabits)[number];
 
 /** Those in which it signs nothing but what its node signs: a validator with no other never contradicts itself. */
 export const truthfulHabits: readonly Habit[] = [
@@ -65,6 +68,7 @@ export const truthfulHabits: readonly Habit[] = [
   'lie-status',
   'lie-sync',
   'junk',
+  'false-snapshots',
 ];
 
 const transactionsFrame = list(bytesOf(1, 20_000), 1, 2_000);
@@ -347,9 +351,10 @@ export class Liar implements Tamper {
     return asked.type === 'claim' ? encodeAs(claimSchema, asked.claim) : answer;
   }
 
-  answer(_from: number, _request: Uint8Array, answer: Uint8Array | undefined): Uint8Array | undefined {
+  answer(_from: number, request: Uint8Array, answer: Uint8Array | undefined): Uint8Array | undefined | 'stalls' {
     const { chance, habits: has } = this.#parts;
     if (has.has('withhold')) return undefined;
+    if (has.has('false-snapshots')) return falseSnapshot(request, answer, chance);
     if (!has.has('lie-sync') || chance.hits(0.3)) return answer;
     if (answer === undefined || chance.hits(0.2)) return chance.bytes(chance.pick([0, 10, 10_000]));
     if (chance.hits(0.4)) return withWrongCertificate(answer, chance);

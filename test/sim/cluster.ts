@@ -1,13 +1,13 @@
 // A whole network of validators on one thread, from one plan: their stations, disks and clocks, the network between
 // them, the clients before them and the witness over them.
-import type { TimerConfig } from '../../node/config.ts';
+import type { SnapshotConfig, TimerConfig } from '../../node/config.ts';
 import type { DivergenceIncident } from '../../node/divergence.ts';
 import { originOf } from '../../node/ledger/checkpoint.ts';
 import { type CosignatureContradiction, type CosignedHead, cosignatureMessage } from '../../node/ledger/cosignature.ts';
 import type { Digest } from '../../node/ledger/hash.ts';
 import { digestBytes } from '../../node/ledger/hash.ts';
 import type { Channel } from '../../node/network/transport.ts';
-import { type BlockCommit, type CheckpointChange, StoreError } from '../../node/store/store.ts';
+import { type BlockCommit, type CheckpointChange, type Snapshot, StoreError } from '../../node/store/store.ts';
 import { Liar, truthfulHabits } from './byzantine.ts';
 import { Chance } from './chance.ts';
 import { WallClock } from './clock.ts';
@@ -16,12 +16,12 @@ import { Forger } from './forger.ts';
 import { checkHoldings } from './holdings.ts';
 import { Jury } from './jury.ts';
 import { Network } from './network.ts';
-import type { Plan } from './plan.ts';
+import { type Plan, shortWindowMs } from './plan.ts';
 import { SharedWork } from './shared-work.ts';
 import { repeatMs, type StationWatch, ValidatorStation } from './station.ts';
 import { millisecond, second, Timeline } from './timeline.ts';
 import { check, Violation } from './violation.ts';
-import { Witness } from './witness.ts';
+import { blocksOf, Witness } from './witness.ts';
 import { Workload } from './workload.ts';
 
 export class Cluster implements StationWatch {
@@ -47,7 +47,7 @@ export class Cluster implements StationWatch {
     this.#chance = new Chance(plan.seed, 'cluster');
     this.network = new Network(this.timeline, new Chance(plan.seed, 'network'));
     this.network.quality = plan.links;
-    this.consortium = consortiumOf(plan.validators, plan.realSignatures);
+    this.consortium = consortiumOf(plan.validators, plan.realSignatures, plan.snapshots && shortWindowMs);
     this.faultyMax = plan.validators - plan.quorum;
     const { commit, genesis } = this.consortium;
     const { name, validators } = genesis;
@@ -69,6 +69,7 @@ export class Cluster implements StationWatch {
       timeline: this.timeline,
       stations: () => this.served.filter((each) => each.isUp()),
       nowMs: () => clientClock.now(),
+      validityMs: plan.snapshots && (shortWindowMs * 3) / 4,
       broke: (error) => this.witness.fork === undefined && this.#failed(error),
     });
     for (let index = 0; index < plan.validators; index++) this.addStation(index);
@@ -92,7 +93,7 @@ export class Cluster implements StationWatch {
       network,
       chance: new Chance(plan.seed, `station ${this.stations.length}`),
       timers: timersOf(plan),
-      snapshots: noSnapshots,
+      snapshots: plan.snapshots ?? noSnapshots,
       work: this.#work,
       watch: this,
       ledger: consortium.genesis.name,
@@ -177,7 +178,7 @@ export class Cluster implements StationWatch {
   /** Guilty of what one of these was shown, and not accused on the ledger; and evidence that waits. */
   unaccused(core: readonly ValidatorStation[]): string {
     const missing = this.jury.missing((finder) => {
-      return core.some(({ station, lives }) => station === finder.station && lives === finder.life);
+      return core.some((each) => each.station === finder.station && lifeOf(each) === finder.life);
     });
     const waiting = core.filter(({ node }) => (node?.accusationsWaiting ?? 0) > 0).map(({ index }) => index);
     if (missing.length + waiting.length === 0) return '';
@@ -214,7 +215,7 @@ export class Cluster implements StationWatch {
 
   arrives(station: ValidatorStation, from: number, channel: Channel, bytes: Uint8Array): void {
     if (!this.isHonest(station)) return;
-    const finder = { station: station.station, life: station.lives, height: heightOf(station) + 1 };
+    const finder = { station: station.station, life: lifeOf(station), height: heightOf(station) + 1 };
     this.#guarded(() => this.jury.arrives(finder, from, channel, bytes));
   }
 
@@ -227,6 +228,13 @@ export class Cluster implements StationWatch {
       this.witness.committed(station.index, commit);
       if (isNew) this.jury.landed(commit.head.height, commit.entries);
     });
+  }
+
+  installed(station: ValidatorStation, snapshot: Snapshot): void {
+    this.timeline.note(`${station.station} takes the snapshot of ${snapshot.head.height}`);
+    if (this.plan.byzantine.includes(station.index)) return;
+    for (const commit of blocksOf(snapshot)) this.committed(station, commit);
+    this.#guarded(() => this.witness.installed(station.index, snapshot));
   }
 
   checkpointed(station: ValidatorStation, checkpoints: CheckpointChange): void {
@@ -311,12 +319,17 @@ export class Cluster implements StationWatch {
   }
 }
 
+/** Of what it keeps in memory: gone when it dies, and when it takes a snapshot. */
+function lifeOf({ lives, installs }: ValidatorStation): string {
+  return `${lives}/${installs}`;
+}
+
 export function heightOf(station: ValidatorStation): number {
   return station.parts.disk.head().height;
 }
 
 /** A run is shorter than that. */
-const noSnapshots = { everyBlocks: 1_000_000, prune: false, keepBlocksMin: 1_000 };
+const noSnapshots: SnapshotConfig = { everyBlocks: 1_000_000, prune: false, keepBlocksMin: 1_000 };
 
 function timersOf(plan: Plan): TimerConfig {
   return {

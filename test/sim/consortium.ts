@@ -19,13 +19,13 @@ export interface Consortium {
 
 const made = new Map<string, Consortium>();
 
-export function consortiumOf(validators: number, realSignatures: boolean): Consortium {
-  const name = `${validators}/${realSignatures}`;
+export function consortiumOf(validators: number, realSignatures: boolean, windowMs?: number): Consortium {
+  const name = `${validators}/${realSignatures}/${windowMs}`;
   const known = made.get(name);
   if (known !== undefined) return known;
   const tellers = members.map((member) => signer(member, 'teller', 'teller'));
   const clearing = signer('NORTH', 'clearing', 'clearing');
-  const base = testGenesis();
+  const base = testGenesis(windowMs === undefined ? {} : { referenceWindowMs: windowMs, validityMaxMs: windowMs });
   const genesis: Genesis = {
     ...base,
     validators: Array.from({ length: validators }, (_, i) =>

@@ -2,8 +2,19 @@
 // crash inside it leaves all of it or nothing, and a write that fails leaves either behind a process that must end. Old
 // copies, an empty disk and damage are put in its place while the validator is down.
 
+import type { Digest } from '../../node/ledger/hash.ts';
 import { type MemoryImage, MemoryStore } from '../../node/store/memory-store.ts';
-import type { BlockCommit, CheckpointChange, VoteChange } from '../../node/store/store.ts';
+import type {
+  BlockCommit,
+  CheckpointChange,
+  PartPlace,
+  Pruning,
+  RepairedBlock,
+  Snapshot,
+  StateDifference,
+  StatePath,
+  VoteChange,
+} from '../../node/store/store.ts';
 import { StoreFailure } from '../../node/store/store.ts';
 
 /** Ends whatever a validator is doing, as a signal that cannot be caught does. */
@@ -22,6 +33,9 @@ export interface DiskWatch {
   written(): void;
   committed(commit: BlockCommit): void;
   checkpointed(checkpoints: CheckpointChange): void;
+  /** Called while its iterables can still be read. */
+  installed(snapshot: Snapshot): void;
+  pruned(): void;
 }
 
 export class SimulatedDisk extends MemoryStore {
@@ -50,6 +64,52 @@ export class SimulatedDisk extends MemoryStore {
 
   override putClaim(voteKey: Uint8Array, claim: Uint8Array): void {
     this.#write(() => super.putClaim(voteKey, claim));
+  }
+
+  override prune(pruning: Pruning): void {
+    this.#write(() => {
+      super.prune(pruning);
+      this.watch?.pruned();
+    });
+  }
+
+  override putParts(parts: readonly (readonly [PartPlace, Uint8Array])[]): void {
+    this.#write(() => super.putParts(parts));
+  }
+
+  override dropParts(area: PartPlace['area'], height: number): void {
+    this.#write(() => super.dropParts(area, height));
+  }
+
+  override install(snapshot: Snapshot, vote: VoteChange): void {
+    this.#write(() => {
+      this.watch?.installed(snapshot);
+      super.install(snapshot, vote);
+    });
+  }
+
+  override markDivergence(mark: Uint8Array | undefined): void {
+    this.#write(() => super.markDivergence(mark));
+  }
+
+  override repairBlock(block: RepairedBlock): number {
+    let repaired = 0;
+    this.#write(() => {
+      repaired = super.repairBlock(block);
+    });
+    return repaired;
+  }
+
+  override repairState(right: ReadonlyMap<StatePath, Uint8Array>): StateDifference[] {
+    let differences: StateDifference[] = [];
+    this.#write(() => {
+      differences = super.repairState(right);
+    });
+    return differences;
+  }
+
+  override dropDamagedBodies(digests: readonly Digest[]): void {
+    this.#write(() => super.dropDamagedBodies(digests));
   }
 
   #write(apply: () => void): void {

@@ -2,7 +2,7 @@
 // that nothing calls for, tests nothing.
 import './signer.ts';
 import test from 'ava';
-import { type Habit, habits } from './byzantine.ts';
+import { type Habit, habits, lateHabits } from './byzantine.ts';
 import { type RunResult, runSeed } from './run.ts';
 
 /** Contradictions that honest validators see, so that it stands accused in the end. */
@@ -17,31 +17,34 @@ const accused: readonly Habit[] = [
 ];
 /** In each of them there are things that others do not come to. */
 const seeds = [500, 503, 501, 508, 505, 506, 513, 515];
-const withNone = new Map<number, Promise<RunResult>>();
+const withNone = new Map<string, Promise<RunResult>>();
 
-function run(seed: number, ...only: Habit[]): Promise<RunResult> {
+function run(seed: number, isLate: boolean, ...only: Habit[]): Promise<RunResult> {
   return runSeed(seed, {
     validators: 4,
-    faults: ['byzantine', 'partition'],
+    faults: ['byzantine', isLate ? 'snapshots' : 'partition'],
     habits: only,
-    safetySeconds: 40,
+    safetySeconds: isLate ? 120 : 40,
     blocksMin: 0,
   });
 }
 
-function withoutHabits(seed: number): Promise<RunResult> {
-  const known = withNone.get(seed) ?? run(seed);
-  withNone.set(seed, known);
+function withoutHabits(seed: number, isLate: boolean): Promise<RunResult> {
+  const name = `${seed} ${isLate}`;
+  const known = withNone.get(name) ?? run(seed, isLate);
+  withNone.set(name, known);
   return known;
 }
 
-for (const habit of habits)
+for (const habit of [...habits, ...lateHabits])
   test.serial(`a validator with the habit ${habit} does what others see`, async (t) => {
     let isSeen = false;
+    const isLate = lateHabits.some((late) => late === habit);
     for (const seed of seeds) {
-      const lying = await run(seed, habit);
+      const lying = await run(seed, isLate, habit);
       t.is(lying.violation, undefined);
-      isSeen = accused.includes(habit) ? lying.accused.length > 0 : lying.trace !== (await withoutHabits(seed)).trace;
+      const isOther = async () => lying.trace !== (await withoutHabits(seed, isLate)).trace;
+      isSeen = accused.includes(habit) ? lying.accused.length > 0 : await isOther();
       if (isSeen) break;
     }
     t.true(isSeen);

@@ -16,7 +16,7 @@ import { check } from './violation.ts';
 /** One life of a validator: what it saw dies with it. */
 export interface Finder {
   readonly station: number;
-  readonly life: number;
+  readonly life: string;
   /** The height that votes are for. */
   readonly height: number;
 }

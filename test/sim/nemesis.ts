@@ -4,7 +4,7 @@ import { toHex } from '../../node/ledger/hash.ts';
 import { decodeAs } from '../../node/ledger/schema.ts';
 import type { MemoryImage } from '../../node/store/memory-store.ts';
 import type { Chance } from './chance.ts';
-import type { Cluster } from './cluster.ts';
+import { type Cluster, heightOf } from './cluster.ts';
 import { damaged } from './disk.ts';
 import type { FaultClass } from './plan.ts';
 import type { ValidatorStation } from './station.ts';
@@ -18,6 +18,7 @@ export class Nemesis {
   readonly #images = new Map<number, MemoryImage[]>();
   #isOver = false;
   #isHunting = false;
+  #isLeaving = false;
   #slower = 1;
 
   constructor(cluster: Cluster, chance: Chance) {
@@ -39,6 +40,7 @@ export class Nemesis {
       clock: () => this.#bendClock(),
       amnesia: () => this.#forget(),
       hunt: () => this.#hunt(),
+      snapshots: () => this.#leaveBehind(),
       'bit-flip': () => this.#flip(),
     };
     const act = acts[fault];
@@ -86,7 +88,7 @@ export class Nemesis {
   #restartLater(station: ValidatorStation): void {
     const downMs = this.#chance.pick([1, 50, 500, 2_000, 8_000]);
     this.#later(downMs * millisecond, () => {
-      if (!station.isUp()) this.#cluster.start(station);
+      if (!station.isUp() && !this.#cluster.isRetired(station)) this.#cluster.start(station);
     });
   }
 
@@ -225,6 +227,27 @@ export class Nemesis {
           this.#later((i * lasts) / 20, () => this.#split([one], lasts / 2 + chance.int(lasts)));
         network.heal();
     }
+  }
+
+  /** One stays away until the others have forgotten what it needs next, or for as long as that may take. */
+  #leaveBehind(): void {
+    const station = this.#victim();
+    const { retired, stations, timeline } = this.#cluster;
+    if (this.#isLeaving || retired.has(station)) return;
+    this.#isLeaving = true;
+    this.#note(`${station.station} is left behind`);
+    retired.add(station);
+    station.crash('stays away');
+    const ends = timeline.now + this.#chance.pick([20, 60, 120]) * second;
+    const [height, peers] = [heightOf(station), stations.filter((each) => each !== station)];
+    const isForgotten = () => peers.every(({ parts }) => parts.disk.base().height > height);
+    const step = () => {
+      if (timeline.now < ends && !isForgotten()) return this.#later(second, step);
+      this.#isLeaving = false;
+      retired.delete(station);
+      if (!station.isUp()) this.#cluster.start(station);
+    };
+    step();
   }
 
   /** Whoever is primary is cut off, a little later, and comes back when another is: view after view fails. */

@@ -1,7 +1,7 @@
 // The words with which a run is asked for: on the command line and in seeds.txt alike.
 import { parseArgs } from 'node:util';
-import { habits } from './byzantine.ts';
-import { type FaultClass, faultClasses, lateFaultClasses, type PlanLimits } from './plan.ts';
+import { habits, lateHabits } from './byzantine.ts';
+import { type FaultClass, faultClasses, lateFaultClasses, ownFaultClasses, type PlanLimits } from './plan.ts';
 
 export interface SimulationOptions {
   readonly seed: number | undefined;
@@ -66,7 +66,7 @@ export function parseOptions(args: readonly string[]): SimulationOptions {
     limits: {
       validators: numberOf('validators', values.validators),
       faults: values.faults === undefined ? undefined : faultsOf(values.faults),
-      habits: values.habits?.split(',').map((name) => oneOf('habits', name, habits)),
+      habits: values.habits?.split(',').map((name) => oneOf('habits', name, [...habits, ...lateHabits])),
       safetySeconds,
       blocksMin: safetySeconds === undefined ? undefined : 0,
       isDense: values.dense ? true : undefined,
@@ -83,7 +83,9 @@ function numberOf(name: string, text: string | undefined): number | undefined {
 
 function faultsOf(text: string): FaultClass[] {
   if (text === 'none') return [];
-  return text.split(',').map((name) => oneOf('faults', name, [...faultClasses, ...lateFaultClasses]));
+  return text
+    .split(',')
+    .map((name) => oneOf('faults', name, [...faultClasses, ...lateFaultClasses, ...ownFaultClasses]));
 }
 
 function oneOf<T extends string>(option: string, name: string, names: readonly T[]): T {

@@ -1,7 +1,8 @@
 // What a run draws from its seed before it begins: how large the cluster is, which classes of faults there are and how
 // strong (swarm testing: most runs leave most faults out, so that the others come through), and who may be faulty.
+import type { SnapshotConfig } from '../../node/config.ts';
 import { quorumOf } from '../../node/ledger/validators.ts';
-import { type Habit, habits } from './byzantine.ts';
+import { type Habit, habits, lateHabits } from './byzantine.ts';
 import { Chance } from './chance.ts';
 import { goodLinks, type LinkQuality } from './network.ts';
 
@@ -24,7 +25,12 @@ export const faultClasses = [
 ] as const;
 /** Drawn apart, after all else, so that the seeds of before stay what they are. */
 export const lateFaultClasses = ['hunt', 'overrun', 'bit-flip'] as const;
-export type FaultClass = (typeof faultClasses)[number] | (typeof lateFaultClasses)[number];
+/** Each from chances of its own. */
+export const ownFaultClasses = ['snapshots'] as const;
+export type FaultClass =
+  | (typeof faultClasses)[number]
+  | (typeof lateFaultClasses)[number]
+  | (typeof ownFaultClasses)[number];
 
 export interface Plan {
   readonly seed: number;
@@ -51,6 +57,8 @@ export interface Plan {
   readonly blocksMin: number;
   /** Clients send as much as gets through, for a few seconds after each outcome. */
   readonly isDense: boolean;
+  /** Snapshots are made, and what they make needless is forgotten. */
+  readonly snapshots: SnapshotConfig | undefined;
 }
 
 export interface PlanLimits {
@@ -60,6 +68,13 @@ export interface PlanLimits {
   readonly safetySeconds?: number | undefined;
   readonly blocksMin?: number | undefined;
   readonly isDense?: boolean | undefined;
+}
+
+/** Of references, and of the validity of transactions, where old blocks are to be forgotten within a run. */
+export const shortWindowMs = 12_000;
+
+function snapshotsOf(chance: Chance): SnapshotConfig {
+  return { everyBlocks: chance.between(6, 12), prune: true, keepBlocksMin: chance.between(2, 4) };
 }
 
 /** What makes two blocks of one height where liars are enough. */
@@ -78,9 +93,15 @@ export function drawPlan(seed: number, limits: PlanLimits = {}): Plan {
   const late = new Chance(seed, 'late plan');
   const drawn: FaultClass[] = faultClasses.filter((fault) => chance.hits(fault === 'byzantine' ? 0.5 : 0.33));
   drawn.push(...lateFaultClasses.filter((fault) => late.hits(fault === 'hunt' ? 0.15 : 0.015)));
+  const snapshots = new Chance(seed, 'snapshots plan');
+  if (snapshots.hits(0.15)) drawn.push('snapshots');
   // Lies matter most where views change.
   if (drawn.includes('byzantine') && !drawn.includes('partition') && chance.hits(0.7)) drawn.push('partition');
   const faults = new Set(limits.faults ?? drawn);
+  // Where transactions are valid for seconds only, a clock that is wrong by an hour leaves nothing to order.
+  if (faults.has('snapshots')) faults.delete('clock');
+  // A state that differs is made again from genesis, which nobody has any more.
+  if (faults.has('snapshots')) faults.delete('bit-flip');
   const has = (fault: FaultClass) => faults.has(fault);
   const loss = chance.pick([0.01, 0.03, 0.1, 0.2, 0.3]);
   const delay = { latencyMs: chance.pick([2, 10, 50, 150]), jitterMs: chance.pick([10, 50, 200, 1_000]) };
@@ -99,6 +120,8 @@ export function drawPlan(seed: number, limits: PlanLimits = {}): Plan {
   );
   const liars = bad.filter(() => chance.hits(0.7));
   const drawnHabits = new Set(limits.habits ?? chance.some(habits, chance.between(1, 6)));
+  if (limits.habits === undefined && has('snapshots'))
+    for (const habit of lateHabits) if (snapshots.hits(0.5)) drawnHabits.add(habit);
   const isOverrun = has('overrun');
   const isDense = (limits.isDense ?? late.hits(0.03)) && !has('amnesia');
   const drawnLiars = has('amnesia') ? liars : bad;
@@ -123,5 +146,6 @@ export function drawPlan(seed: number, limits: PlanLimits = {}): Plan {
     safetySeconds: limits.safetySeconds ?? chance.pick([60, 120, 180]),
     blocksMin: limits.blocksMin ?? 30,
     isDense,
+    snapshots: has('snapshots') ? snapshotsOf(snapshots) : undefined,
   };
 }

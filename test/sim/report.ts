@@ -58,6 +58,8 @@ function lineOf({
   healedSeconds,
   accused,
   overrun,
+  installs,
+  prunings,
 }: RunResult) {
   return (
     `seed ${plan.seed} n=${plan.validators} trace ${trace} ${blocks} blocks ${transactions} transactions ` +
@@ -65,6 +67,7 @@ function lineOf({
     `${plan.realSignatures ? ', real signatures' : ''}, faults ${[...plan.faults].join(',') || 'none'}` +
     (overrun === undefined ? '' : `, ${overrun}`) +
     (plan.byzantine.length > 0 ? `, validators ${plan.byzantine.join(',')} lie: ${[...plan.habits].join(',')}` : '') +
+    (plan.snapshots === undefined ? '' : `, ${installs} snapshots taken, ${prunings} prunings`) +
     (accused.length > 0 ? `, accused: ${accused.join(',')}` : '')
   );
 }

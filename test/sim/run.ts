@@ -44,6 +44,10 @@ export interface RunResult {
   readonly whole: boolean;
   /** Validators that stand accused on the ledger at the end. */
   readonly accused: readonly number[];
+  /** Snapshots that took the place of blocks. */
+  readonly installs: number;
+  /** Times that old blocks were forgotten. */
+  readonly prunings: number;
   /** What came of more than f liars. */
   readonly overrun: string | undefined;
 }
@@ -86,6 +90,8 @@ export async function runSeed(
     overrun: plan.isOverrun ? outcomeOf(cluster) : undefined,
     whole: violation === undefined && !plan.isOverrun && cluster.witness.height >= blocksOfARun,
     accused: [...cluster.jury.accused.keys()],
+    installs: cluster.stations.reduce((sum, { installs }) => sum + installs, 0),
+    prunings: cluster.stations.reduce((sum, { prunings }) => sum + prunings, 0),
   };
 }
 

@@ -10,7 +10,7 @@ import { HealingNode } from '../../node/healing-node.ts';
 import type { CosignatureContradiction } from '../../node/ledger/cosignature.ts';
 import type { Digest } from '../../node/ledger/hash.ts';
 import type { Channel, Transport } from '../../node/network/transport.ts';
-import { type BlockCommit, type CheckpointChange, StoreFailure } from '../../node/store/store.ts';
+import { type BlockCommit, type CheckpointChange, type Snapshot, StoreFailure } from '../../node/store/store.ts';
 import type { Chance } from './chance.ts';
 import type { WallClock } from './clock.ts';
 import { Crash, type DiskFault, type SimulatedDisk } from './disk.ts';
@@ -23,7 +23,8 @@ export interface Tamper {
   outgoing(to: number, channel: Channel, bytes: Uint8Array): readonly Outgoing[];
   /** Undefined: its node does not see it. */
   incoming(from: number, channel: Channel, bytes: Uint8Array): Uint8Array | undefined;
-  answer(from: number, request: Uint8Array, answer: Uint8Array | undefined): Uint8Array | undefined;
+  /** Undefined: it refuses. Nothing at all may come, too. */
+  answer(from: number, request: Uint8Array, answer: Uint8Array | undefined): Uint8Array | undefined | 'stalls';
   /** What its node is told in answer to a question of its own. */
   answered(request: Uint8Array, answer: Uint8Array): Uint8Array;
 }
@@ -42,6 +43,8 @@ export interface StationWatch {
   arrives(station: ValidatorStation, from: number, channel: Channel, bytes: Uint8Array): void;
   committed(station: ValidatorStation, commit: BlockCommit): void;
   checkpointed(station: ValidatorStation, checkpoints: CheckpointChange): void;
+  /** A snapshot is about to take the place of all that it holds. */
+  installed(station: ValidatorStation, snapshot: Snapshot): void;
   /** Told to clients: in a block that is durable here. */
   acknowledged(station: ValidatorStation, id: Digest, index: number, height: number): void;
   /** A node has found two cosignatures of one validator that contradict each other. */
@@ -95,6 +98,9 @@ export class ValidatorStation implements Station {
   /** Called once when it has died. */
   onDeath: (() => void) | undefined;
   lives = 0;
+  /** Snapshots taken: what was kept in memory before is gone, as with a new life. */
+  installs = 0;
+  prunings = 0;
   #busyUntil = 0;
   #pausedUntil = 0;
   #inbox: (() => void)[] = [];
@@ -116,6 +122,13 @@ export class ValidatorStation implements Station {
       written: () => this.#occupy(parts.chance.int(this.writeMsMax * millisecond) + 1),
       committed: (commit) => parts.watch.committed(this, commit),
       checkpointed: (checkpoints) => parts.watch.checkpointed(this, checkpoints),
+      installed: (snapshot) => {
+        this.installs += 1;
+        parts.watch.installed(this, snapshot);
+      },
+      pruned: () => {
+        this.prunings += 1;
+      },
     };
   }
 
@@ -192,7 +205,8 @@ export class ValidatorStation implements Station {
   serve(from: number, request: Uint8Array, answered: (answer: Uint8Array | undefined) => void): void {
     this.#put(this.lives, () => {
       const answer = this.node?.serve(from, request);
-      answered(this.tamper === undefined ? answer : this.tamper.answer(from, request, answer));
+      const given = this.tamper === undefined ? answer : this.tamper.answer(from, request, answer);
+      if (given !== 'stalls') answered(given);
     });
   }
 

@@ -20,7 +20,7 @@ import { decodeTransaction } from '../../node/ledger/transaction.ts';
 import type { ValidatorSet } from '../../node/ledger/validators.ts';
 import { type VoteKind, type VotePosition, voteKinds, voteMessage } from '../../node/ledger/vote.ts';
 import type { Channel } from '../../node/network/transport.ts';
-import type { BlockCommit } from '../../node/store/store.ts';
+import type { BlockCommit, Snapshot } from '../../node/store/store.ts';
 import { CheckpointWitness } from './checkpoint-witness.ts';
 import type { SimulatedDisk } from './disk.ts';
 import type { SharedWork } from './shared-work.ts';
@@ -133,6 +133,19 @@ export class Witness {
         entries.every((entry, i) => equalBytes(entry, known.entries[i] ?? entry)),
       `${what}: the same entries`,
     );
+  }
+
+  /** Its blocks are looked at one by one; this is what it says of those that are left out. */
+  installed(who: number, { head, base, kept }: Snapshot): void {
+    if (this.fork !== undefined) return;
+    const what = `validator ${who}, who takes the snapshot of height ${head.height}`;
+    const last = this.blocks[head.height - 1];
+    check(last?.digest === head.digest && last.stateRoot === head.stateRoot, `${what}: the block of others`);
+    check(last.logSize === head.logSize, `${what}: the log of others`);
+    const before = base.height === 0 ? this.#genesis : this.blocks[base.height - 1]?.digest;
+    check(before === base.digest, `${what}: it begins after a block of others`);
+    for (const { block } of kept)
+      check(this.blocks[block.height - 1]?.digest === block.digest, `${what}: ${block.height} is kept as it is`);
   }
 
   /** Exactly once: an id and a reference stand in the log one time. */
@@ -318,6 +331,16 @@ export class Witness {
   restarts(who: number, height: number): void {
     const told = this.#acknowledged.get(who) ?? 0;
     check(height >= told, `validator ${who} comes back at height ${height} and had acknowledged ${told}`);
+  }
+}
+
+/** Each block of a snapshot as if it had been committed. */
+export function* blocksOf({ blocks }: Snapshot): Iterable<BlockCommit> {
+  for (const each of blocks) {
+    const { height, timestamp, stateRoot, logSize } = decodeHeader(each.entries.at(-1) ?? new Uint8Array());
+    const { digest } = each.block;
+    const head = { height, digest, timestamp, stateRoot: digestOf(stateRoot), logSize: logSize + 1, peaks: [] };
+    yield { ...each, head, writes: [] };
   }
 }
 

@@ -10,13 +10,14 @@ import type { Signer } from '../execution/_ledger.ts';
 import type { Chance } from './chance.ts';
 import type { Consortium } from './consortium.ts';
 import type { ValidatorStation } from './station.ts';
-import { second, type Timeline } from './timeline.ts';
+import { millisecond, second, type Timeline } from './timeline.ts';
 import { check } from './violation.ts';
 
 interface Request {
   readonly id: Digest;
   readonly bytes: Uint8Array;
   readonly reference: string;
+  readonly validUntil: number;
   sent: number;
   /** When an honest validator said, in a calm, that it has it: its client asks no more. */
   admittedAt: number | undefined;
@@ -24,6 +25,10 @@ interface Request {
 
 const accounts = ['A0', 'A1', 'A2', 'A3', 'A4', 'A5', 'A6', 'A7'];
 const validityMs = 20 * 3_600_000;
+/** After its validity a client has no more to hope for. */
+const givenUpMs = 5_000;
+/** Of clocks that nobody bends. */
+const clocksApartMs = 200;
 const retrySeconds = 2;
 
 export interface WorkloadParts {
@@ -33,6 +38,8 @@ export interface WorkloadParts {
   /** Validators that clients may ask now. */
   stations(): readonly ValidatorStation[];
   nowMs(): number;
+  /** Of a transaction. */
+  readonly validityMs?: number | undefined;
   broke(error: unknown): void;
 }
 
@@ -73,8 +80,12 @@ export class Workload {
   takeWaits(): { readonly since: number; readonly until: number }[] {
     const waits = this.#waits;
     this.#waits = [];
-    const until = this.#parts.timeline.now;
-    for (const { admittedAt: since } of this.#pending.values()) if (since !== undefined) waits.push({ since, until });
+    const { timeline, nowMs } = this.#parts;
+    for (const { admittedAt: since, validUntil } of this.#pending.values()) {
+      // It waits for nothing more when it is valid no more, by whatever clock.
+      const expiredMs = Math.max(0, nowMs() + clocksApartMs - validUntil);
+      if (since !== undefined) waits.push({ since, until: timeline.now - expiredMs * millisecond });
+    }
     return waits;
   }
 
@@ -114,18 +125,19 @@ export class Workload {
   #submit(by: Signer, method: string, args: Value, reference = `R${++this.#references}`): string {
     const { consortium, chance, nowMs } = this.#parts;
     const chainId = digestBytes(consortium.commit.head.digest);
+    const validUntil = nowMs() + (this.#parts.validityMs ?? validityMs);
     const body = bodyOf({
       chainId,
       member: by.member,
       reference,
-      validUntil: nowMs() + validityMs,
+      validUntil,
       contract: 'payments',
       method,
       args,
     });
     const { id, bytes } = signTransaction(body, by.seed, by.publicKey);
     if (chance.hits(0.02)) this.#forged(bytes);
-    const request = { id, bytes, reference, sent: 0, admittedAt: undefined };
+    const request = { id, bytes, reference, validUntil, sent: 0, admittedAt: undefined };
     this.#pending.set(id, request);
     this.submitted += 1;
     this.#send(request, chance.hits(0.1) ? 2 : 1);
@@ -194,7 +206,9 @@ export class Workload {
 
   /** Called once in a while. */
   retry(): void {
-    const { timeline } = this.#parts;
+    const { timeline, nowMs } = this.#parts;
+    for (const { id, validUntil } of this.#pending.values())
+      if (nowMs() > validUntil + givenUpMs) this.#pending.delete(id);
     for (const request of this.#pending.values())
       if (request.admittedAt === undefined && timeline.now - request.sent > retrySeconds * second)
         this.#send(request, 1);

@@ -1,0 +1,32 @@
+// What a peer that lies answers to those who ask it for a snapshot: manifests and pieces that are wrong, others' pieces,
+// pieces without an end, nothing, and that it has forgotten blocks which it has.
+import { decodeAs, encodeAs } from '../../node/ledger/schema.ts';
+import { decodeSyncRequest, encodePrunedAnswer } from '../../node/network/sync-messages.ts';
+import { pieceSchema } from '../../node/snapshot/chunk.ts';
+import { manifestSchema } from '../../node/snapshot/manifest.ts';
+import type { Chance } from './chance.ts';
+import { flipped, withOneWrong } from './mutate.ts';
+
+export function falseSnapshot(
+  request: Uint8Array,
+  answer: Uint8Array | undefined,
+  chance: Chance,
+): Uint8Array | undefined | 'stalls' {
+  const asked = decodeSyncRequest(request);
+  if (asked.type === 'blocks') return chance.hits(0.3) ? encodePrunedAnswer(asked.height + chance.int(50)) : answer;
+  const isAsked = asked.type === 'manifest' || asked.type === 'piece';
+  if (!isAsked || answer === undefined || chance.hits(asked.type === 'piece' ? 0.9 : 0.3)) return answer;
+  const way = chance.int(5);
+  if (way === 0) return 'stalls';
+  if (way === 1) return undefined;
+  if (way === 2) return flipped(answer, chance);
+  try {
+    if (asked.type === 'manifest')
+      return encodeAs(manifestSchema, withOneWrong(decodeAs(manifestSchema, answer), chance));
+    const piece = decodeAs(pieceSchema, answer);
+    if (way === 3) return encodeAs(pieceSchema, { ...piece, last: 0 });
+    return encodeAs(pieceSchema, withOneWrong(piece, chance));
+  } catch {
+    return chance.bytes(100); // no bytes say such a thing
+  }
+}
