@@ -1,5 +1,5 @@
-// What a peer that lies answers to those who ask it for a snapshot: manifests and pieces that are wrong, others' pieces,
-// pieces without an end, nothing, and that it has forgotten blocks which it has.
+// What a peer that lies answers to those who ask it for a snapshot: manifests and pieces that are wrong, pieces without
+// an end, nothing, and that it has forgotten blocks which it has.
 import { decodeAs, encodeAs } from '../../node/ledger/schema.ts';
 import { decodeSyncRequest, encodePrunedAnswer } from '../../node/network/sync-messages.ts';
 import { pieceSchema } from '../../node/snapshot/chunk.ts';

@@ -118,6 +118,8 @@ const limits: readonly { readonly path: RegExp; readonly max?: number; readonly 
   { path: /(?:^|\.)driver\.executed$/, max: 17 },
   { path: /\.core\.(?:bodies|stored|valid)$/, max: 9 },
   { path: /\.core\.digests$/, max: 65 },
+  // One a chunk of the state, while a snapshot is written.
+  { path: /\.writer\.(?:manifest\.roots|chunks)$/, max: 256 },
   { path: /\.votes\.early$/, each: 3 },
   // A window of heights behind the head, and as many sizes beyond it of each sender.
   { path: /\.collector\.slots$/, each: 128 },
