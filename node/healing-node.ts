@@ -213,6 +213,7 @@ export class HealingNode implements LedgerNode, Receiver {
       return true;
     };
     if (!(await this.#putSnapshot(peers, ready))) return false;
+    this.store.markDivergence(undefined); // a block that was awaited is behind it
     this.start();
     return true;
   }

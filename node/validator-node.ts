@@ -280,7 +280,7 @@ export class ValidatorNode implements LedgerNode, Receiver {
     this.#refuse(from, judged);
     if ('late' in judged && judged.late !== undefined) this.#driver.put({ type: 'message', message: judged.late });
     if (judged.refused === 'committed-height') this.#notices.committed(from, judged.height);
-    else if (judged.refused === 'other-epoch') this.#notices.ended(from, judged.epoch);
+    else if (judged.refused === 'other-epoch' && judged.type !== 'committed') this.#notices.ended(from, judged.epoch);
   }
 
   /** [R5] A status gives a voice only from a peer that holds the claim of this start. */

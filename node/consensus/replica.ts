@@ -67,7 +67,10 @@ export class Replica {
     this.#handle(event);
     if (this.#core.voice === 'following') findVoice(this.#core); // [R4]
     const { demanded, ended } = this.#core;
-    if (ended !== undefined) return this.#beginEpoch(ended);
+    if (ended !== undefined) {
+      const found = this.#watch.take().map((evidence): Effect => ({ type: 'evidence', evidence }));
+      return [...this.#beginEpoch(ended), ...found]; // [A3] it may stand in a block of the next epoch, too
+    }
     this.#core.demanded = undefined;
     if (demanded !== undefined) startViewChange(this.#core, demanded);
     for (const evidence of this.#watch.take()) this.#core.emit({ type: 'evidence', evidence });
@@ -107,8 +110,10 @@ export class Replica {
 
   #bestHeight(): number {
     const { committed, statuses, electorate, later } = this.#core;
-    const heights = [...statuses.values()].map((each) => each.height);
-    return Math.max(committed.height, electorate.attested(heights) ?? 0, ...later.values());
+    const heights = new Map(later);
+    for (const { validator, height } of statuses.values())
+      heights.set(validator, Math.max(height, heights.get(validator) ?? 0));
+    return Math.max(committed.height, electorate.attested([...heights.values()]) ?? 0); // [C1]
   }
 
   /** The view and mode it is in and the height that votes are for. */

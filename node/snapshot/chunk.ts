@@ -39,8 +39,8 @@ export class PieceWriter {
   /** Takes a record; the piece that it closes, with its number, if it closes one. */
   add(path: StatePath, value: Uint8Array): readonly [number: number, piece: Uint8Array] | undefined {
     this.#records.push({ path, value });
-    this.#size += path.length + value.length + 8;
-    return this.#size >= pieceBytesTarget || this.#records.length === pieceRecordsMax ? this.#close(0) : undefined;
+    this.#size += sizeOf(path, value);
+    return isEnough(this.#size, this.#records.length) ? this.#close(0) : undefined;
   }
 
   /** The last piece: perhaps without records, so that every chunk has an end. */
@@ -54,6 +54,20 @@ export class PieceWriter {
     this.#size = 0;
     return [this.#count++, piece];
   }
+}
+
+/** Whether a piece that is not its chunk's last has the size that it must have. */
+export function isFull({ records }: Piece): boolean {
+  const size = records.reduce((sum, { path, value }) => sum + sizeOf(path, value), 0);
+  return isEnough(size, records.length);
+}
+
+function sizeOf(path: StatePath, value: Uint8Array): number {
+  return path.length + value.length + 8;
+}
+
+function isEnough(size: number, count: number): boolean {
+  return size >= pieceBytesTarget || count === pieceRecordsMax;
 }
 
 /** Whether these are the records, all and only, whose tree has this root. */

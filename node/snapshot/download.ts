@@ -19,7 +19,7 @@ import {
 } from '../network/sync-messages.ts';
 import type { Transport } from '../network/transport.ts';
 import type { Head, PartPlace, Store } from '../store/store.ts';
-import { chunkCount, isChunk, PieceWriter, pieceSchema, type StateRecord } from './chunk.ts';
+import { chunkCount, isChunk, isFull, PieceWriter, pieceSchema, type StateRecord } from './chunk.ts';
 import { type CheckedManifest, checkManifest, type Manifest, manifestSchema } from './manifest.ts';
 
 /** Of one chunk, from a peer that sends what it likes: a state of four million records stays below. */
@@ -119,10 +119,10 @@ export class SnapshotDownload {
       });
       if (piece === undefined) return undefined;
       for (const { path, value } of piece.records) records.push([path, value]);
-      // A piece without records that is not the last would go on for ever.
-      if (piece.last === 1 || piece.records.length === 0) break;
+      if (piece.last === 1 && isChunk(records, root)) return records;
+      // What comes in crumbs would never end, and nobody else would be asked.
+      if (piece.last === 1 || !isFull(piece)) break;
     }
-    if (isChunk(records, root)) return records;
     this.#asker.blame(peer, 'lies');
     return undefined;
   }

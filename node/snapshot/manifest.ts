@@ -5,14 +5,14 @@ import { rootOfChunks } from '../execution/state-tree.ts';
 import { certificateProblem, certificateSchema } from '../ledger/certificate.ts';
 import { DecodeError } from '../ledger/codec.ts';
 import { decodeHeader, headerDigest } from '../ledger/entry.ts';
-import { equalBytes, leafHash } from '../ledger/hash.ts';
+import { digestBytes, equalBytes, leafHash } from '../ledger/hash.ts';
 import type { Header } from '../ledger/header.ts';
 import { hash } from '../ledger/identifiers.ts';
 import { entryBytesMax } from '../ledger/limits.ts';
 import { Frontier } from '../ledger/merkle.ts';
 import { bytes, list, literal, option, record, type TypeOf } from '../ledger/schema.ts';
 import { SetChain, setLinkSchema } from '../ledger/set-chain.ts';
-import type { ValidatorSet } from '../ledger/validators.ts';
+import { type ValidatorSet, validatorSetHash } from '../ledger/validators.ts';
 import { peakPlaces } from '../store/pruned-nodes.ts';
 import type { LogBase } from '../store/store.ts';
 import { chunkCount } from './chunk.ts';
@@ -60,6 +60,9 @@ export function checkManifest(
   const problem = certifiedProblem(manifest, header, chainId, sets);
   if (problem !== undefined) return problem;
   if (sets.latest.from > header.height + 1) return 'a change of validators after the block of the snapshot';
+  // Else it would be the record of an epoch that is over, which is what a forgotten one looks like [R3].
+  if (!equalBytes(header.nextValidatorSetHash, digestBytes(validatorSetHash(sets.latest.validators))))
+    return 'the change of validators that the block of the snapshot makes is left out';
   if (!equalBytes(rootOfChunks(manifest.roots), header.stateRoot))
     return 'the chunks do not fold to the state root of the header';
   const start = baseOf(manifest, header, genesisEntry, (of, at) => certifiedProblem(of, at, chainId, sets));

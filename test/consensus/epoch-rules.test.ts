@@ -98,6 +98,14 @@ test('[E3] the commit of the last block begins an empty record, and nothing goes
   );
 });
 
+test('[A4, E3] evidence that the end of an epoch brings is not lost with the epoch', (t) => {
+  const one = new One();
+  one.hear(prePrepare(a), vote('commit', 1, b.digest));
+  const lines = one.hear(notice(a.digest));
+  t.is(one.replica.status().epoch, 1);
+  t.is(lines.filter((line) => line.startsWith('has evidence against 1')).length, 1, lines.join('\n'));
+});
+
 test('[E3] a last block that was only prepared is carried over by a view change, and ends the epoch then', (t) => {
   const one = new One();
   one.hear(prePrepare(a), vote('prepare', 1, a.digest), vote('prepare', 2, a.digest));
@@ -127,7 +135,9 @@ test('[E5] a message of another epoch is never counted; a status of a later one 
   t.deepEqual(one.hear(prePrepare(a, { epoch: 1 }), viewChange(1, 5), { ...viewChange(2, 5), epoch: 1 }), []);
   t.is(one.hear(status(2, { epoch: 3, height: 9 })).length, 0);
   t.true(one.tick(4).includes('fetches from height 1, of 2'));
-  t.is(one.replica.status().bestHeight, 9);
+  t.is(one.replica.status().bestHeight, 0, 'one alone is not believed');
+  one.hear(status(1, { epoch: 3, height: 7 }));
+  t.is(one.replica.status().bestHeight, 7);
 });
 
 test('[E6] who is shown the end of its epoch before it has a voice follows, and listens in the next one', (t) => {

@@ -187,6 +187,19 @@ for (const [title, change] of spoil)
     follows(t, store, source);
   });
 
+test('who sends a chunk in crumbs is given up at once: another might never be asked', async (t) => {
+  const source = offering(45);
+  let asked = 0;
+  const crumbs: Peer = (request) => {
+    if (decodeSyncRequest(request).type !== 'piece') return source.serve(request);
+    if (++asked > 2_000) return undefined;
+    return encodeAs(pieceSchema, { last: 0, records: [{ path: `a/b/${asked}`, value: new Uint8Array(1) }] });
+  };
+  const store = newcomer();
+  t.true(await taken(t, store, [crumbs, (request) => source.serve(request)]));
+  t.true(asked < 300, `${asked} pieces`);
+});
+
 test('what was fetched before a restart is not fetched again, also from another peer', async (t) => {
   const source = offering(45);
   const store = newcomer();
