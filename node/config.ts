@@ -99,6 +99,7 @@ const settingsSchema = z.strictObject({
   timers: timers.prefault({}),
   mempool: mempool.prefault({}),
   snapshots: snapshots.prefault({}),
+  peerKeys: z.record(z.string().min(1).max(34), z.string().regex(/^[0-9a-f]{64}$/)).default({}),
   peers: z.record(z.string().min(1).max(34), z.string().max(260)).default({}),
 });
 
@@ -149,7 +150,15 @@ export function parseAddress(text: string, where: string): Address {
 /** A commented node.toml: what `settings` says, and every other key commented out with its default. */
 export function formatConfig(settings: NodeSettings): string {
   const shape = settingsSchema.shape;
-  const { listen: listenShape, api: apiShape, timers: timersShape, mempool: mempoolShape, peers, ...top } = shape;
+  const {
+    listen: listenShape,
+    api: apiShape,
+    timers: timersShape,
+    mempool: mempoolShape,
+    peers,
+    peerKeys,
+    ...top
+  } = shape;
   const lines = ['# A Daybook validator. Units stand in the names. Unknown keys are refused.', ''];
   lines.push(...keyLines(top, settings));
   lines.push('', '[listen]', ...keyLines(listenShape.shape, settings.listen));

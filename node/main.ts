@@ -130,6 +130,7 @@ function nodeOf({ config, identity, store, transport, log, failed }: NodeGround)
     validator: config.validator,
     sign: (message, voteKey) => keyring.sign(message, voteKey),
     holds: (voteKey) => keyring.holds(voteKey),
+    peerKeys: () => peerKeysOf(config),
     onKeys: ({ voteKey }) => void transport.rekey(keyring.networkSeedOf(voteKey)).catch(failed),
     newSession: () => new Uint8Array(randomBytes(sessionBytes)),
     auditKey: noteKeyOf(keyring.auditSeeds()[0] ?? keyring.logSeed),
@@ -151,6 +152,11 @@ function nodeOf({ config, identity, store, transport, log, failed }: NodeGround)
       process.exit(1);
     },
   });
+}
+
+/** Whom to believe that they are reached; of what they say nothing is believed for it. */
+function peerKeysOf({ peerKeys }: NodeConfig): Map<string, Uint8Array> {
+  return new Map(Object.entries(peerKeys).map(([id, key]) => [id, Uint8Array.from(Buffer.from(key, 'hex'))]));
 }
 
 function noteKeyOf(seed: Uint8Array): NoteKey {

@@ -16,6 +16,8 @@ import type { Store } from './store/store.ts';
 
 /** No peer has it: who asks such a one gets no answer. */
 const noPeer = -1;
+/** For so long a node that hears no quorum is known by one of its keys, then by the other. */
+const turnTicks = 60;
 
 export interface MembershipParts {
   readonly store: Store;
@@ -29,6 +31,8 @@ export interface MembershipParts {
   readonly holds?: (voteKey: Uint8Array) => boolean;
   /** Told at the start and when it is re-keyed: others know it by this network key from now on. */
   readonly onKeys?: (own: Validator) => void;
+  /** Network keys by id, as the operator knows them: for who missed so much that all keys it knew are gone. */
+  readonly peerKeys?: () => ReadonlyMap<string, Uint8Array>;
   /** Kept over several lives in one process. */
   readonly peers?: Peers;
   readonly timers: TimerConfig;
@@ -43,6 +47,10 @@ export class Membership {
   readonly #parts: MembershipParts;
   readonly #position: SeatParts['position'];
   #seat: Seat;
+  /** What it was in the epoch before, if it was a validator. */
+  #former: Validator | undefined;
+  #isSettled = false;
+  #unsettledTicks = 0;
 
   constructor(parts: MembershipParts, epoch: Epoch, position: SeatParts['position']) {
     this.#parts = parts;
@@ -80,6 +88,8 @@ export class Membership {
     if (epoch.number !== this.#seat.epoch.number) {
       const former = this.#seat;
       this.#seat = this.#seatOf(epoch);
+      this.#isSettled = false;
+      this.#unsettledTicks = 0;
       const facts = { epoch: epoch.number, from: epoch.from, validators: epoch.validators.map(({ id }) => id) };
       this.#parts.log('info', 'the validator set has changed', facts);
       if (former.self >= 0 && this.#seat.self < 0)
@@ -111,8 +121,28 @@ export class Membership {
   }
 
   #admit(): void {
-    this.peers.enter(electorsOf(this.#parts.store));
+    const electors = electorsOf(this.#parts.store);
+    this.peers.enter(electors, this.#parts.peerKeys?.());
+    this.#former = electors.previous?.validators.find((each) => this.#isOwn(each));
+    this.#speak();
+  }
+
+  /**
+   * Who has not come to this epoch yet knows the former network key alone, and may have the blocks from nobody else;
+   * who is in a later one already admits the present key alone. Until a quorum is heard, it is each in turn.
+   */
+  #speak(): void {
     const own = this.#seat.epoch.validators[this.#seat.self];
-    if (own !== undefined) this.#parts.onKeys?.(own);
+    const isFormers = !this.#isSettled && Math.floor(this.#unsettledTicks / turnTicks) % 2 === 0;
+    const speaks = isFormers ? (this.#former ?? own) : own;
+    if (own !== undefined && speaks !== undefined) this.#parts.onKeys?.(speaks);
+  }
+
+  /** `isSettled`: a quorum has come to this epoch. */
+  tick(isSettled: boolean): void {
+    if (this.#isSettled) return;
+    this.#unsettledTicks += 1;
+    this.#isSettled = isSettled;
+    if (isSettled || this.#unsettledTicks % turnTicks === 0) this.#speak();
   }
 }

@@ -20,7 +20,7 @@ export class Peers {
     this.#isOwn = isOwn;
   }
 
-  enter({ current, previous, learners }: Electors): void {
+  enter({ current, previous, learners }: Electors, hints: ReadonlyMap<string, Uint8Array> = new Map()): void {
     const admitted = new Map<number, AdmittedPeer>();
     const admit = (validator: Validator, isVoter: boolean): number[] => {
       const { id, networkKey } = validator;
@@ -32,10 +32,16 @@ export class Peers {
     const present = current.validators.map((each) => admit(each, true));
     const former = new Map((previous?.validators ?? []).map((each) => [each.id, each]));
     // A re-keyed validator may still be connected under the key that it had.
-    this.#voters = current.validators.map(({ id }, index) => {
+    this.#voters = current.validators.map((validator, index) => {
+      const { id } = validator;
+      const hint = hints.get(id);
       const before = former.get(id);
       former.delete(id);
-      const peers = [...(present[index] ?? []), ...(before === undefined ? [] : admit(before, true))];
+      const peers = [
+        ...(present[index] ?? []),
+        ...(before === undefined ? [] : admit(before, true)),
+        ...(hint === undefined ? [] : admit({ ...validator, networkKey: hint }, true)),
+      ];
       return [...new Set(peers)];
     });
     this.#followers = [...former.values(), ...learners].flatMap((each) => admit(each, false));

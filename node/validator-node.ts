@@ -221,7 +221,9 @@ export class ValidatorNode implements LedgerNode, Receiver {
     this.#driver.put({ type: 'tick' });
     this.#presence.tick();
     this.#guarded(() => this.#checkpoints.tick());
-    if (this.#wasReleased || this.#membership.seat.self >= 0 || !this.#driver.status().released) return;
+    const { settled } = this.#driver.status();
+    this.#membership.tick(settled);
+    if (this.#wasReleased || !settled || this.#membership.seat.self >= 0) return;
     this.#wasReleased = true;
     this.#parts.log('info', 'the validators have all that this node has: if it was removed, it may be stopped');
   }

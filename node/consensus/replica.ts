@@ -39,8 +39,8 @@ export interface ReplicaStatus {
   readonly primary: number;
   readonly height: number;
   readonly voice: Voice;
-  /** Of an epoch before: whether a quorum of this one has what it ended with, so that this one may go [E8]. */
-  readonly released: boolean;
+  /** A quorum has come to this epoch: nobody need be waited for on whom the one before depends [E8]. */
+  readonly settled: boolean;
   /** The height that at least one honest validator has, so far as statuses show; at least this replica's own. */
   readonly bestHeight: number;
 }
@@ -97,11 +97,11 @@ export class Replica {
 
   status(): ReplicaStatus {
     const { epoch, view, mode, primary, committed, voice, statuses, electorate, self } = this.#core;
-    const released = self < 0 && statuses.size >= electorate.quorum;
+    const settled = statuses.size + (self < 0 ? 0 : 1) >= electorate.quorum;
     const best = () => this.#bestHeight();
     // Asked for with every message, and this one number of it seldom.
     return {
-      ...{ epoch, view, mode, primary, height: committed.height, voice, released },
+      ...{ epoch, view, mode, primary, height: committed.height, voice, settled },
       get bestHeight() {
         return best();
       },

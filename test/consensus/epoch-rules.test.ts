@@ -188,7 +188,7 @@ test('[E8] who has no vote is told statuses, fetches and commits, and says nothi
   voter.ends = { ...same, self: -1 };
   voter.end();
   t.is(voter.voice, 'observing', 'removed');
-  t.false(voter.replica.status().released);
+  t.false(voter.replica.status().settled);
   voter.hear(...[0, 1, 2, 4].map((by) => status(by, { epoch: 1, height: 1 })));
-  t.true(voter.replica.status().released, 'a quorum of the new set has what it left with');
+  t.true(voter.replica.status().settled, 'a quorum of the new set has what it left with');
 });

@@ -108,6 +108,7 @@ export class MemoryCluster {
       validator: machine.validator,
       sign: (message, voteKey) => sign(message, deriveSeed(seedOf(nameOf(voteKey) ?? ''), 'vote')),
       holds: (voteKey) => nameOf(voteKey) !== undefined,
+      peerKeys: () => new Map(this.machines.map((each) => [each.validator, each.networkKey])),
       onKeys: ({ networkKey }) => {
         machine.networkKey = networkKey;
       },
