@@ -1,18 +1,20 @@
 // What the audit commands share: where the log comes from, and which genesis is expected of it.
 import { existsSync, readFileSync } from 'node:fs';
 import type { Genesis } from '../genesis/genesis.ts';
+import { ApiProofs } from '../node/audit/api-proofs.ts';
 import { ApiSource } from '../node/audit/api-source.ts';
+import { ArchiveProofs } from '../node/audit/archive-proofs.ts';
 import { ArchiveSource } from '../node/audit/archive-source.ts';
 import { FindingError } from '../node/audit/chain.ts';
 import { type Policy, parsePolicy } from '../node/audit/policy.ts';
-import { type Source, SourceUnreachableError } from '../node/audit/source.ts';
+import { type Source, SourceError, SourceUnreachableError } from '../node/audit/source.ts';
 import { DecodeError } from '../node/ledger/codec.ts';
 import { type Digest, parseDigest } from '../node/ledger/hash.ts';
 import { requestNode, verifyAdvice } from './client.ts';
 import { CliError } from './exit-codes.ts';
 import { readInput } from './files.ts';
 import type { HomePaths } from './home.ts';
-import { readLedger } from './session.ts';
+import { readLedger, type Session } from './session.ts';
 
 export function sourceOf(folder: string | undefined, node: string | undefined): Source {
   if (folder === undefined) return new ApiSource(node ?? '');
@@ -64,4 +66,38 @@ export function auditProblem(error: unknown): unknown {
   return error.unauthorised
     ? new CliError('notAuthorised', error.message, closedAdvice)
     : new CliError('unreachable', error.message, 'Try another node, or an archive.');
+}
+
+export interface ProofPlace {
+  readonly node?: readonly string[];
+  readonly archive?: string;
+}
+
+export async function proofSource(session: Session, { node, archive }: ProofPlace): Promise<ApiProofs | ArchiveProofs> {
+  if (archive !== undefined && node !== undefined)
+    throw new CliError('usage', '--archive and --node exclude one another', 'Name the one that is to be asked.');
+  if (archive === undefined) return new ApiProofs(await reachableNode(node ?? session.settings.nodes));
+  if (!existsSync(archive)) throw new CliError('usage', `there is no folder ${archive}`, 'Check the path.');
+  return ArchiveProofs.open(new ArchiveSource(archive));
+}
+
+/** The whole document: its hash alone names no validators. */
+export function neededGenesis(paths: HomePaths, given: string | undefined): Genesis {
+  const genesis = expectedGenesis(paths, given);
+  if (genesis === undefined || typeof genesis === 'string')
+    throw new CliError('usage', 'name the genesis document', 'For example --genesis genesis.json.');
+  return genesis;
+}
+
+/** What a source gives, or a file holds, that does not verify. */
+export function proofProblem(error: unknown): unknown {
+  if (error instanceof FindingError) return new CliError('verification', `not proved: ${error.message}`, verifyAdvice);
+  if (error instanceof SourceError) return new CliError('verification', `not proved: ${error.message}`, sourceAdvice);
+  return auditProblem(error);
+}
+
+const sourceAdvice = 'Ask another node, or read from an archive that holds the whole log.';
+
+export function isoSeconds(timestampMs: number): string {
+  return new Date(timestampMs).toISOString();
 }

@@ -222,5 +222,22 @@ function addAudit(program: Command): void {
   );
   check.option('--genesis <file>', 'the genesis document; default: the home’s');
   check.option('--policy <file>', 'whose signatures it must carry, besides a quorum of validators');
+  addProofs(program, audit);
   leaf(program, 'explain <code>', 'what an outcome or exit code means', () => import('./commands/explain.ts'));
+}
+
+function whole(text: string): number {
+  if (!/^(0|[1-9][0-9]{0,14})$/.test(text)) throw new InvalidArgumentError('Write a whole number.');
+  return Number(text);
+}
+
+function addProofs(_program: Command, audit: Command): void {
+  const load = () => import('./commands/audit-balance.ts');
+  const balance = asksNodes(leaf(audit, 'balance [account]', 'prove a balance, or that there is no account', load));
+  balance.option('--at <size>', 'when the log had this many entries; default: now', whole);
+  balance.option('--archive <folder>', 'read from an archive in place of a node');
+  balance.option('-o, --output <file>', 'write the proof');
+  balance.option('--verify <file>', 'judge a proof with no network');
+  balance.option('--genesis <file>', 'the genesis document; default: the home’s');
+  balance.option('--policy <file>', 'whose signatures the checkpoint must carry, besides a quorum of validators');
 }

@@ -30,7 +30,8 @@ import { SyncClient } from './network/sync-client.ts';
 import type { Channel, Receiver } from './network/transport.ts';
 import { Peers } from './peers.ts';
 import { takeSnapshot } from './snapshot/take.ts';
-import type { Store } from './store/store.ts';
+import type { ProvenState } from './state-prover.ts';
+import type { StatePath, Store } from './store/store.ts';
 import { ValidatorNode, type ValidatorNodeParts } from './validator-node.ts';
 
 export interface HealingNodeParts
@@ -136,6 +137,10 @@ export class HealingNode implements LedgerNode, Receiver {
 
   checkpointAt(height: number, hasOwnLine: boolean): Uint8Array | undefined {
     return this.#life?.checkpointAt(height, hasOwnLine);
+  }
+
+  async proveState(path: StatePath): Promise<ProvenState | undefined> {
+    return this.#life?.proveState(path);
   }
 
   get logKey(): string {

@@ -35,7 +35,8 @@ import { bodiesOf, voteRecordOf } from './opening.ts';
 import type { Peers } from './peers.ts';
 import { Presence } from './presence.ts';
 import { SnapshotKeeper } from './snapshot/keeper.ts';
-import type { Store } from './store/store.ts';
+import { type ProvenState, StateProver } from './state-prover.ts';
+import type { StatePath, Store } from './store/store.ts';
 
 export interface ValidatorNodeParts extends MembershipParts {
   readonly genesisText: string;
@@ -84,6 +85,7 @@ export class ValidatorNode implements LedgerNode, Receiver {
   readonly #intake: Intake;
   readonly #server: SyncServer;
   readonly #keeper: SnapshotKeeper;
+  readonly #prover: StateProver;
   readonly #presence: Presence;
   /** Statuses of peers that do not hold the claim of this start yet. */
   readonly #early = new Map<number, Verified<Message>>();
@@ -125,6 +127,7 @@ export class ValidatorNode implements LedgerNode, Receiver {
     });
     this.#notices = new Notices(store, parts.now, (peer, message) => this.#send(peer, message));
     this.#keeper = this.#newKeeper();
+    this.#prover = new StateProver({ store, now: () => this.#executor });
     this.#server = new SyncServer(store, this.#keeper);
     this.#presence = this.#newPresence();
     this.#accusations = this.#newAccusations();
@@ -453,6 +456,10 @@ export class ValidatorNode implements LedgerNode, Receiver {
 
   checkpointAt(height: number, hasOwnLine: boolean): Uint8Array | undefined {
     return this.#checkpoints.noteAt(height, hasOwnLine);
+  }
+
+  proveState(path: StatePath): Promise<ProvenState | undefined> {
+    return this.#prover.prove(path);
   }
 
   /** The verifier key of the note's first line. */

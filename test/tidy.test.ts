@@ -27,7 +27,7 @@ const libp2p = ['libp2p', '@libp2p/*', '@multiformats/*'];
 // A validator without its adapters: neither LMDB nor libp2p.
 const validatorFiles = [
   ...['accusations', 'divergence', 'driver', 'checkpointing', 'intake', 'finality', 'mempool', 'opening', 'seat'],
-  ...['membership', 'notices', 'peers', 'presence', 'store/store', 'network/inbound'],
+  ...['membership', 'notices', 'peers', 'presence', 'state-prover', 'store/store', 'network/inbound'],
 ];
 const validatorParts = [
   'node/consensus',
@@ -147,6 +147,11 @@ const layers: readonly Layer[] = [
     of: 'node/presence.ts',
     may: ['node/ledger', 'node/network/sync-messages.ts'],
     mayTypes: ['node/event-loop.ts', 'node/network/transport.ts', 'node/store/store.ts'],
+  },
+  {
+    of: 'node/state-prover.ts',
+    may: ['node/ledger', 'node/execution', 'node:timers/promises'],
+    mayTypes: ['node/store/store.ts'],
   },
   { of: 'node/divergence.ts', may: ['node/ledger', 'node/execution', 'node/store/store.ts'] },
   {

@@ -26,8 +26,12 @@ export interface AccountDetail extends AccountView {
 
 const accountPrefix = `${paymentsName}/${accountsCollection.name}/`;
 
+export function accountPath(id: string): StatePath {
+  return accountPrefix + id;
+}
+
 export function accountDetail(store: Store, id: string): AccountDetail | undefined {
-  const bytes = store.get(accountPrefix + id);
+  const bytes = store.get(accountPath(id));
   return bytes === undefined ? undefined : detailOf(id, bytes);
 }
 

@@ -1,6 +1,7 @@
 // What the HTTP API needs of a node, and nothing more. The composition root implements it; tests have one of their own.
 import type { Digest } from '../ledger/hash.ts';
-import type { BlockCommit, BlockRow, Store } from '../store/store.ts';
+import type { ProvenState } from '../state-prover.ts';
+import type { BlockCommit, BlockRow, StatePath, Store } from '../store/store.ts';
 
 /** What GET /v1/status answers. Indexes are those of the validator set in force; hashes are hex. */
 export interface NodeStatus {
@@ -71,6 +72,8 @@ export interface LedgerNode {
   checkpointAt(height: number, hasOwnLine: boolean): Uint8Array | undefined;
   /** Verifier key of this node's own line. */
   readonly logKey: string;
+  /** An ICS23 proof about a state record after the last block; undefined where that is not possible now. */
+  proveState(path: StatePath): Promise<ProvenState | undefined>;
   /** Whether a transaction waits in the mempool. */
   isWaiting(id: Digest): boolean;
   /** Checks bytes from a client and takes them into the mempool. Never throws on them. */

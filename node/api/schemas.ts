@@ -81,6 +81,7 @@ const account = {
 const at = { height, stateRoot: z.string() };
 export const accountDetail = z.object({ ...at, ...account, seq: z.int(), lastIndex: index });
 export const accountPage = z.object({ ...at, accounts: z.array(z.object(account)), next: z.string().optional() });
+export const accountProof = z.object({ account: z.string(), height, present: z.boolean(), proof: base64 });
 export const consortium = z.object({
   height,
   members: z.array(z.object({ id: z.string(), name: z.string() })),

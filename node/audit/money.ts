@@ -7,7 +7,7 @@ import { amountMax, balanceMax, purposeLengthMax } from '../ledger/limits.ts';
 import { bigInteger, option, record, type Schema, type TypeOf, text, uint } from '../ledger/schema.ts';
 import type { Rule } from './finding.ts';
 
-const openedSchema = record({
+export const openedSchema = record({
   account: identifier,
   branch: identifier,
   currency: currencyCode,
@@ -19,7 +19,7 @@ const sideSchema = record({
   previous: uint,
   balance: bigInteger(-balanceMax, balanceMax),
 });
-const postingSchema = record({
+export const postingSchema = record({
   debtor: sideSchema,
   creditor: sideSchema,
   amount: bigInteger(1n, amountMax),
@@ -53,7 +53,7 @@ export interface MoneyProblem {
   readonly detail: string;
 }
 
-const issuedPrefix = 'ISSUED-';
+export const issuedPrefix = 'ISSUED-';
 
 export class AccountBook {
   readonly accounts = new Map<string, BookAccount>();

@@ -1,5 +1,6 @@
 // Executes every block again, from its entries alone, and compares what comes out with what the log says; beside it an
-// account book adds up the money from the events. The one audit file that imports the node's execution and contracts.
+// account book adds up the money from the events. And the same state from events alone, without executing anything.
+// The one audit file that imports the node's execution and contracts.
 
 import { accountsCollection } from '../../contracts/accounts.ts';
 import { paymentsName, paymentsSectionSchema } from '../../contracts/payments.ts';
@@ -8,16 +9,26 @@ import { type Genesis, sectionOf } from '../../genesis/genesis.ts';
 import { Executor, isBlockProblem } from '../execution/executor.ts';
 import { genesisCommit } from '../execution/genesis-commit.ts';
 import type { BlockProblem } from '../execution/header-rules.ts';
+import { StateFold } from '../execution/state-fold.ts';
+import { stateKey, statePath, stateValueHash } from '../execution/state-path.ts';
+import { StateTree } from '../execution/state-tree.ts';
 import type { KnownTransactions } from '../execution/transaction-cache.ts';
 import { formatAmount } from '../ledger/amount.ts';
+import { InvariantError } from '../ledger/assert.ts';
+import { DecodeError } from '../ledger/codec.ts';
+import { decodeEntry, headerDigest } from '../ledger/entry.ts';
 import type { Evidence } from '../ledger/evidence.ts';
-import { digestBytes, equalBytes } from '../ledger/hash.ts';
+import { digestBytes, equalBytes, toHex } from '../ledger/hash.ts';
+import type { Header } from '../ledger/header.ts';
+import { encodeStateProof } from '../ledger/ics23.ts';
 import { decodeAs } from '../ledger/schema.ts';
+import type { SetLink } from '../ledger/set-chain.ts';
 import { decodeTransaction, isSigned, type Transaction } from '../ledger/transaction.ts';
 import type { BlockCommit, Head, ReferenceRow, ReferenceStore, StatePath, StateStore } from '../store/store.ts';
 import { type CheckedBlock, FindingError } from './chain.ts';
 import type { CurrencySum, Rule } from './finding.ts';
 import { AccountBook } from './money.ts';
+import type { BlockPlace } from './proof-source.ts';
 import type { Follower } from './verify.ts';
 
 /** State and used references, and no log: its size is that of the state and the reference window. */
@@ -198,4 +209,107 @@ function allowances(genesis: Genesis): ReadonlyMap<string, bigint> {
 
 function fail(height: number, rule: Rule, detail: string, index?: number): never {
   throw new FindingError({ height, ...(index === undefined ? {} : { index }), rule, detail });
+}
+
+/** State from events alone: nothing is decided again. Every state root that a header names is compared. */
+export class Rebuild implements Follower {
+  readonly #fold: StateFold;
+
+  constructor(genesis: Genesis) {
+    this.#fold = new StateFold(genesis, contracts, { checksRoots: true });
+  }
+
+  block({ header, headerBytes, body }: CheckedBlock): void {
+    const { height } = header;
+    const problem = fold(this.#fold, [...body.map(({ bytes }) => bytes), headerBytes], header);
+    if (problem !== undefined) fail(height, 'execution', `its events do not evolve: ${problem}`);
+    if (!this.#fold.isRight)
+      fail(height, 'state-root', 'the events of the log give another state root than its header');
+  }
+
+  finish(): readonly CurrencySum[] {
+    return [];
+  }
+}
+
+/** The state after the last block of a log, with proofs of what is in it. Entries are taken as they come. */
+export class RebuiltState {
+  readonly #fold: StateFold;
+  readonly #blocks: BlockPlace[] = [];
+  readonly #setChanges: SetLink[] = [];
+  /** A block that changed the set; the next header holds its certificate. */
+  #changed: Pick<SetLink, 'header' | 'next'> | undefined;
+  #body: Uint8Array[] = [];
+  #proofs: { readonly tree: StateTree; readonly records: ReadonlyMap<string, Uint8Array> } | undefined;
+
+  constructor(genesis: Genesis) {
+    this.#fold = new StateFold(genesis, contracts);
+  }
+
+  get height(): number {
+    return this.#fold.head.height;
+  }
+
+  /** Of each height from 1 on. */
+  get blocks(): readonly BlockPlace[] {
+    return this.#blocks;
+  }
+
+  /** Of the validators, up to the epoch of the last block. */
+  get setChanges(): readonly SetLink[] {
+    return this.#setChanges;
+  }
+
+  /** The next entry after genesis. Says why it is none, if it ends a block. */
+  push(entry: Uint8Array): string | undefined {
+    this.#body.push(entry);
+    const header = headerIn(entry);
+    if (header === undefined) return undefined;
+    const problem = fold(this.#fold, this.#body, header);
+    this.#body = [];
+    if (problem !== undefined) return problem;
+    this.#blocks.push({ headerIndex: this.#fold.head.logSize - 1, header: entry });
+    if (this.#changed !== undefined && header.lastCommit !== undefined)
+      this.#setChanges.push({ ...this.#changed, certificate: header.lastCommit });
+    const changes = !equalBytes(header.validatorSetHash, header.nextValidatorSetHash);
+    this.#changed = changes ? { header: entry, next: this.#fold.validators } : undefined;
+    return undefined;
+  }
+
+  /** ICS23. */
+  prove(account: string): Uint8Array {
+    this.#proofs ??= this.#tree();
+    const { tree, records } = this.#proofs;
+    const key = stateKey(statePath(paymentsName, accountsCollection.name, account));
+    return encodeStateProof(tree.prove(key), key, (under) => records.get(toHex(under)) ?? new Uint8Array(0));
+  }
+
+  #tree() {
+    const pairs = [...this.#fold.state].map(([path, value]) => [stateKey(path), value] as const);
+    const tree = StateTree.fromEntries(pairs.map(([key, value]) => [key, stateValueHash(value)]));
+    return { tree, records: new Map(pairs.map(([key, value]) => [toHex(key), value])) };
+  }
+}
+
+/** A fold asks for the certificate's position alone; that it is signed is judged elsewhere. */
+function fold(state: StateFold, entries: readonly Uint8Array[], { height, epoch }: Header): string | undefined {
+  const digest = headerDigest(entries.at(-1) ?? new Uint8Array(0));
+  try {
+    const folded = state.add(entries, { epoch, view: 0, height, digest, signers: [] });
+    return typeof folded === 'string' ? folded : undefined;
+  } catch (error) {
+    // What a contract never decides it may refuse to evolve: a log from outside can hold it all the same.
+    if (error instanceof InvariantError) return error.message;
+    throw error;
+  }
+}
+
+function headerIn(bytes: Uint8Array): Header | undefined {
+  try {
+    const entry = decodeEntry(bytes);
+    return entry.kind === 3 ? entry.header : undefined;
+  } catch (error) {
+    if (error instanceof DecodeError) return undefined;
+    throw error;
+  }
 }

@@ -15,7 +15,8 @@ import { rootAt } from '../../node/ledger/merkle.ts';
 import { deriveSeed, publicKeyOf, sign } from '../../node/ledger/signature.ts';
 import { decodeTransaction, type Transaction } from '../../node/ledger/transaction.ts';
 import { formatVerifierKey, parseVerifierKey, verifierKey } from '../../node/ledger/verifier-key.ts';
-import type { Store } from '../../node/store/store.ts';
+import { type ProvenState, StateProver } from '../../node/state-prover.ts';
+import type { StatePath, Store } from '../../node/store/store.ts';
 import { clearing, seedOf, TestLedger } from '../execution/_ledger.ts';
 
 const logSeed = deriveSeed(seedOf('node-0'), 'log');
@@ -78,6 +79,10 @@ export class TestNode implements LedgerNode {
 
   get logKey(): string {
     return formatVerifierKey(verifierKey(originOf(this.#log), 'note', publicKeyOf(logSeed)));
+  }
+
+  proveState(path: StatePath): Promise<ProvenState | undefined> {
+    return new StateProver({ store: this.store, now: () => this.ledger.executor }).prove(path);
   }
 
   checkpoint(): Uint8Array | undefined {

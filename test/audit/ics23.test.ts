@@ -6,9 +6,10 @@ import {
 } from '@confio/ics23';
 import test from 'ava';
 import fc from 'fast-check';
-import { decodeStateProof, encodeStateProof, verifyMembership, verifyNonMembership } from '../../node/audit/ics23.ts';
+import { verifyMembership, verifyNonMembership } from '../../node/audit/ics23.ts';
 import { StateTree } from '../../node/execution/state-tree.ts';
 import { sha256, toHex } from '../../node/ledger/hash.ts';
+import { decodeStateProof, encodeStateProof } from '../../node/ledger/ics23.ts';
 import { readDataJson, testWithData } from '../_data.ts';
 import { prng } from '../_prng.ts';
 

@@ -76,6 +76,35 @@ test.serial('an auditor’s policy is enforced on an archive', async (t) => {
   t.is((await home.run('audit', 'verify', archive, '--policy', home.file('no.txt', 'quorum all\n'))).code, 2);
 });
 
+test.serial(
+  'a balance, and an absence, are proved by a node and by an archive, and judged without a network',
+  async (t) => {
+    const [first] = await home.json<readonly { account: string; balance: string }[]>('account', 'list');
+    const account = first?.account ?? '';
+    const elsewhere = new Home();
+    const file = join(elsewhere.folder, 'balance.proof');
+    try {
+      for (const [named, says] of [
+        [[account], `${account} holds ${first?.balance} CZK`],
+        [[account, '--at', '1'], `there is no account ${account}`],
+        [['NOBODY', '--archive', archive], 'there is no account NOBODY'],
+      ] as const) {
+        const { code, stdout, stderr } = await home.run('audit', 'balance', ...named, '--output', file);
+        t.is(code, 0, stderr);
+        t.true(stdout.startsWith(`OK: ${says}`), stdout);
+        const judged = ['audit', 'balance', '--verify', file, '--genesis', home.paths.genesis];
+        t.is((await elsewhere.run(...judged)).stdout, stdout);
+        const bytes = readFileSync(file);
+        bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
+        writeFileSync(file, bytes);
+        t.is((await elsewhere.run(...judged)).code, 7);
+      }
+    } finally {
+      await elsewhere.remove();
+    }
+  },
+);
+
 test.serial('without a genesis to compare the verdict says so and prints the hash', async (t) => {
   const elsewhere = new Home();
   try {

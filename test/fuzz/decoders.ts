@@ -1,7 +1,7 @@
 // Every decoder of bytes that come from outside: peers, disks, archives.
 import { isDeepStrictEqual } from 'node:util';
 import { GenesisError, readGenesisEntry } from '../../genesis/genesis.ts';
-import { decodeStateProof, verifyMembership, verifyNonMembership } from '../../node/audit/ics23.ts';
+import { verifyMembership, verifyNonMembership } from '../../node/audit/ics23.ts';
 import { parseManifest } from '../../node/audit/manifest.ts';
 import { decodeCheckpointMessage, encodeCheckpointMessage } from '../../node/consensus/checkpoint-messages.ts';
 import { decodeMessage, encodeMessage } from '../../node/consensus/messages.ts';
@@ -10,6 +10,7 @@ import { certificateSchema } from '../../node/ledger/certificate.ts';
 import { DecodeError, decode, encode } from '../../node/ledger/codec.ts';
 import { decodeEntry, encodeEntry } from '../../node/ledger/entry.ts';
 import { sha256, toHex } from '../../node/ledger/hash.ts';
+import { decodeStateProof } from '../../node/ledger/ics23.ts';
 import { decodeAs, encodeAs } from '../../node/ledger/schema.ts';
 import { decodeBundle, encodeBundle, parseTilePath } from '../../node/ledger/tile-layout.ts';
 import { decodeTransaction } from '../../node/ledger/transaction.ts';

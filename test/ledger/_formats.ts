@@ -16,7 +16,7 @@ import {
 import type { Collection } from '../../contracts/contract.ts';
 import { payments } from '../../contracts/payments.ts';
 import { readGenesisEntry } from '../../genesis/genesis.ts';
-import { encodeStateProof } from '../../node/audit/ics23.ts';
+import { type BalanceProof, balanceProofSchema, encodeBalanceProof } from '../../node/audit/balance-proof.ts';
 import {
   decodeMessage,
   encodeMessage,
@@ -31,6 +31,7 @@ import { decode, encode } from '../../node/ledger/codec.ts';
 import { decodeEntry, decodeHeader, encodeEntry } from '../../node/ledger/entry.ts';
 import { cosignatureEvidenceOf, evidenceOf, type Statement } from '../../node/ledger/evidence.ts';
 import { digestBytes, leafHash, toHex } from '../../node/ledger/hash.ts';
+import { encodeStateProof } from '../../node/ledger/ics23.ts';
 import { consistencyPath, inclusionPath, rootOf } from '../../node/ledger/merkle.ts';
 import { decodeAs, encodeAs, type Schema } from '../../node/ledger/schema.ts';
 import { deriveSeed, publicKeyOf } from '../../node/ledger/signature.ts';
@@ -44,6 +45,7 @@ import {
   blocks,
   certificateAt,
   chainId,
+  checkpointBytes,
   entryAt,
   genesis,
   nonce,
@@ -248,6 +250,22 @@ const logExamples: Example[] = [
   bytesExample('consistency-path', concat(consistencyPath((level, index) => store.node(level, index), 3, 8))),
 ];
 
+const located = (index: number) => {
+  const path = inclusionPath((level, at) => store.node(level, at), index, 9);
+  return { index, entry: entryAt(index), path };
+};
+const { entry: sealing, path: headerPath } = located(8);
+/** What N-2 had between its opening and the transfer. */
+const balanceProof: BalanceProof = {
+  format: 'daybook/balance-proof/v1',
+  account: 'N-2',
+  anchor: { setChanges: [], checkpoint: checkpointBytes(), header: sealing, headerPath },
+  state: undefined,
+  before: located(2),
+  after: located(4),
+};
+const proofExamples: Example[] = [bytesExample('balance-proof', encodeBalanceProof(balanceProof))];
+
 function concat(parts: readonly Uint8Array[]): Uint8Array {
   return new Uint8Array(Buffer.concat(parts));
 }
@@ -262,6 +280,7 @@ export const examples: readonly Example[] = [
   ...evidenceExamples,
   ...stateExamples,
   ...logExamples,
+  ...proofExamples,
 ];
 
 const [founder] = genesis.validators;
@@ -281,6 +300,9 @@ export const nested: readonly (readonly [format: string, fields: object])[] = [
   ['parameters', decodeAs(parametersSchema, recordBytes('consortium', 'parameters', 'current'))],
   ['side', posted.debtor],
   ['evidence', contradiction],
+  ['balance-proof', decodeAs(balanceProofSchema, encodeBalanceProof(balanceProof))],
+  ['anchor', balanceProof.anchor],
+  ['located', located(4)],
   ['statement', contradiction.first],
   ['cosignature-evidence', cosignatureContradiction],
   ['cosigned-root', cosignatureContradiction.first],

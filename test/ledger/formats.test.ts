@@ -7,6 +7,7 @@ import test from 'ava';
 import { verifyReceipt } from '../../cli/receipt.ts';
 import { outcomeOf } from '../../node/api/outcome.ts';
 import { exportArchive } from '../../node/audit/archive.ts';
+import { verifyBalanceProof } from '../../node/audit/balance-proof.ts';
 import { verifyMembership } from '../../node/audit/ics23.ts';
 import { manifestName } from '../../node/audit/manifest.ts';
 import { StoreSource } from '../../node/audit/source.ts';
@@ -125,6 +126,11 @@ test('the receipt on the page verifies with nothing but genesis, and so does the
   t.is(entry.kind === 1 ? entry.outcome : undefined, 'OK');
   const proof = exampleBytes('state-proof');
   t.true(verifyMembership(stateTree.root, proof, exampleBytes('state-key'), exampleBytes('account-record')));
+});
+
+test('the balance proof on the page verifies with nothing but genesis', (t) => {
+  const { account, from, to, balance } = verifyBalanceProof(exampleBytes('balance-proof'), genesis);
+  t.deepEqual({ account, from, to, seq: balance?.seq }, { account: 'N-2', from: 3, to: 4, seq: 0 });
 });
 
 function exampleBytes(name: string): Uint8Array {

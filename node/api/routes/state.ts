@@ -1,6 +1,7 @@
 // Reads of the state after the last block. Every answer says which block that is.
 import { z } from 'zod';
-import { accountDetail, accountPage, consortiumView } from '../account-view.ts';
+import { toBase64 } from '../../ledger/base64.ts';
+import { accountDetail, accountPage, accountPath, consortiumView } from '../account-view.ts';
 import type { ApiParts, ApiServer } from '../parts.ts';
 import { Problem } from '../problem.ts';
 import * as schemas from '../schemas.ts';
@@ -14,6 +15,7 @@ export function stateRoutes(app: ApiServer, parts: ApiParts): void {
   });
   accountsRoute(app, parts);
   accountRoute(app, parts);
+  accountProofRoute(app, parts);
   consortiumRoute(app, parts);
 }
 
@@ -61,6 +63,27 @@ function accountRoute(app: ApiServer, { node: { store }, readersOnly }: ApiParts
       if (account === undefined) throw new Problem('not-found', `There is no account ${request.params.id}.`);
       const { height, stateRoot } = store.head();
       return { height, stateRoot, ...account };
+    },
+  });
+}
+
+/** A proof of absence shows the records of two other accounts: readers only, like the accounts themselves. */
+function accountProofRoute(app: ApiServer, { node, readersOnly }: ApiParts): void {
+  app.route({
+    method: 'GET',
+    url: '/v1/accounts/:id/proof',
+    onRequest: readersOnly,
+    schema: {
+      summary: 'ICS23 proof of one account, or of its absence, under the state root of the last block',
+      params: z.strictObject({ id: schemas.identifierText }),
+      querystring: schemas.noParameters,
+      response: { 200: schemas.accountProof, '4xx': schemas.problem },
+    },
+    async handler(request) {
+      const { id } = request.params;
+      const proven = await node.proveState(accountPath(id));
+      if (proven === undefined) throw new Problem('busy', 'This node gives no proof now; try again in a moment.');
+      return { account: id, height: proven.height, present: proven.isPresent, proof: toBase64(proven.proof) };
     },
   });
 }
