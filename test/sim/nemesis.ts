@@ -170,11 +170,18 @@ export class Nemesis {
   /** A byte of the state, while the validator runs: it heals, whenever it notices [R4]. */
   #flip(): void {
     const station = this.#victim();
-    if (station.node?.isHealing === true) return;
+    if (station.node?.isHealing === true || !this.#mayFlip()) return;
     const { disk } = station.parts;
     this.#note(`a byte of the state of ${station.station} flips`);
     this.#cluster.flipped.add(station);
     disk.restore(damaged(disk.snapshot(), this.#chance.int(10_000)));
+  }
+
+  /** Where nobody has the whole log, a snapshot heals, and it takes a quorum of others to have a later one. */
+  #mayFlip(): boolean {
+    const { plan, flipped } = this.#cluster;
+    const { byzantine, amnesiacs } = plan;
+    return plan.snapshots === undefined || flipped.size + byzantine.length + amnesiacs.length === 0;
   }
 
   #partition(): void {

@@ -100,8 +100,6 @@ export function drawPlan(seed: number, limits: PlanLimits = {}): Plan {
   const faults = new Set(limits.faults ?? drawn);
   // Where transactions are valid for seconds only, a clock that is wrong by an hour leaves nothing to order.
   if (faults.has('snapshots')) faults.delete('clock');
-  // A state that differs is made again from genesis, which nobody has any more.
-  if (faults.has('snapshots')) faults.delete('bit-flip');
   const has = (fault: FaultClass) => faults.has(fault);
   const loss = chance.pick([0.01, 0.03, 0.1, 0.2, 0.3]);
   const delay = { latencyMs: chance.pick([2, 10, 50, 150]), jitterMs: chance.pick([10, 50, 200, 1_000]) };
