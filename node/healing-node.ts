@@ -24,7 +24,7 @@ import { originOf } from './ledger/checkpoint.ts';
 import { type Digest, digestBytes, digestOf, toHex } from './ledger/hash.ts';
 import { Frontier } from './ledger/merkle.ts';
 import { encodeAs } from './ledger/schema.ts';
-import { quorumOf, type Validator } from './ledger/validators.ts';
+import { quorumOf, type Validator, validatorSetHash } from './ledger/validators.ts';
 import { formatVerifierKey, verifierKey } from './ledger/verifier-key.ts';
 import { SyncClient } from './network/sync-client.ts';
 import type { Channel, Receiver } from './network/transport.ts';
@@ -77,7 +77,15 @@ export class HealingNode implements LedgerNode, Receiver {
     const { flaw } = this.store;
     if (flaw !== undefined) return this.#diverged({ reason: flaw });
     const tree = readable(() => treeOf(this.store));
-    if (tree !== undefined && digestOf(tree.root) === this.store.head().stateRoot) return this.#begin(tree, undefined);
+    if (tree !== undefined && digestOf(tree.root) === this.store.head().stateRoot) {
+      try {
+        return this.#begin(tree, undefined);
+      } catch (error) {
+        const damage = damageOf(error); // of a row that the first life reads: healed once, or else the process ends
+        if (damage === undefined) throw error;
+        return this.#diverged(damage);
+      }
+    }
     this.#diverged({
       reason:
         tree === undefined
@@ -212,23 +220,19 @@ export class HealingNode implements LedgerNode, Receiver {
   /** [S2, S4] From the moment at which all of it is here, nothing of the life before uses the store. */
   async #takeSnapshot(from: readonly number[], isWanted: () => boolean): Promise<boolean> {
     const peers = from.map((index) => this.#peers.peerOf(index)).filter((peer) => peer !== undefined);
-    const ready = (): boolean => {
-      if (!isWanted()) return false;
-      this.#end();
-      return true;
-    };
-    if (!(await this.#putSnapshot(peers, ready))) return false;
+    if (!(await this.#putSnapshot(peers, isWanted))) return false;
     this.store.markDivergence(undefined); // a block that was awaited is behind it
     this.start();
     return true;
   }
 
-  #putSnapshot(peers: readonly number[], ready: () => boolean): Promise<boolean> {
+  #putSnapshot(peers: readonly number[], isStillWanted: () => boolean): Promise<boolean> {
     const { genesis, chainId, transport, timers, loop, log } = this.#parts;
     const sync = { transport, timeoutMs: timers.syncTimeoutMs, after: loop.after };
     const sets = { chainId: digestBytes(chainId), genesisSet: genesis.validators };
-    const parts = { store: this.store, ...sets, ...sync, ready: () => !this.#isStopped && ready(), log };
-    return takeSnapshot(parts, peers);
+    const isWanted = () => !this.#isStopped && isStillWanted();
+    const ready = () => this.#end();
+    return takeSnapshot({ store: this.store, ...sets, ...sync, isWanted, ready, log }, peers);
   }
 
   /** [R4, S2] The log here cannot be folded from its beginning, and nobody has it any more: the state comes whole. */
@@ -301,13 +305,18 @@ export class HealingNode implements LedgerNode, Receiver {
     const others = this.#peers.voters;
     const sync = { chainId: digestBytes(chainId), timeoutMs: timers.syncTimeoutMs, after: loop.after };
     const record = this.store.voteRecord();
+    let client: { readonly hash: Digest; readonly of: SyncClient } | undefined;
     return heal({
       store: this.store,
       genesis,
       contracts,
       bodies: record === undefined ? [] : decodeRecord(record).bodies,
-      fetch: (height, end, set) =>
-        new SyncClient(transport, { ...sync, validators: set }).fetchBlocks(height, others, end),
+      fetch: (height, end, set) => {
+        const hash = validatorSetHash(set);
+        // Kept, because it knows who lies and who stalls.
+        if (client?.hash !== hash) client = { hash, of: new SyncClient(transport, { ...sync, validators: set }) };
+        return client.of.fetchBlocks(height, others, end);
+      },
       takeSnapshot: () => this.#healBySnapshot(work, incident, others),
       soon: loop.soon,
       after: loop.after,

@@ -67,10 +67,11 @@ export async function heal(parts: HealingParts): Promise<Healed | undefined> {
   if (parts.isStopped()) return undefined;
   const fold = new StateFold(parts.genesis, parts.contracts);
   const fetched: number[] = [];
+  const ahead: FetchedLogBlock[] = [];
   let [rows, sinceSlice] = [store.repairBlock(genesisCommit(parts.genesis, parts.contracts).commit), 0];
   while (fold.head.height < head.height) {
     const height = fold.head.height + 1;
-    const folded = foldOwn(store, fold, height) ?? (await foldFetched(parts, fold, fetched));
+    const folded = foldOwn(store, fold, height) ?? (await foldFetched(parts, fold, ahead, fetched));
     if (folded === undefined || parts.isStopped()) return undefined;
     // What is pruned stays pruned.
     if (height > store.base().height) rows += store.repairBlock(withoutLater(store, folded));
@@ -109,21 +110,28 @@ function foldOwn(store: Store, fold: StateFold, height: number): FoldedBlock | u
   }
 }
 
-/** Asks until somebody has it: without the block there is nothing to go on with. */
-async function foldFetched(parts: HealingParts, fold: StateFold, heights: number[]): Promise<FoldedBlock | undefined> {
+/** Asks until somebody has it: without the block there is nothing to go on with. An answer's others wait in `ahead`. */
+async function foldFetched(
+  parts: HealingParts,
+  fold: StateFold,
+  ahead: FetchedLogBlock[],
+  heights: number[],
+): Promise<FoldedBlock | undefined> {
   const height = fold.head.height + 1;
   while (!parts.isStopped()) {
-    const answer = await parts.fetch(height, fold.head, fold.validators);
-    if (answer === 'pruned' && (parts.isStopped() || (await parts.takeSnapshot()))) return undefined;
-    // Another may come that has not pruned it, or a later snapshot.
-    const block = answer === 'pruned' ? undefined : answer?.[0];
+    while (ahead[0] !== undefined && ahead[0].certificate.height < height) ahead.shift();
+    const block = ahead.shift();
     if (block !== undefined) {
       const folded = fold.add(block.entries, block.certificate);
       if (typeof folded === 'string') throw new HealingError(`block ${height} is certified, and ${folded}`);
       heights.push(height);
       return folded;
     }
-    await new Promise<void>((resolve) => parts.after(parts.askAgainMs, resolve));
+    const answer = await parts.fetch(height, fold.head, fold.validators);
+    if (answer === 'pruned' && (parts.isStopped() || (await parts.takeSnapshot()))) return undefined;
+    if (answer !== 'pruned') ahead.push(...(answer ?? []));
+    // Another may come that has not pruned it, or a later snapshot.
+    if (ahead.length === 0) await new Promise<void>((resolve) => parts.after(parts.askAgainMs, resolve));
   }
   return undefined;
 }

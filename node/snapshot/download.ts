@@ -31,6 +31,8 @@ export interface DownloadParts extends AskerOptions {
   /** Of the genesis document: every later set is reached from it. */
   readonly genesisSet: ValidatorSet;
   readonly transport: Pick<Transport, 'request'>;
+  /** Whether whoever began it still waits for it: another may have begun meanwhile, and stages its own. */
+  readonly isWanted: () => boolean;
 }
 
 /** Everything of a snapshot is staged in the store. */
@@ -44,13 +46,20 @@ export class SnapshotDownload {
 
   constructor(parts: DownloadParts) {
     this.#parts = parts;
-    this.#asker = new PeerAsker(parts.transport, parts);
+    // Whatever touches the store follows an answer.
+    const request: Transport['request'] = async (to, bytes, signal) => {
+      const answer = parts.isWanted() ? await parts.transport.request(to, bytes, signal) : undefined;
+      if (answer === undefined || !parts.isWanted()) throw new Error('nobody waits for it any more');
+      return answer;
+    };
+    this.#asker = new PeerAsker({ request }, parts);
   }
 
   /** [S2] Undefined when these peers together do not give a whole one; what they gave is kept. */
   async from(peers: readonly number[]): Promise<Downloaded | undefined> {
     const { store } = this.#parts;
     for (const peer of this.#asker.bestFirst(peers)) {
+      if (!this.#parts.isWanted()) return undefined;
       const checked = await this.#manifest(peer);
       if (checked === undefined || checked.header.height <= store.head().height) continue;
       this.#stage(checked.manifest, checked.header.height);

@@ -8,8 +8,8 @@ import { assemble } from './assemble.ts';
 import { type DownloadParts, SnapshotDownload } from './download.ts';
 
 export interface TakeParts extends DownloadParts {
-  /** Called when all of it is here: nothing else may use the store any more. False to leave things as they are. */
-  ready(): boolean;
+  /** Called when all of it is here: nothing else may use the store any more. */
+  ready(): void;
   log(level: 'info' | 'warn', text: string, facts: object): void;
 }
 
@@ -17,14 +17,14 @@ export interface TakeParts extends DownloadParts {
 export async function takeSnapshot(parts: TakeParts, from: readonly number[]): Promise<boolean> {
   const { store, log } = parts;
   const downloaded = await new SnapshotDownload(parts).from(from);
-  if (downloaded === undefined || downloaded.head.height <= store.head().height) return false;
+  if (downloaded === undefined || !parts.isWanted() || downloaded.head.height <= store.head().height) return false;
   const snapshot = assemble(store, downloaded);
   if (typeof snapshot === 'string') {
     log('warn', 'a snapshot was not taken', { height: downloaded.head.height, reason: snapshot });
     store.dropParts('staged', downloaded.head.height);
     return false;
   }
-  if (!parts.ready()) return false;
+  parts.ready();
   const { certificate } = downloaded.manifest;
   const stored = store.voteRecord();
   assert(stored !== undefined, 'a store is made with its vote record');

@@ -9,6 +9,7 @@ import { decodeSyncRequest, encodePrunedAnswer } from '../../node/network/sync-m
 import { SyncServer } from '../../node/network/sync-server.ts';
 import { manifestSchema } from '../../node/snapshot/manifest.ts';
 import { MemoryStore } from '../../node/store/memory-store.ts';
+import { DamagedRow } from '../../node/store/store.ts';
 import { Bank } from './_bank.ts';
 
 const windowMs = 4_000_000;
@@ -161,4 +162,58 @@ test('[R4, S2] who awaits a block that all others have forgotten takes a snapsho
   await bank.run(() => bank.nodes[3]?.status().ready === true);
   t.is(bank.height(3), bank.height(0));
   t.is(bank.stores[3]?.divergence(), undefined);
+});
+
+test('[R4] missing blocks are fetched many at once, and who stalls is asked last from then on', async (t) => {
+  const bank = new Bank();
+  await bank.begin();
+  await bank.loaded(() => bank.height(0) >= 30, 0);
+  bank.kill(3);
+  const store = bank.stores[3];
+  if (!(store instanceof MemoryStore)) return t.fail('no memory store');
+  const image = store.snapshot();
+  const other = image.state.get('payments/accounts/B') ?? new Uint8Array(0);
+  const state = new Map(image.state).set('payments/accounts/A', other);
+  const last = new Map([...image.certificates].slice(-1));
+  store.restore({ ...image, state, certificates: last });
+  const asked = [0, 0, 0];
+  for (const [at, node] of bank.nodes.slice(0, 3).entries()) {
+    if (node === undefined) continue;
+    const serve = node.serve.bind(node);
+    node.serve = (from, request) => {
+      if (decodeSyncRequest(request).type !== 'blocks') return serve(from, request);
+      asked[at] = (asked[at] ?? 0) + 1;
+      return at === 0 ? undefined : serve(from, request);
+    };
+  }
+  bank.start(3);
+  await bank.run(() => bank.nodes[3]?.status().ready === true);
+  t.true(asked[0] === 1 && (asked[1] ?? 0) <= 4, `${asked}`);
+});
+
+test('[R4] a damaged row that the start reads, of a block long ago, is healed', async (t) => {
+  const bank = new Bank();
+  await bank.begin();
+  const five = bank.add('node-4', 'node-4');
+  bank.start(five);
+  await bank.govern([0, 1, 2, 3], bank.learner('node-4'));
+  const base = await bank.govern([0, 1, 2, 3], { kind: 'add-validator', id: 'node-4' });
+  await bank.loaded(() => bank.nodes.every((node) => node?.status().mode === 'normal') && bank.height(3) > base + 2, 0);
+  bank.kill(3);
+  const store = bank.stores[3];
+  if (!(store instanceof MemoryStore)) return t.fail('no memory store');
+  const [block, repairBlock] = [store.block.bind(store), store.repairBlock.bind(store)];
+  let damaged = base;
+  store.block = (height) => {
+    if (height === damaged) throw new DamagedRow(`block ${height}`);
+    return block(height);
+  };
+  store.repairBlock = (repaired) => {
+    if (repaired.block.height === damaged) damaged = -1;
+    return repairBlock(repaired);
+  };
+  await bank.loaded(() => bank.height(0) > bank.height(3) + 2, 0);
+  t.notThrows(() => bank.start(3));
+  await bank.loaded(() => bank.nodes[3]?.status().mode === 'normal', 0);
+  t.is(bank.divergences.at(-1)?.outcome, 'healed');
 });

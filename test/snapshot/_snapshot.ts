@@ -94,11 +94,12 @@ export function newcomer(): MemoryStore {
 
 export type Peer = (request: Uint8Array) => Uint8Array | undefined;
 
-export function downloadOf(store: Store, peers: readonly Peer[]): SnapshotDownload {
+export function downloadOf(store: Store, peers: readonly Peer[], isWanted = () => true): SnapshotDownload {
   const parts: DownloadParts = {
     store,
     chainId: digestBytes(store.identity.chainId),
     genesisSet: genesis.validators,
+    isWanted,
     timeoutMs: 1_000,
     after: realEventLoop.after,
     transport: {

@@ -200,6 +200,22 @@ test('who sends a chunk in crumbs is given up at once: another might never be as
   t.true(asked < 300, `${asked} pieces`);
 });
 
+test('a download that nobody waits for any more leaves alone what another has staged', async (t) => {
+  const [source, behind] = [offering(65), offering(45)];
+  const store = newcomer();
+  let second: Promise<boolean> | undefined;
+  const stalls: Peer = (request) => {
+    if (decodeSyncRequest(request).type === 'manifest') return source.serve(request);
+    second ??= taken(t, store, [(each) => source.serve(each)]);
+    return undefined;
+  };
+  const peers: Peer[] = [stalls, (request) => behind.serve(request)];
+  t.is(await downloadOf(store, peers, () => second === undefined).from([0, 1]), undefined);
+  t.true(await second);
+  t.is(executorOn(store).head.height, 60, 'its state is whole');
+  follows(t, store, source);
+});
+
 test('what was fetched before a restart is not fetched again, also from another peer', async (t) => {
   const source = offering(45);
   const store = newcomer();
