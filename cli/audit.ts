@@ -1,6 +1,6 @@
 // What the audit commands share: where the log comes from, and which genesis is expected of it.
 import { existsSync, readFileSync } from 'node:fs';
-import type { Genesis } from '../genesis/genesis.ts';
+import { chainIdOf, type Genesis, genesisEntry } from '../genesis/genesis.ts';
 import { ApiProofs } from '../node/audit/api-proofs.ts';
 import { ApiSource } from '../node/audit/api-source.ts';
 import { ArchiveProofs } from '../node/audit/archive-proofs.ts';
@@ -9,7 +9,9 @@ import { FindingError } from '../node/audit/chain.ts';
 import { type Policy, parsePolicy } from '../node/audit/policy.ts';
 import { type Source, SourceError, SourceUnreachableError } from '../node/audit/source.ts';
 import { DecodeError } from '../node/ledger/codec.ts';
-import { type Digest, parseDigest } from '../node/ledger/hash.ts';
+import { type Digest, digestBytes, parseDigest } from '../node/ledger/hash.ts';
+import { decodeAs } from '../node/ledger/schema.ts';
+import { SetChain, type SetLink, setLinksSchema } from '../node/ledger/set-chain.ts';
 import { requestNode, verifyAdvice } from './client.ts';
 import { CliError } from './exit-codes.ts';
 import { readInput } from './files.ts';
@@ -37,6 +39,26 @@ export function readPolicy(file: string): Policy {
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error;
     throw new CliError('usage', `${file}: ${error.message}`, 'It is to be a C2SP tlog-policy file.');
+  }
+}
+
+/** Changes of the validators as `receipt sets` writes them, each proved by the one before. */
+export function readSets(file: string, genesis: Genesis): SetChain {
+  const sets = new SetChain(digestBytes(chainIdOf(genesisEntry(genesis))), genesis.validators);
+  for (const link of linksOf(file)) {
+    const problem = sets.add(link);
+    if (problem !== undefined)
+      throw new CliError('verification', `${file}: after epoch ${sets.latest.epoch}: ${problem}`, verifyAdvice);
+  }
+  return sets;
+}
+
+function linksOf(file: string): readonly SetLink[] {
+  try {
+    return decodeAs(setLinksSchema, readInput(file));
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    throw new CliError('verification', `${file}: ${error.message}`, 'Make it again with `daybook receipt sets`.');
   }
 }
 

@@ -141,6 +141,17 @@ export class Client {
     }
   }
 
+  /** Learns every set that the nodes show. Throws VerificationError. */
+  async reachAll(): Promise<void> {
+    const { sets } = this.trust;
+    for (let before: unknown; sets !== undefined && sets.latest !== before; ) {
+      before = sets.latest;
+      await this.getAs(`/v1/validator-sets?after=${sets.latest.epoch}`, (value) => {
+        for (const each of listOf(objectOf(value)['changes'])) this.#learn(bytesOf(each));
+      });
+    }
+  }
+
   #learn(link: Uint8Array): void {
     const problem = this.trust.sets?.add(decodedLink(link));
     if (problem !== undefined) throw new VerificationError(`a change of validators: ${problem}`);

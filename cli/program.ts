@@ -214,6 +214,14 @@ function addAudit(program: Command): void {
     leaf(receipt, 'get <id>', 'a payment’s receipt, by id or reference', () => import('./commands/receipt-get.ts')),
   );
   get.option('--member <id>', 'the member that made it, for a reference');
+  asksNodes(
+    leaf(
+      receipt,
+      'sets',
+      'the proved changes of the validators, as a file',
+      () => import('./commands/receipt-sets.ts'),
+    ),
+  );
   const check = leaf(
     receipt,
     'verify <file>',
@@ -221,6 +229,7 @@ function addAudit(program: Command): void {
     () => import('./commands/receipt-verify.ts'),
   );
   check.option('--genesis <file>', 'the genesis document; default: the home’s');
+  check.option('--sets <file>', 'changes of the validators since genesis, as `receipt sets` wrote them');
   check.option('--policy <file>', 'whose signatures it must carry, besides a quorum of validators');
   addProofs(program, audit);
   leaf(program, 'explain <code>', 'what an outcome or exit code means', () => import('./commands/explain.ts'));

@@ -24,8 +24,10 @@ export async function run(options: Options, name: string): Promise<void> {
   const node = await reachableNode(session.client.nodes);
   const proof = await proofOf(node, index);
   const { genesis } = session.ledger;
+  await session.client.reachAll();
+  const { sets } = session.client.trust;
   try {
-    const proven = verifyProofReceipt(Buffer.from(proof), genesis);
+    const proven = verifyProofReceipt(Buffer.from(proof), genesis, { sets });
     if (proven.index !== index) throw new CliError('verification', 'the node gives the receipt of another entry');
   } catch (error) {
     throw receiptProblem(error);

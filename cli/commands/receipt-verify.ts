@@ -2,7 +2,7 @@
 import { verifyProofReceipt } from '../../node/audit/receipt-check.ts';
 import { toHex } from '../../node/ledger/hash.ts';
 import { decodeTransaction } from '../../node/ledger/transaction.ts';
-import { expectedGenesis, readPolicy, receiptProblem } from '../audit.ts';
+import { expectedGenesis, readPolicy, readSets, receiptProblem } from '../audit.ts';
 import { CliError } from '../exit-codes.ts';
 import { readInput } from '../files.ts';
 import { type CommonOptions, Session } from '../session.ts';
@@ -10,6 +10,7 @@ import { type CommonOptions, Session } from '../session.ts';
 interface Options extends CommonOptions {
   readonly genesis?: string;
   readonly policy?: string;
+  readonly sets?: string;
 }
 
 export async function run(options: Options, file: string): Promise<void> {
@@ -19,8 +20,9 @@ export async function run(options: Options, file: string): Promise<void> {
     throw new CliError('usage', 'name the genesis document', 'For example --genesis genesis.json.');
   const policy = options.policy === undefined ? undefined : readPolicy(options.policy);
   const proof = readInput(file);
+  const sets = options.sets === undefined ? undefined : readSets(options.sets, genesis);
   try {
-    const { index, entry, bytes, checkpoint } = verifyProofReceipt(proof, genesis, policy);
+    const { index, entry, bytes, checkpoint } = verifyProofReceipt(proof, genesis, { policy, sets });
     const view = {
       ok: true,
       index,

@@ -7,6 +7,7 @@ import { decodeEntry, type Entry } from '../ledger/entry.ts';
 import { digestBytes, leafHash } from '../ledger/hash.ts';
 import { verifyInclusion } from '../ledger/merkle.ts';
 import type { Note } from '../ledger/note.ts';
+import type { SetChain } from '../ledger/set-chain.ts';
 import { decodeReceiptExtra, parseProof, type TlogProof } from '../ledger/tlog-proof.ts';
 import { FindingError } from './chain.ts';
 import { cosignersProblem, readCheckpoint } from './checkpoint-check.ts';
@@ -22,8 +23,18 @@ export interface ProvenEntry {
   readonly height: number;
 }
 
+export interface ReceiptTrust {
+  readonly policy?: Policy | undefined;
+  /** Changes of the validators since genesis, proved; without them, those of genesis sign. */
+  readonly sets?: SetChain | undefined;
+}
+
 /** Throws FindingError. */
-export function verifyProofReceipt(proof: Uint8Array, genesis: Genesis, policy?: Policy): ProvenEntry {
+export function verifyProofReceipt(
+  proof: Uint8Array,
+  genesis: Genesis,
+  { policy, sets }: ReceiptTrust = {},
+): ProvenEntry {
   const parsed = decoded('proof-form', () => parseProof(proof));
   const extra = parsed.extra ?? failed('proof-form', 'there is no extra line with the entry');
   const { height, entry: bytes } = decoded('proof-form', () => decodeReceiptExtra(extra));
@@ -32,8 +43,9 @@ export function verifyProofReceipt(proof: Uint8Array, genesis: Genesis, policy?:
   const { checkpoint, note } = readCheckpoint(parsed.note, { height });
   if (checkpoint.origin !== originOf(log))
     failed('checkpoint-origin', `it is of ${checkpoint.origin}, not of ${originOf(log)}`);
-  const problem = cosignersProblem({ checkpoint, note }, log, genesis.validators);
-  if (problem !== undefined) failed('checkpoint-quorum', problem);
+  const { epoch, validators } = sets?.ofSize(checkpoint.size) ?? { epoch: 0, validators: genesis.validators };
+  const problem = cosignersProblem({ checkpoint, note }, log, validators);
+  if (problem !== undefined) failed('checkpoint-quorum', `${problem}; judged by the validators of epoch ${epoch}`);
   const wrong = proofProblem(parsed, leafHash(bytes), checkpoint);
   if (wrong !== undefined) failed('proof-path', wrong);
   const unmet = policy && policyProblem(policy, checkpoint, note);

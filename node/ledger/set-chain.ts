@@ -6,7 +6,7 @@ import { decodeHeader, headerDigest } from './entry.ts';
 import { digestBytes, equalBytes } from './hash.ts';
 import type { Header } from './header.ts';
 import { entryBytesMax } from './limits.ts';
-import { bytes, record, type TypeOf } from './schema.ts';
+import { bytes, list, record, type TypeOf } from './schema.ts';
 import { type ValidatorSet, validatorSetHash, validatorSetSchema } from './validators.ts';
 
 export const setLinkSchema = record({
@@ -18,6 +18,9 @@ export const setLinkSchema = record({
 });
 export type SetLink = TypeOf<typeof setLinkSchema>;
 
+/** A file of all changes, for whoever checks receipts or archives without a network. */
+export const setLinksSchema = list(setLinkSchema, 0, 2_000);
+
 /** A set that was reached from genesis, in force from a height on until the next one. */
 export interface KnownSet {
   readonly epoch: number;
@@ -28,6 +31,8 @@ export interface KnownSet {
 export class SetChain {
   readonly #chainId: Uint8Array;
   readonly #sets: KnownSet[];
+  /** Entries of the log with the last block before each set. */
+  readonly #sizes = [0];
 
   constructor(chainId: Uint8Array, genesisSet: ValidatorSet) {
     this.#chainId = chainId;
@@ -47,6 +52,14 @@ export class SetChain {
     return this.#sets.findLast(({ from }) => from <= height);
   }
 
+  /**
+   * The set whose cosignatures count for a log of this size, as far as links were added. The size says it, and nobody
+   * else: validators of an epoch that is over could sign what they like by now.
+   */
+  ofSize(size: number): KnownSet {
+    return this.#sets[this.#sizes.findLastIndex((from) => from < size)] ?? this.latest;
+  }
+
   /** Takes the next change, or says why it is none. */
   add({ header: encoded, certificate, next }: SetLink): string | undefined {
     const { epoch, from, validators } = this.latest;
@@ -64,6 +77,7 @@ export class SetChain {
     const problem = certificateProblem(certificate, this.#chainId, validators);
     if (problem !== undefined) return problem;
     this.#sets.push({ epoch: epoch + 1, from: header.height + 1, validators: next });
+    this.#sizes.push(header.logSize + 1);
     return undefined;
   }
 }

@@ -137,10 +137,10 @@ test('a receipt of another chain, under-signed, or under a policy that it does n
     'proof-path',
   );
   const own = validatorPolicy(node.ledger.logName, genesis.validators, undefined);
-  t.notThrows(() => verifyProofReceipt(receipt, genesis, parsePolicy(utf8(own))));
+  t.notThrows(() => verifyProofReceipt(receipt, genesis, { policy: parsePolicy(utf8(own)) }));
   const all = parsePolicy(utf8(own.replace('validators 3', 'validators all')));
   t.is(
-    rule(() => verifyProofReceipt(receipt, genesis, all)),
+    rule(() => verifyProofReceipt(receipt, genesis, { policy: all })),
     'policy',
   );
 });

@@ -1,4 +1,5 @@
 // Real processes: governance adds a validator, re-keys one and removes one on a running network, by the command line.
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { readDevnet } from '../../cli/devnet-files.ts';
@@ -90,3 +91,26 @@ test.serial('an audit judges the log across all changes', async (t) => {
   await home.json('audit', 'export', folder, '--node', node);
   t.true((await home.json<{ readonly ok: boolean }>('audit', 'verify', folder)).ok);
 });
+
+test.serial(
+  'a receipt of the latest epoch verifies without a network, with the proved changes beside it',
+  async (t) => {
+    const { proof } = await home.json('receipt', 'get', `E-${payments}`);
+    const { changes, sets } = await home.json('receipt', 'sets');
+    t.is(changes, 3);
+    const bytes = Buffer.from(String(sets), 'hex');
+    t.true(bytes.length / 3 < 4_096, `${bytes.length} bytes for three changes`);
+    const file = (name: string, content: string | Buffer) => {
+      writeFileSync(join(home.folder, name), content);
+      return join(home.folder, name);
+    };
+    const receipt = file('r.tlog-proof', String(proof));
+    const verified = await home.run('receipt', 'verify', receipt, '--sets', file('sets', bytes));
+    t.is(verified.code, 0, verified.stderr);
+    const alone = await home.run('receipt', 'verify', receipt);
+    t.is(alone.code, 7, 'the validators of genesis have no say any more');
+    const cut = Buffer.from(bytes);
+    cut[bytes.length >> 1] = (cut[bytes.length >> 1] ?? 0) ^ 1;
+    t.is((await home.run('receipt', 'verify', receipt, '--sets', file('cut', cut))).code, 7);
+  },
+);

@@ -54,6 +54,11 @@ test('a walk over the changes gives the set of every height', (t) => {
   t.is(chain.at(6)?.validators, second);
   t.is(chain.latest.validators, third);
   t.is(chain.at(0), undefined);
+  // The headers say logs of 10 and 12 entries before them: those sizes count the header's own entry.
+  t.deepEqual(
+    [1, 11, 12, 13, 14, 99].map((size) => chain.ofSize(size).epoch),
+    [0, 0, 1, 1, 2, 2],
+  );
 });
 
 test('a change under seven validators takes less than 4 kB', (t) => {
