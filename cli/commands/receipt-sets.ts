@@ -1,5 +1,5 @@
-// Every change of the validators since genesis with its proof, as one file: with it and the genesis document a receipt of
-// any later time verifies without a network.
+// Every change of the validators since genesis with its proof, as one file: with it and the genesis document a receipt
+// of any later time verifies without a network.
 import { encodeAs } from '../../node/ledger/schema.ts';
 import { setLinksSchema } from '../../node/ledger/set-chain.ts';
 import { type CommonOptions, Session } from '../session.ts';
