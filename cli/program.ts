@@ -249,4 +249,29 @@ function addProofs(_program: Command, audit: Command): void {
   balance.option('--verify <file>', 'judge a proof with no network');
   balance.option('--genesis <file>', 'the genesis document; default: the home’s');
   balance.option('--policy <file>', 'whose signatures the checkpoint must carry, besides a quorum of validators');
+  addComparisons(audit);
+}
+
+function addComparisons(audit: Command): void {
+  const sides = 'files, receipts, archives or URLs of nodes';
+  const consistency = leaf(
+    audit,
+    'consistency <earlier> <later>',
+    `prove that a log only grew between two checkpoints (${sides}), or name the fork`,
+    () => import('./commands/audit-consistency.ts'),
+  );
+  const compare = leaf(
+    audit,
+    'compare <checkpoint...>',
+    `checkpoints from several branches (${sides}): one log, or who cosigned two`,
+    () => import('./commands/audit-compare.ts'),
+  );
+  for (const command of [consistency, compare]) {
+    command.option('--node <url>', 'a node whose tiles prove it');
+    command.option('--archive <folder>', 'an archive whose tiles prove it');
+    command.option('--genesis <file>', 'the genesis document; default: the home’s');
+  }
+  const load = () => import('./commands/audit-replay.ts');
+  const replay = leaf(audit, 'replay <folder>', 'rebuild the state of an archive from its events alone', load);
+  replay.option('--genesis <file|hash>', 'the genesis that is expected; default: the home’s');
 }

@@ -20,7 +20,7 @@ import { type Policy, policyProblem } from './policy.ts';
 
 /** From the leaf's sibling up; a tree of safe integers is no deeper. */
 export const pathSchema = list(hash, 0, 53);
-const setChangesMax = 4_096;
+export const setChangesMax = 4_096;
 
 export const anchorSchema = record({
   setChanges: list(setLinkSchema, 0, setChangesMax),

@@ -3,6 +3,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { decodeAs } from '../ledger/schema.ts';
 import { type SetLink, setLinkSchema } from '../ledger/set-chain.ts';
+import { setChangesMax } from './anchor.ts';
 import { ApiReader, base64, count, field } from './api-reader.ts';
 import { sizeOf } from './api-source.ts';
 import { type AnchoredState, type BlockPlace, decodedFrom, epochOf, type ProofSource } from './proof-source.ts';
@@ -27,7 +28,7 @@ export class ApiProofs implements ProofSource {
     const checkpoint = await this.#checkpoint(height);
     const size = sizeOf(checkpoint);
     const [header, headerPath] = [await this.entry(size - 1), await this.path(size - 1, size)];
-    const setChanges = await this.#setChanges(epochOf(header));
+    const setChanges = await this.setChanges(epochOf(header));
     return { anchor: { setChanges, checkpoint, header, headerPath }, size, height, state };
   }
 
@@ -57,13 +58,16 @@ export class ApiProofs implements ProofSource {
     return { headerIndex: count(block, 'headerIndex'), header: base64(field(block, 'header')) };
   }
 
-  async #setChanges(epoch: number): Promise<readonly SetLink[]> {
+  /** Up to an epoch, or as many as the node has. */
+  async setChanges(epoch?: number): Promise<readonly SetLink[]> {
     const links: SetLink[] = [];
-    while (links.length < epoch) {
+    while (links.length < (epoch ?? setChangesMax)) {
       const changes = field(await this.#api.json(`/v1/validator-sets?after=${links.length}`), 'changes');
-      if (!Array.isArray(changes) || changes.length === 0) throw new SourceError('the node keeps back validator sets');
+      if (!Array.isArray(changes)) throw new SourceError('the node gives no list of validator sets');
+      if (changes.length === 0) break;
       links.push(...changes.map((each) => decodedFrom(() => decodeAs(setLinkSchema, base64(each)))));
     }
+    if (epoch !== undefined && links.length < epoch) throw new SourceError('the node keeps validator sets back');
     return links.slice(0, epoch);
   }
 

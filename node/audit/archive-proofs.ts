@@ -1,5 +1,6 @@
 // An archive as a source of proofs. It holds no state: the events of the whole log make it again, once.
 import { type Genesis, GenesisError, readGenesisEntry } from '../../genesis/genesis.ts';
+import type { SetLink } from '../ledger/set-chain.ts';
 import type { ArchiveSource } from './archive-source.ts';
 import type { AnchoredState, BlockPlace, ProofSource } from './proof-source.ts';
 import { RebuiltState } from './replay.ts';
@@ -41,6 +42,14 @@ export class ArchiveProofs implements ProofSource {
 
   path(index: number, size: number): Promise<readonly Uint8Array[]> {
     return this.#tiles.inclusion(index, size);
+  }
+
+  async setChanges(): Promise<readonly SetLink[]> {
+    return (await this.#rebuilt()).setChanges;
+  }
+
+  get size(): number {
+    return this.#size;
   }
 
   get tiles(): TileReader {

@@ -35,9 +35,8 @@ function openAccounts(ledger: TestLedger): void {
 }
 
 /** A chain of `blocks` blocks: transfers good and refused, and batches with good, refused and repeated lines. */
-export function buildChain(blocks: number, seed = 1): TestLedger {
+export function buildChain(blocks: number, seed = 1, ledger = new TestLedger()): TestLedger {
   const random = prng(seed);
-  const ledger = new TestLedger();
   if (blocks > 0) openAccounts(ledger);
   const transfer = () => ({
     from: random.pick(accountIds),

@@ -1,0 +1,143 @@
+// Checkpoints as people collect them: files, receipts, archives, and what a node serves now.
+import { existsSync, statSync } from 'node:fs';
+import type { Genesis } from '../genesis/genesis.ts';
+import { logNameOf } from '../node/audit/anchor.ts';
+import { ApiProofs } from '../node/audit/api-proofs.ts';
+import { sizeOf } from '../node/audit/api-source.ts';
+import { ArchiveProofs } from '../node/audit/archive-proofs.ts';
+import { ArchiveSource } from '../node/audit/archive-source.ts';
+import {
+  type Comparison,
+  type CosignerSet,
+  compareNotes,
+  forkText,
+  type GivenCheckpoint,
+  type JudgedNote,
+  judgeNote,
+  type LogTiles,
+} from '../node/audit/consistency.ts';
+import { SourceError } from '../node/audit/source.ts';
+import { DecodeError } from '../node/ledger/codec.ts';
+import { digestBytes } from '../node/ledger/hash.ts';
+import { SetChain, type SetLink } from '../node/ledger/set-chain.ts';
+import { parseProof } from '../node/ledger/tlog-proof.ts';
+import { neededGenesis, proofProblem } from './audit.ts';
+import { CliError, exitCodes } from './exit-codes.ts';
+import { readInput } from './files.ts';
+import { plural } from './format.ts';
+import { type CommonOptions, Session } from './session.ts';
+
+export interface CompareOptions extends Omit<CommonOptions, 'node'> {
+  readonly genesis?: string;
+  readonly archive?: string;
+  readonly node?: string;
+}
+
+interface Collected {
+  readonly given: readonly GivenCheckpoint[];
+  readonly tiles: readonly LogTiles[];
+  readonly setChanges: readonly SetLink[];
+}
+
+const isUrl = (text: string) => /^https?:\/\//.test(text);
+const isFolder = (path: string) => existsSync(path) && statSync(path).isDirectory();
+
+/** Prints what the comparison gives, and ends with 0 or 7. */
+export async function runComparison(options: CompareOptions, names: readonly string[]): Promise<void> {
+  const { node, ...common } = options;
+  const session = new Session(common);
+  const genesis = neededGenesis(session.paths, options.genesis);
+  try {
+    const places = [...names, ...(options.archive === undefined ? [] : [options.archive]), ...(node ? [node] : [])];
+    const collected = await Promise.all(places.map(collect));
+    const sets = setsOf(genesis, collected);
+    const log = logNameOf(genesis);
+    const given = collected.slice(0, names.length).flatMap((each) => each.given);
+    const notes = given.map((each) => judgeNote(each, log, sets));
+    const comparison = await compareNotes(
+      notes,
+      collected.flatMap((each) => each.tiles),
+    );
+    const isGood = comparison.forks.length === 0 && comparison.unproved.length === 0;
+    session.output.data(viewOf(comparison, isGood), () => textOf(comparison));
+    if (!isGood) process.exitCode = exitCodes.verification;
+  } catch (error) {
+    throw proofProblem(error);
+  }
+}
+
+async function collect(name: string): Promise<Collected> {
+  if (isUrl(name)) return fromNode(name);
+  if (isFolder(name)) return fromArchive(name);
+  return { given: [{ name, bytes: checkpointIn(readInput(name)) }], tiles: [], setChanges: [] };
+}
+
+async function fromNode(url: string): Promise<Collected> {
+  const api = new ApiProofs(url);
+  const bytes = await api.newest();
+  if (bytes === undefined) throw new SourceError(`${url} has no checkpoint yet`);
+  const size = sizeOf(bytes);
+  const setChanges = await api.setChanges();
+  return { given: [{ name: url, bytes }], tiles: [{ size, tiles: api.tiles(size) }], setChanges };
+}
+
+async function fromArchive(folder: string): Promise<Collected> {
+  const source = new ArchiveSource(folder);
+  const proofs = await ArchiveProofs.open(source);
+  const bytes = await source.checkpoints.newest();
+  if (bytes === undefined) throw new SourceError(`${folder} has no checkpoint`);
+  const { size, tiles } = proofs;
+  return { given: [{ name: folder, bytes }], tiles: [{ size, tiles }], setChanges: await proofs.setChanges() };
+}
+
+/** A checkpoint alone, or the one in a receipt. */
+export function checkpointIn(bytes: Uint8Array): Uint8Array {
+  try {
+    return parseProof(bytes).note;
+  } catch (error) {
+    if (error instanceof DecodeError) return bytes;
+    throw error;
+  }
+}
+
+/** Every set that genesis and the collected changes lead to. */
+export function setsOf(genesis: Genesis, collected: readonly Pick<Collected, 'setChanges'>[]): CosignerSet[] {
+  const { chainId } = logNameOf(genesis);
+  const chain = new SetChain(digestBytes(chainId), genesis.validators);
+  const sets: CosignerSet[] = [chain.latest];
+  for (const { setChanges } of [...collected].sort((a, b) => b.setChanges.length - a.setChanges.length))
+    for (const link of setChanges.slice(chain.latest.epoch)) {
+      if (chain.add(link) !== undefined) break;
+      sets.push(chain.latest);
+    }
+  return sets;
+}
+
+function viewOf({ checkpoints, forks, unproved }: Comparison, ok: boolean) {
+  return {
+    ok,
+    checkpoints: checkpoints.map(noteView),
+    forks: forks.map(({ size, first, second, roots, both }) => {
+      return { size, first: first.name, second: second.name, roots, both };
+    }),
+    unproved,
+    ...(ok ? {} : { rule: 'proof-consistency' }),
+  };
+}
+
+function noteView({ name, checkpoint: { size, root }, epoch, cosigners }: JudgedNote) {
+  return { name, size, root, epoch, cosigners };
+}
+
+function textOf({ checkpoints, forks, unproved }: Comparison): string {
+  if (forks.length > 0) return forks.map((fork) => `FORK: ${forkText(fork)}`).join('\n');
+  if (unproved.length > 0)
+    return unproved.map(({ from, to, why }) => `not proved from ${from} to ${to} entries: ${why}`).join('\n');
+  const sizes = [...new Set(checkpoints.map(({ checkpoint }) => checkpoint.size))];
+  return `OK: ${plural(checkpoints.length, 'checkpoint')} of one log, which only grew: ${sizes.join(', ')} entries`;
+}
+
+export function needTwo(names: readonly string[]): void {
+  if (names.length < 2)
+    throw new CliError('usage', 'two checkpoints are compared, or more', 'Files, receipts, archives or URLs of nodes.');
+}
