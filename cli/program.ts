@@ -240,7 +240,7 @@ function whole(text: string): number {
   return Number(text);
 }
 
-function addProofs(_program: Command, audit: Command): void {
+function addProofs(program: Command, audit: Command): void {
   const load = () => import('./commands/audit-balance.ts');
   const balance = asksNodes(leaf(audit, 'balance [account]', 'prove a balance, or that there is no account', load));
   balance.option('--at <size>', 'when the log had this many entries; default: now', whole);
@@ -249,6 +249,15 @@ function addProofs(_program: Command, audit: Command): void {
   balance.option('--verify <file>', 'judge a proof with no network');
   balance.option('--genesis <file>', 'the genesis document; default: the home’s');
   balance.option('--policy <file>', 'whose signatures the checkpoint must carry, besides a quorum of validators');
+  const statement = asksNodes(
+    leaf(program, 'statement <account>', 'every posting, provably complete', () => import('./commands/statement.ts')),
+  );
+  statement.option('--from <date|index>', 'first day (UTC), or the log index to begin with; default: the beginning');
+  statement.option('--to <date|index>', 'last day (UTC), or the log index to end before; default: now');
+  statement.option('--csv', 'lines as CSV, the verdict on stderr');
+  statement.option('--archive <folder>', 'read from an archive in place of a node');
+  statement.option('--genesis <file>', 'the genesis document; default: the home’s');
+  statement.option('--policy <file>', 'whose signatures the checkpoint must carry, besides a quorum of validators');
   addComparisons(audit);
 }
 

@@ -105,6 +105,27 @@ test.serial(
   },
 );
 
+test.serial('a statement is complete, two checkpoints are of one log, and events alone make the state', async (t) => {
+  const accounts = await home.json<readonly { account: string; balance: string }[]>('account', 'list');
+  const { account = '', balance } = accounts[1] ?? {};
+  for (const from of [[], ['--archive', archive]]) {
+    const { code, stdout, stderr } = await home.run('statement', account, '--from', '2020-01-01', ...from);
+    t.is(code, 0, stderr);
+    t.regex(stdout, new RegExp(`OK: provably complete: \\d+ postings? .* of ${account} .* to ${balance} CZK`));
+  }
+  const url = home.urls()[1] ?? '';
+  const checkpoint = join(archive, 'checkpoint');
+  for (const args of [
+    ['consistency', checkpoint, url],
+    ['compare', checkpoint, url, archive, home.urls()[0] ?? ''],
+    ['replay', archive],
+  ]) {
+    const { code, stdout, stderr } = await home.run('audit', ...args);
+    t.is(code, 0, stderr + stdout);
+    t.regex(stdout, /^OK: /);
+  }
+});
+
 test.serial('without a genesis to compare the verdict says so and prints the hash', async (t) => {
   const elsewhere = new Home();
   try {

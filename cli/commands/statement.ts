@@ -1,0 +1,107 @@
+// Every posting of an account in a range of the log, and the proof that none is left out; 7 where there is a gap.
+import { stringify } from 'csv-stringify/sync';
+import { SizeError } from '../../node/audit/balance-prover.ts';
+import { type Bound, type ProvenStatement, proveStatement, type Standing } from '../../node/audit/statement.ts';
+import { formatAmount } from '../../node/ledger/amount.ts';
+import { neededGenesis, proofProblem, proofSource, readPolicy } from '../audit.ts';
+import { CliError } from '../exit-codes.ts';
+import { money, plural } from '../format.ts';
+import { table } from '../output.ts';
+import { type CommonOptions, Session } from '../session.ts';
+
+interface Options extends CommonOptions {
+  readonly from?: string;
+  readonly to?: string;
+  readonly csv?: boolean;
+  readonly archive?: string;
+  readonly genesis?: string;
+  readonly policy?: string;
+}
+
+const dayMs = 86_400_000;
+
+export async function run(options: Options, account: string): Promise<void> {
+  const session = new Session(options);
+  const genesis = neededGenesis(session.paths, options.genesis);
+  const policy = options.policy === undefined ? undefined : readPolicy(options.policy);
+  const from = boundOf(options.from ?? '0', 0);
+  const to = options.to === undefined ? undefined : boundOf(options.to, dayMs);
+  try {
+    const source = await proofSource(session, options);
+    const statement = await proveStatement(source, { account, from, to, genesis, policy });
+    if (statement.closing === undefined)
+      throw new CliError(
+        'failed',
+        `there is no account ${account} in that range, and that is proved`,
+        undefined,
+        'not-found',
+      );
+    const rows = rowsOf(statement);
+    if (options.csv === true && !session.output.json) {
+      process.stdout.write(stringify([columns, ...rows]));
+      return session.output.note(completeLine(statement));
+    }
+    session.output.data(view(statement, rows), () => {
+      const body = rows.length === 0 ? [] : [table(columns, rows, [0, 1, 4, 5])];
+      return [...body, completeLine(statement)].join('\n');
+    });
+  } catch (error) {
+    if (error instanceof SizeError) throw new CliError('usage', error.message, 'Choose another --from or --to.');
+    throw proofProblem(error);
+  }
+}
+
+/** A day as a whole, in UTC like every time of the ledger, or an index of the log. */
+function boundOf(text: string, dayOffsetMs: number): Bound {
+  if (/^(0|[1-9][0-9]{0,14})$/.test(text)) return { size: Number(text) };
+  const timeMs = /^\d{4}-\d{2}-\d{2}$/.test(text) ? Date.parse(`${text}T00:00:00Z`) : Number.NaN;
+  if (Number.isNaN(timeMs) || new Date(timeMs).toISOString().slice(0, 10) !== text)
+    throw new CliError('usage', `${text} is no date and no log index`, 'Write 2026-01-31, or a whole number.');
+  return { timeMs: timeMs + dayOffsetMs };
+}
+
+const columns = ['entry', 'seq', 'date', 'counterparty', 'amount', 'balance', 'purpose'] as const;
+
+function rowsOf({ lines }: ProvenStatement): string[][] {
+  return lines.map(({ index, seq, posting, balance, currency }) => [
+    `${index}`,
+    `${seq}`,
+    posting?.date ?? '',
+    posting?.counterparty ?? '',
+    posting === undefined ? '' : formatAmount(posting.amount, currency),
+    formatAmount(balance, currency),
+    posting === undefined ? 'account opened' : posting.purpose,
+  ]);
+}
+
+function view(statement: ProvenStatement, rows: readonly (readonly string[])[]) {
+  const { account, currency = '', from, to, opening, closing, checkpoint, height } = statement;
+  const standing = (at: Standing | undefined) => at && { seq: at.seq, balance: formatAmount(at.balance, currency) };
+  const lines = rows.map((row) => Object.fromEntries(columns.map((name, i) => [name, row[i]])));
+  const { origin, size, root } = checkpoint;
+  return {
+    ok: true,
+    complete: true,
+    ...{ account, currency, from, to, opening: standing(opening), closing: standing(closing), lines },
+    checkpoint: { origin, size, root, height },
+  };
+}
+
+function completeLine({
+  account,
+  currency = '',
+  from,
+  to,
+  opening,
+  closing,
+  lines,
+  checkpoint,
+}: ProvenStatement): string {
+  const held = opening === undefined ? 'no account' : money(opening.balance, currency);
+  const left = closing === undefined ? 'no account' : money(closing.balance, currency);
+  const postings = lines.filter(({ posting }) => posting !== undefined);
+  const [first, last] = [postings[0], postings.at(-1)];
+  const seqs = first === undefined || last === undefined ? 'no posting' : `seq ${first.seq} to ${last.seq}`;
+  const what = `${plural(postings.length, 'posting')} (${seqs}) of ${account} in entries ${from} to ${to - 1}`;
+  return `OK: provably complete: ${what}, from ${held} to ${left}; checkpoint of ${checkpoint.size} entries`;
+}
