@@ -40,7 +40,7 @@ interface Collected {
 }
 
 const isUrl = (text: string) => /^https?:\/\//.test(text);
-const isFolder = (path: string) => existsSync(path) && statSync(path).isDirectory();
+export const isFolder = (path: string) => existsSync(path) && statSync(path).isDirectory();
 
 /** Prints what the comparison gives, and ends with 0 or 7. */
 export async function runComparison(options: CompareOptions, names: readonly string[]): Promise<void> {

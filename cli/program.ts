@@ -283,4 +283,17 @@ function addComparisons(audit: Command): void {
   const load = () => import('./commands/audit-replay.ts');
   const replay = leaf(audit, 'replay <folder>', 'rebuild the state of an archive from its events alone', load);
   replay.option('--genesis <file|hash>', 'the genesis that is expected; default: the home’s');
+  addEvidence(audit);
+}
+
+function addEvidence(audit: Command): void {
+  const evidence = signs(
+    leaf(
+      audit,
+      'evidence <source...>',
+      'who contradicted itself, in and between archives, checkpoints and receipts',
+      () => import('./commands/audit-evidence.ts'),
+    ),
+  );
+  evidence.option('--genesis <file>', 'the genesis document; default: the home’s');
 }

@@ -124,6 +124,8 @@ test.serial('a statement is complete, two checkpoints are of one log, and events
     t.is(code, 0, stderr + stdout);
     t.regex(stdout, /^OK: /);
   }
+  const report = await home.json('audit', 'evidence', archive, checkpoint, '--user', 'clearing', '--yes');
+  t.like(report, { guilty: [], recorded: [], moreThanFaulty: false, signedBy: { user: 'clearing' } });
 });
 
 test.serial('without a genesis to compare the verdict says so and prints the hash', async (t) => {

@@ -1,0 +1,110 @@
+// Lists the evidence in archives, and finds more of it between archives and checkpoints that contradict one another. A
+// report of what is found can be signed. Ends with 7 where a contradiction is found that is not just recorded.
+import { logNameOf } from '../../node/audit/anchor.ts';
+import { ArchiveProofs } from '../../node/audit/archive-proofs.ts';
+import { ArchiveSource } from '../../node/audit/archive-source.ts';
+import { type BlameReport, blame, CollectedLog, guiltText, type Suspicion } from '../../node/audit/blame.ts';
+import type { Cosigner, GivenCheckpoint } from '../../node/audit/consistency.ts';
+import { checkpointsPerPage } from '../../node/audit/source.ts';
+import { toBase64 } from '../../node/ledger/base64.ts';
+import { encodeEvidenceReport, evidenceReportMessage } from '../../node/ledger/evidence-report.ts';
+import { digestBytes, toHex } from '../../node/ledger/hash.ts';
+import type { SetLink } from '../../node/ledger/set-chain.ts';
+import { sign } from '../../node/ledger/signature.ts';
+import { neededGenesis, proofProblem } from '../audit.ts';
+import { checkpointIn, isFolder, setsOf } from '../checkpoints.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { readInput } from '../files.ts';
+import { plural } from '../format.ts';
+import { type CommonOptions, Session } from '../session.ts';
+
+interface Options extends CommonOptions {
+  readonly genesis?: string;
+}
+
+export async function run(options: Options, ...names: string[]): Promise<void> {
+  const session = new Session(options);
+  const genesis = neededGenesis(session.paths, options.genesis);
+  try {
+    const logs: CollectedLog[] = [];
+    const notes: GivenCheckpoint[] = [];
+    const changes: { readonly setChanges: readonly SetLink[] }[] = [];
+    for (const name of names) {
+      if (!isFolder(name)) {
+        notes.push({ name, bytes: checkpointIn(readInput(name)) });
+        continue;
+      }
+      const source = new ArchiveSource(name);
+      logs.push(await collect(name, source));
+      notes.push(...(await notesOf(name, source, logs.at(-1)?.blocks.size ?? 0)));
+      changes.push({ setChanges: await (await ArchiveProofs.open(source)).setChanges() });
+    }
+    const report = blame(genesis, setsOf(genesis, changes), logs, notes);
+    const { chainId } = logNameOf(genesis);
+    const evidence = report.guilty.map((each) => each.evidence);
+    const encoded = encodeEvidenceReport({ chainId: digestBytes(chainId), evidence });
+    const signature = options.user === undefined ? {} : await signed(session, options.user, encoded);
+    const view = { ...viewOf(report), chainId, report: toBase64(encoded), ...signature };
+    session.output.data(view, () => textOf(report).join('\n'));
+    if (report.guilty.length > 0 || report.suspicions.length > 0) process.exitCode = exitCodes.verification;
+  } catch (error) {
+    throw proofProblem(error);
+  }
+}
+
+async function collect(name: string, source: ArchiveSource): Promise<CollectedLog> {
+  const log = new CollectedLog(name);
+  const { logSize, certificate } = await source.head();
+  for await (const run of source.entries(0, logSize)) for (const entry of run) log.push(entry);
+  log.finish(certificate);
+  return log;
+}
+
+/** The archived checkpoint of every height, and the newest. */
+async function notesOf(name: string, source: ArchiveSource, heights: number): Promise<GivenCheckpoint[]> {
+  const notes = [await source.checkpoints.newest()];
+  for (let index = 0; index * checkpointsPerPage < heights; index++)
+    notes.push(...(await source.checkpoints.page(index)));
+  return notes.flatMap((bytes) => (bytes === undefined ? [] : [{ name, bytes }]));
+}
+
+async function signed(session: Session, user: string, encoded: Uint8Array) {
+  const { member, publicKey, seed } = await session.key(user);
+  const signature = toBase64(sign(evidenceReportMessage(encoded), seed));
+  return { signedBy: { user, member, publicKey: toHex(publicKey) }, signature };
+}
+
+function viewOf({ recorded, guilty, suspicions, faulty }: BlameReport) {
+  return {
+    recorded,
+    guilty: guilty.map((each) => {
+      const { validator, member, epoch, evidence } = each;
+      return { validator, member, epoch, kind: evidence.type === 0 ? 'votes' : 'cosignatures', text: guiltText(each) };
+    }),
+    suspicions,
+    faulty,
+    moreThanFaulty: new Set(guilty.map(({ validator }) => validator)).size > faulty,
+  };
+}
+
+const named = ({ validator, member }: Cosigner) => `${validator} of ${member}`;
+
+function textOf({ recorded, guilty, suspicions, faulty }: BlameReport): string[] {
+  const known = recorded.map(
+    (each) => `recorded in ${each.log}, entry ${each.index}: ${named(each)}, epoch ${each.epoch}`,
+  );
+  const validators = new Set(guilty.map(({ validator }) => validator)).size;
+  const bound = `${plural(validators, 'validator')} lied, and the ledger bears ${faulty}`;
+  const more =
+    validators > faulty
+      ? ': more than its rules can hold, so no checkpoint alone says which side of a fork is true'
+      : '';
+  const verdict = guilty.length === 0 ? 'no contradiction besides what is recorded' : bound + more;
+  return [...known, ...guilty.map((each) => `GUILTY: ${guiltText(each)}`), ...suspicions.map(doubtText), verdict];
+}
+
+function doubtText({ height, views, validators }: Suspicion): string {
+  const who = validators.map(named).join(', ');
+  const what = `height ${height} has two certified blocks, in views ${views.join(' and ')}`;
+  return `FORK: ${what}; ${who} signed both; who lied is in the view changes between them`;
+}
