@@ -146,6 +146,8 @@ test('closed reads refuse customers data in one way, and leave the rest open', a
   const closed = [
     '/v1/accounts',
     '/v1/accounts/A',
+    '/v1/accounts/A/proof',
+    '/v1/accounts/NOBODY/proof',
     '/v1/consortium',
     '/v1/entries?from=0&to=1',
     `/v1/transactions/${zeros}`,

@@ -1,6 +1,8 @@
 // Every decoder of bytes that come from outside: peers, disks, archives.
 import { isDeepStrictEqual } from 'node:util';
 import { GenesisError, readGenesisEntry } from '../../genesis/genesis.ts';
+import { verifyBalanceProof } from '../../node/audit/balance-proof.ts';
+import { FindingError } from '../../node/audit/chain.ts';
 import { verifyMembership, verifyNonMembership } from '../../node/audit/ics23.ts';
 import { parseManifest } from '../../node/audit/manifest.ts';
 import { decodeCheckpointMessage, encodeCheckpointMessage } from '../../node/consensus/checkpoint-messages.ts';
@@ -23,6 +25,7 @@ import {
   encodeBodyAnswer,
   encodeSyncRequest,
 } from '../../node/network/sync-messages.ts';
+import { genesis } from '../ledger/_example-chain.ts';
 import { examples } from '../ledger/_formats.ts';
 import { refusing, type Target } from './engine.ts';
 import { aRecord, checkpointMessages, messages, storedChain } from './samples.ts';
@@ -104,6 +107,24 @@ const stateProof: Target = {
         if (verifyMembership(root, input, key, other)) throw new Error('a proof for another value');
         return refusing(() => `${Object.keys(decodeStateProof(input)).join()} ${shown}`, DecodeError);
       },
+    };
+  },
+};
+
+const balanceProof: Target = {
+  name: 'balance-proof',
+  kind: 'bytes',
+  async open() {
+    const proof = bytesOf('balance-proof');
+    const shown = verifyBalanceProof(proof, genesis);
+    return {
+      seeds: [proof],
+      run: (input) =>
+        refusing(() => {
+          const proven = verifyBalanceProof(input, genesis);
+          if (!isDeepStrictEqual(proven, shown)) throw new Error('a proof of something else');
+          return 'accepted';
+        }, FindingError),
     };
   },
 };
@@ -195,6 +216,7 @@ export const decoders: readonly Target[] = [
   },
   frames,
   stateProof,
+  balanceProof,
   manifest,
   bundle,
   ...formats,
