@@ -90,6 +90,21 @@ test.serial('an audit judges the log across all changes', async (t) => {
   const folder = join(home.folder, 'archive');
   await home.json('audit', 'export', folder, '--node', node);
   t.true((await home.json<{ readonly ok: boolean }>('audit', 'verify', folder)).ok);
+  t.true((await home.json<{ readonly ok: boolean }>('audit', 'replay', folder)).ok);
+  const proof = join(home.folder, 'alice.proof');
+  for (const source of [
+    ['--node', node],
+    ['--archive', folder],
+  ]) {
+    const proven = await home.json('audit', 'balance', 'ALICE', '--output', proof, ...source);
+    t.like(proven, { present: true, balance: `${payments}.00`, seq: payments });
+    t.is((await home.run('audit', 'balance', '--verify', proof)).code, 0, 'with genesis alone: it holds the changes');
+    t.is((await home.run('statement', 'ALICE', ...source)).code, 0);
+  }
+  const evidence = await home.run('audit', 'evidence', folder);
+  t.is(evidence.code, 0, evidence.stderr);
+  const compared = await home.run('audit', 'compare', folder, ...home.urls().slice(1, 3));
+  t.is(compared.code, 0, compared.stderr + compared.stdout);
 });
 
 test.serial(
