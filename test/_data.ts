@@ -36,6 +36,13 @@ export function serialTestWithData(...parts: string[]): TestWithData {
   return givenData(test.serial, parts);
 }
 
+/** `test.serial`, or where something is missing a skipped test whose title says what. */
+export function serialTestUnless(missing: string | undefined): TestWithData {
+  return missing === undefined
+    ? test.serial
+    : (title, implementation) => test.skip(`${title} (${missing})`, implementation);
+}
+
 function givenData(register: TestWithData, parts: readonly string[]): TestWithData {
   if (dataPath(...parts) !== undefined) return register;
   const missing = `no ${parts.join('/') || 'data'}: DAYBOOK_DATA names the folder with the conformance data`;
