@@ -1,10 +1,11 @@
 // Four to seven validators as an operator would run them, each reaching each other one through a proxy of the test's.
 // Everything stands in one folder, on the loopback interface, and ends with this process.
+import { randomInt } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createDevnet, demoPassphrase, validatorIds, validatorPathsOf } from '../../cli/devnet-files.ts';
-import { freePorts } from '../../cli/free-ports.ts';
+import { areFree } from '../../cli/free-ports.ts';
 import { genesisText, type HomePaths, homePaths } from '../../cli/home.ts';
 import { keyNames, openKey, type SigningKey, unlock } from '../../cli/keystore.ts';
 import { type Ledger, readLedger } from '../../cli/session.ts';
@@ -65,7 +66,7 @@ export class Cluster {
     const paths = homePaths(join(folder, 'home'));
     mkdirSync(paths.folder, { recursive: true });
     await createDevnet(paths, { validators: count, issuance: [{ currency: 'CZK', amount: 10n ** 15n }] });
-    const ports = await freePorts(2 * count);
+    const ports = await quietPorts(2 * count);
     const links = await Links.open(ports.slice(count), random);
     const validators = validatorIds(count).map((id, index) => {
       const shim = library === undefined ? undefined : new ShimControl(join(folder, id), library);
@@ -108,7 +109,7 @@ export class Cluster {
 
   /** Ports that nobody listens on, for a process beside the validators. */
   morePorts(count: number): Promise<number[]> {
-    return freePorts(count);
+    return quietPorts(count);
   }
 
   get faulty(): number {
@@ -165,4 +166,17 @@ export class Cluster {
 
 export function summaryOf({ index, height, view, mode, stateRoot }: Status): string {
   return `${index}: height ${height}, view ${view}, ${mode}, state ${stateRoot.slice(0, 8)}`;
+}
+
+/**
+ * Below the range of outgoing connections (ip_local_port_range begins at 32768): the port of a validator that is killed
+ * is free for a while, and from that range any connection of the machine could take it.
+ */
+async function quietPorts(count: number): Promise<number[]> {
+  const ports = new Set<number>();
+  while (ports.size < count) {
+    const port = randomInt(16_000, 32_000);
+    if (await areFree([port])) ports.add(port);
+  }
+  return [...ports];
 }

@@ -1,6 +1,6 @@
 // The end of every run: the log is exported and verified by the shipped commands, then held against the history.
 import { spawn } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { check } from './checker.ts';
 import type { Cluster } from './cluster.ts';
@@ -44,20 +44,18 @@ export async function judge(
 
 /** Runs a command that must end with 0, and gives what it said. */
 async function daybook(cluster: Cluster, ...args: readonly string[]): Promise<string> {
+  // Into a file: what a busy machine leaves of a pipe must not keep this process.
+  const file = join(cluster.folder, 'said');
+  const said = openSync(file, 'w');
   const child = spawn(process.execPath, [mainFile, ...args, '--json', '--home', cluster.paths.folder], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', said, said],
     env: { ...process.env, NO_COLOR: '1' },
   });
+  closeSync(said);
   const forget = leftover(() => child.kill('SIGKILL'));
-  let [stdout, stderr] = ['', ''];
-  child.stdout.on('data', (chunk: Buffer) => {
-    stdout += chunk.toString('utf8');
-  });
-  child.stderr.on('data', (chunk: Buffer) => {
-    stderr += chunk.toString('utf8');
-  });
-  const code = await new Promise<number | null>((done) => child.once('close', done));
+  const code = await new Promise<number | null>((done) => child.once('exit', done));
   forget();
-  if (code !== 0) throw new Error(`daybook ${args.join(' ')} ended with ${code}: ${stdout}${stderr}`);
-  return stdout;
+  const text = readFileSync(file, 'utf8');
+  if (code !== 0) throw new Error(`daybook ${args.join(' ')} ended with ${code}: ${text}`);
+  return text;
 }

@@ -60,7 +60,7 @@ export class Stage {
   }
 
   /** Blocks go on, here and now. */
-  async goesOn(of: readonly Validator[] = this.all, timeoutMs = 20_000): Promise<void> {
+  async goesOn(of: readonly Validator[] = this.all, timeoutMs = 45_000): Promise<void> {
     await this.cluster.progress(of, 2, timeoutMs);
   }
 

@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { markOf } from '../../cli/process-alive.ts';
 import type { ValidatorPaths } from '../../cli/validator-folder.ts';
 import { leftover } from './leftovers.ts';
 import type { ShimControl } from './shim.ts';
@@ -68,15 +69,15 @@ export class Validator {
     if (this.#child !== undefined) return;
     this.ending = undefined;
     const log = openSync(this.logFile, 'a');
-    const child = spawn(
-      process.execPath,
-      [mainFile, 'node', 'start', '--config', this.paths.config, '--parent-channel'],
-      { stdio: ['ignore', log, log, 'ipc'], env: { ...process.env, NO_COLOR: '1', ...this.shim?.environment } },
-    );
+    const parent = markOf(process.pid);
+    const keeper = parent === undefined ? [] : ['--parent', `${parent.pid}:${parent.start}`];
+    const child = spawn(process.execPath, [mainFile, 'node', 'start', '--config', this.paths.config, ...keeper], {
+      stdio: ['ignore', log, log],
+      env: { ...process.env, NO_COLOR: '1', ...this.shim?.environment },
+    });
     closeSync(log);
     this.#child = child;
     this.#forget = leftover(() => child.kill('SIGKILL'));
-    child.channel?.unref();
     const ended = (code: number | null, signal: NodeJS.Signals | null) => {
       if (this.#child !== child) return;
       this.#child = undefined;
