@@ -105,9 +105,15 @@ class Pipe {
   stop(): void {
     clearTimeout(this.#timer);
     this.#queue = [];
-    this.#from.resetAndDestroy();
-    this.#to.resetAndDestroy();
+    drop(this.#from);
+    drop(this.#to);
   }
+}
+
+/** With a reset, but for a socket that is ending: libuv refuses that one's reset, and its handle would never close. */
+function drop(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
 }
 
 export class LinkProxy {
