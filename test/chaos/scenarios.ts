@@ -114,7 +114,7 @@ const processes: readonly Scenario[] = [
     },
   },
   {
-    name: 'twin-of-one',
+    name: 'late-messages',
     says: 'killed and started again while its links are held: messages of its former life arrive later',
     async run(stage) {
       const victim = await stage.cluster.primary();
