@@ -137,6 +137,10 @@ export class Driver {
     return this.#parts.replica.status();
   }
 
+  get replica(): Pick<Replica, 'voice' | 'settled'> {
+    return this.#parts.replica;
+  }
+
   onBlock(listener: BlockListener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);

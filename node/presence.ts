@@ -38,6 +38,8 @@ const roundsBetween = 20;
 const notesMax = 8;
 const notesWindowMs = 10_000;
 const noKey = new Uint8Array(0);
+/** Why a claim is not waited for any longer: without it each abort makes an error with a stack, which nobody reads. */
+const gaveUp = 'no answer in time';
 /** Asked and not answered yet, a peer: the oldest is given up for the next, so that no lost answer holds it up. */
 const askedMax = 16;
 
@@ -119,9 +121,9 @@ export class Presence {
     const deadline = new AbortController();
     const asked = this.#asked.get(peer) ?? [];
     this.#asked.set(peer, asked);
-    if (asked.length >= askedMax) asked.shift()?.abort();
+    if (asked.length >= askedMax) asked.shift()?.abort(gaveUp);
     asked.push(deadline);
-    const cancel = loop.after(timeoutMs, () => deadline.abort());
+    const cancel = loop.after(timeoutMs, () => deadline.abort(gaveUp));
     const end = () => {
       cancel();
       const at = asked.indexOf(deadline);

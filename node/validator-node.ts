@@ -224,7 +224,7 @@ export class ValidatorNode implements LedgerNode, Receiver {
     this.#driver.put({ type: 'tick' });
     this.#presence.tick();
     this.#guarded(() => this.#checkpoints.tick());
-    const { settled } = this.#driver.status();
+    const { settled } = this.#driver.replica;
     this.#membership.tick(settled);
     if (this.#wasReleased || !settled || this.#membership.seat.self >= 0) return;
     this.#wasReleased = true;
@@ -291,7 +291,7 @@ export class ValidatorNode implements LedgerNode, Receiver {
   /** [R5] A status gives a voice only from a peer that holds the claim of this start. */
   #hand(from: number, message: Verified<Message>): void {
     const isCounted = message.type === 'status' && message.epoch === this.#membership.epoch.number;
-    const isEarly = this.#driver.status().voice === 'listening' && !this.#presence.isKnownTo(from);
+    const isEarly = this.#driver.replica.voice === 'listening' && !this.#presence.isKnownTo(from);
     if (isCounted && isEarly) this.#early.set(from, message);
     else this.#driver.put({ type: 'message', message });
   }
@@ -420,7 +420,7 @@ export class ValidatorNode implements LedgerNode, Receiver {
   #refusal(): { readonly code: 'read-only' | 'not-ready'; readonly detail: string } | undefined {
     if (this.#isReadOnly)
       return { code: 'read-only', detail: 'the disk of this node is nearly full; use another node' };
-    if (this.#driver.status().voice === 'listening')
+    if (this.#driver.replica.voice === 'listening')
       return { code: 'not-ready', detail: 'this node has not heard a quorum yet; try again in a moment' };
     if (this.#membership.seat.self < 0)
       return { code: 'not-ready', detail: 'this node is no validator now; use another node' };

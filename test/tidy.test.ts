@@ -14,7 +14,7 @@ interface Layer {
   readonly mayTypes?: readonly string[];
 }
 
-const ledger = ['node/ledger', '@noble/*', 'cborg', 'sodium-native'];
+const ledger = ['node/ledger', '@noble/*', 'sodium-native'];
 const store = ['node/store', 'node/ledger', 'node:*'];
 const network = ['node/network', 'node/ledger', 'node/consensus', 'node:*'];
 const audit = ['node/audit', 'node/ledger', 'genesis', 'node:*'];

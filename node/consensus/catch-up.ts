@@ -109,8 +109,18 @@ function toAll(core: Core, message: Message): void {
 
 /** [C2] Called each tick. */
 export function considerFetch(core: Core): void {
+  const isBehind = core.voice !== 'listening' && hasSource(core); // [R2]
+  if (!core.timers.countBehind(isBehind)) return;
   const from = sources(core);
-  if (core.timers.countBehind(from.length > 0 && core.voice !== 'listening')) fetchFrom(core, from); // [R2]
+  fetchFrom(core, from);
+}
+
+/** Whether `sources` gives any: asked with each tick. */
+function hasSource({ statuses, later, certified, epochEnd, committed }: Core): boolean {
+  if (certified !== undefined || epochEnd !== undefined) return true;
+  for (const { height } of statuses.values()) if (height > committed.height) return true;
+  for (const height of later.values()) if (height > committed.height) return true;
+  return false;
 }
 
 /** Who has, by its own word or signature, what is not committed here. */

@@ -96,16 +96,20 @@ export class Replica {
   }
 
   status(): ReplicaStatus {
-    const { epoch, view, mode, primary, committed, voice, statuses, electorate, self } = this.#core;
-    const settled = statuses.size + (self < 0 ? 0 : 1) >= electorate.quorum;
-    const best = () => this.#bestHeight();
-    // Asked for with every message, and this one number of it seldom.
-    return {
-      ...{ epoch, view, mode, primary, height: committed.height, voice, settled },
-      get bestHeight() {
-        return best();
-      },
-    };
+    const { epoch, view, mode, primary, committed } = this.#core;
+    const { voice, settled } = this;
+    return { epoch, view, mode, primary, height: committed.height, voice, settled, bestHeight: this.#bestHeight() };
+  }
+
+  /** Asked for with every message. */
+  get voice(): Voice {
+    return this.#core.voice;
+  }
+
+  /** Asked for with every tick. */
+  get settled(): boolean {
+    const { statuses, electorate, self } = this.#core;
+    return statuses.size + (self < 0 ? 0 : 1) >= electorate.quorum;
   }
 
   #bestHeight(): number {
@@ -223,8 +227,8 @@ export class Replica {
 /** [T5] The primary owes a proposal only to who is not behind itself: what a quorum has settled it proposes no more. */
 function awaited(core: Core): Awaited {
   if (core.accepted !== undefined) return 'votes';
-  const heights = [...core.statuses.values()].map((each) => each.height);
-  const isBehind = core.certified !== undefined || (core.electorate.attested(heights) ?? 0) > core.committed.height;
   const isOwed = core.oldest !== undefined || core.fixed !== undefined;
-  return isOwed && !isBehind && !core.isPrimary ? 'proposal' : 'nothing';
+  if (!isOwed || core.isPrimary || core.certified !== undefined) return 'nothing';
+  const heights = [...core.statuses.values()].map((each) => each.height);
+  return (core.electorate.attested(heights) ?? 0) > core.committed.height ? 'nothing' : 'proposal';
 }

@@ -1,7 +1,7 @@
 import test from 'ava';
 import { encode as cborgEncode } from 'cborg';
 import fc from 'fast-check';
-import { isCborOf, writeCbor } from '../../node/ledger/cbor-writer.ts';
+import { writeCbor } from '../../node/ledger/cbor-writer.ts';
 import type { Value } from '../../node/ledger/codec.ts';
 
 const leaf = fc.oneof(
@@ -18,10 +18,7 @@ const { value } = fc.letrec<{ value: Value }>((tie) => ({
 
 test('the writer and cborg give the same bytes for every value of a ledger format', (t) => {
   fc.assert(
-    fc.property(value, (each) => {
-      const bytes = writeCbor(each);
-      return Buffer.compare(bytes, cborgEncode(each)) === 0 && isCborOf(each, bytes);
-    }),
+    fc.property(value, (each) => Buffer.compare(writeCbor(each), cborgEncode(each)) === 0),
     { numRuns: 2_000 },
   );
   t.pass();
@@ -36,6 +33,4 @@ test('heads change their form where RFC 8949 says, and a long value grows the bu
     t.deepEqual(Buffer.from(writeCbor('x'.repeat(length))), Buffer.from(cborgEncode('x'.repeat(length))));
     t.deepEqual(Buffer.from(writeCbor(new Uint8Array(length))), Buffer.from(cborgEncode(new Uint8Array(length))));
   }
-  t.false(isCborOf([1, 2], writeCbor([1, 3])));
-  t.false(isCborOf([1, 2], writeCbor([1, 2, 3])));
 });

@@ -44,6 +44,8 @@ interface Frame {
 }
 
 const framesKept = 400;
+/** One for all: the stack of each would cost more than its question. */
+const noAnswer = new Error('no answer');
 
 export class Network {
   quality: LinkQuality = goodLinks;
@@ -144,7 +146,7 @@ export class Network {
     return new Promise((resolve, reject) => {
       const fail = () => {
         timeline.unsettle();
-        reject(new Error('no answer'));
+        reject(noAnswer);
       };
       signal.addEventListener('abort', fail);
       if (station === undefined || this.#chance.hits(this.quality.loss)) return;

@@ -24,6 +24,8 @@ const blocksOfARun = 30;
 const busyBlocks = 60;
 const quietFactor = 8;
 const waitTenthsMax = 150;
+/** Each validator sends all that waits to all others once a second. */
+const pendingMax = 40;
 /** Dense work: something waits whenever a block is done. */
 const densePauseSeconds = 0.02;
 const denseSeconds = 16;
@@ -114,15 +116,15 @@ async function safetyPhase(cluster: Cluster): Promise<Slowest> {
     return nemesis;
   });
   const end = timeline.now + plan.safetySeconds * second;
-  const isEnough = () => timeline.now >= end && (witness.height >= plan.blocksMin || timeline.now >= 6 * end);
+  const isEnough = () => timeline.now >= end && (witness.height >= plan.blocksMin || timeline.now >= 8 * end);
   let nextInspection = 0;
   while (!isEnough()) {
     // Blocks alike teach little: clients slow down when there are many, and faults where there are few.
     const slower = witness.height > busyBlocks ? quietFactor : 1;
     const pause = Math.min(slower * chance.waiting(plan.burstEverySeconds * 10), waitTenthsMax) / 10;
     await (calm ?? cluster).run(plan.isDense && timeline.now < denseSeconds * second ? densePauseSeconds : pause);
-    if (timeline.now >= end) for (const nemesis of nemeses) nemesis.ease(timeline.now / end);
-    if (workload.pending < 100) workload.burst(chance.between(1, plan.burstMax));
+    if (timeline.now >= end) for (const nemesis of nemeses) nemesis.ease((timeline.now / end) ** 2);
+    if (workload.pending < pendingMax) workload.burst(chance.between(1, plan.burstMax));
     workload.retry();
     if (chance.hits(0.005)) cluster.countHoldings(chance);
     if (timeline.now < nextInspection) continue;

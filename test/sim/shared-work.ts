@@ -10,6 +10,7 @@ import { type Jurisdiction, messageProblem } from '../../node/network/message-ch
 const framesKept = 4_000;
 /** Longer frames are rare, and most of them junk. */
 const frameBytesMax = 100_000;
+const statusKind = 4;
 
 interface Judged {
   readonly under: Jurisdiction;
@@ -35,7 +36,8 @@ export class SharedWork implements MessageReader {
   };
 
   #byContent(bytes: Uint8Array): Message {
-    if (bytes.length > frameBytesMax) return decodeMessage(bytes);
+    // The second byte is the kind: a status is made for one receiver, and differs from the one before.
+    if (bytes.length > frameBytesMax || bytes[1] === statusKind) return decodeMessage(bytes);
     const name = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
     const known = this.#recent.get(name) ?? this.#older.get(name) ?? decodeMessage(bytes);
     if (this.#recent.size >= framesKept) {
