@@ -9,7 +9,7 @@ export interface SaverOptions {
   readonly file: string;
   /** Of this program. */
   readonly version: string;
-  /** At most one save in this time. */
+  /** At most one save in this time, and more seldom where there is much to keep; 0: after every block. */
   readonly everyMs?: number;
   /** Why an earlier run is not gone on with, or a save failed; the audit goes on. */
   readonly onNote: (text: string) => void;
@@ -45,7 +45,7 @@ export class Saver {
       this.#isFailing = true;
     }
     const end = performance.now();
-    this.#next = end + Math.max(this.#everyMs, costPart * (end - start));
+    this.#next = this.#everyMs === 0 ? end : end + Math.max(this.#everyMs, costPart * (end - start));
   }
 
   remove(): void {

@@ -58,7 +58,7 @@ export class SignaturePool {
   #lanes: Lane[] | undefined;
   readonly #queue: Batch[] = [];
   #submitted = 0;
-  #wake: () => void = () => undefined;
+  readonly #waiting: (() => void)[] = [];
   #lost = 0;
 
   constructor({ workers, worthwhile = defaultWorthwhile }: PoolOptions) {
@@ -91,13 +91,14 @@ export class SignaturePool {
     return into;
   }
 
-  /** The verdicts, in the order of the requests. One caller waits at a time. */
+  /** The verdicts, in the order of the requests. Never after `close`. */
   async verdictsOf(pending: PendingSignatures): Promise<readonly boolean[]> {
     while (pending.left > 0) {
       const own = this.#queue.shift();
-      if (own === undefined) await new Promise<void>((resolve) => (this.#wake = resolve));
+      if (own === undefined) await new Promise<void>((resolve) => this.#waiting.push(resolve));
       else {
         this.#settle(own, judged(own.requests));
+        this.#wake();
         await nextTurn(); // verdicts of others come in between
       }
     }
@@ -141,6 +142,10 @@ export class SignaturePool {
     this.#settle(batch, verdicts);
     this.#feed();
     this.#wake();
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
   #settle({ into, first }: Batch, verdicts: Uint8Array): void {

@@ -81,10 +81,11 @@ test('threads that die leave nothing undone: one, and all of them', async (t) =>
     const pool = new SignaturePool({ workers: 3, worthwhile: 0 });
     t.teardown(() => pool.close());
     let isDone = false;
+    const deaths: Promise<number>[] = [];
     const onProgress = () => {
       if (isDone) return;
       isDone = true;
-      for (const worker of pool.workers.slice(0, dying)) void worker.terminate();
+      for (const worker of pool.workers.slice(0, dying)) deaths.push(worker.terminate());
     };
     const pending = pool.submit(some(500)); // so that they have work when they die
     t.deepEqual(await verify(new StoreSource(ledger.store), { genesis, pool, onProgress }), alone);
@@ -92,6 +93,7 @@ test('threads that die leave nothing undone: one, and all of them', async (t) =>
       await pool.verdictsOf(pending),
       some(500).map((_, i) => i % 5 !== 3),
     );
+    await Promise.all(deaths);
     t.is(pool.lost, dying);
     t.is(pool.workers.length, 3 - dying);
   }
