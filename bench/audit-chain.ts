@@ -1,11 +1,14 @@
 // A chain to be audited: accounts, then transfers, each its own signed transaction or as lines of batches, in blocks of
 // 500 with certificates and cosignatures of a quorum; through the real executor into the store that is given.
+import { accountsCollection } from '../contracts/accounts.ts';
 import { defaultParameters } from '../contracts/consortium-state.ts';
 import { batchArguments, openArguments, transferArguments } from '../contracts/payments.ts';
 import { contracts } from '../contracts/registry.ts';
 import type { Genesis } from '../genesis/genesis.ts';
-import { Executor } from '../node/execution/executor.ts';
+import { Executor, stateChanges } from '../node/execution/executor.ts';
 import { genesisCommit } from '../node/execution/genesis-commit.ts';
+import { statePath } from '../node/execution/state-path.ts';
+import type { StateTree } from '../node/execution/state-tree.ts';
 import { TransactionCache } from '../node/execution/transaction-cache.ts';
 import type { CommitCertificate } from '../node/ledger/certificate.ts';
 import { type LogName, originOf } from '../node/ledger/checkpoint.ts';
@@ -13,6 +16,7 @@ import type { Value } from '../node/ledger/codec.ts';
 import { cosignatureMessage, type StableCheckpoint } from '../node/ledger/cosignature.ts';
 import { digestBytes, digestOf, sha256 } from '../node/ledger/hash.ts';
 import { Frontier } from '../node/ledger/merkle.ts';
+import { encodeAs } from '../node/ledger/schema.ts';
 import { deriveSeed, publicKeyOf, sign } from '../node/ledger/signature.ts';
 import { bodyOf, signTransaction, type Transaction } from '../node/ledger/transaction.ts';
 import { type KeyKind, keyKinds, keyProofMessage, quorumOf, type Validator } from '../node/ledger/validators.ts';
@@ -68,8 +72,7 @@ export class AuditChain<S extends Store> {
   #last: CommitCertificate | undefined;
   #references = 0;
 
-  private constructor(genesis: Genesis, store: S) {
-    const { commit, tree } = genesisCommit(genesis, contracts);
+  private constructor(genesis: Genesis, store: S, { commit, tree }: Beginning) {
     this.store = store;
     this.genesis = genesis;
     this.log = { ledger: genesis.name, chainId: commit.head.digest };
@@ -78,15 +81,19 @@ export class AuditChain<S extends Store> {
     this.#executor = new Executor({ store, chainId: this.#chainId, contracts, tree, cache });
   }
 
-  static async in<S extends Store>(make: StoreMaker<S>, validators = 4): Promise<AuditChain<S>> {
+  /** With `idle` more accounts in the state of height 0 than anything opens, so that it is as large as wanted. */
+  static async in<S extends Store>(make: StoreMaker<S>, { validators = 4, idle = 0 } = {}): Promise<AuditChain<S>> {
     const genesis = auditGenesis(validators);
-    const { commit } = genesisCommit(genesis, contracts);
-    const chain = new AuditChain(
-      genesis,
-      await make({ chainId: commit.head.digest, validator: 'v0', format: 1 }, commit),
-    );
+    const begin = withIdle(genesisCommit(genesis, contracts), idle);
+    const { head } = begin.commit;
+    const store = await make({ chainId: head.digest, validator: 'v0', format: 1 }, begin.commit);
+    const chain = new AuditChain(genesis, store, begin);
     chain.#openAccounts();
     return chain;
+  }
+
+  get tree(): StateTree {
+    return this.#executor.tree;
   }
 
   /** Appends transfers in blocks of 500. */
@@ -159,6 +166,24 @@ export class AuditChain<S extends Store> {
 }
 
 export const inMemory: StoreMaker<MemoryStore> = (identity, genesis) => new MemoryStore(identity, genesis);
+
+interface Beginning {
+  readonly commit: BlockCommit;
+  readonly tree: StateTree;
+}
+
+export const idleAccount = (i: number): string => `IDLE-${i}`;
+export const accountPath = (account: string): string => statePath('payments', accountsCollection.name, account);
+
+function withIdle(begin: Beginning, idle: number): Beginning {
+  const terms = { branch: 'BANK', currency: 'EUR', overdraftLimit: undefined, status: 'open' } as const;
+  const record = (i: number) =>
+    encodeAs(accountsCollection.schema, { ...terms, balance: BigInt(i), seq: i % 1_000, lastIndex: 0 });
+  const writes = Array.from({ length: idle }, (_, i) => [accountPath(idleAccount(i)), record(i)] as const);
+  const tree = begin.tree.update(stateChanges(writes));
+  const head = { ...begin.commit.head, stateRoot: digestOf(tree.root) };
+  return { tree, commit: { ...begin.commit, head, writes: [...begin.commit.writes, ...writes] } };
+}
 
 function transferOf(i: number) {
   const from = `A-${(i * 7) % accounts}`;

@@ -3,7 +3,7 @@
 import { digestOf, equalBytes, toHex } from '../ledger/hash.ts';
 import type { Header } from '../ledger/header.ts';
 import { blockBytesMax, blockLinesMax, blockTransactionsMax } from '../ledger/limits.ts';
-import type { CheckedEntry } from './chain.ts';
+import type { Transaction } from '../ledger/transaction.ts';
 import type { Fault, Rule } from './finding.ts';
 import type { SetInForce } from './set-walk.ts';
 
@@ -44,8 +44,11 @@ export function headerFault(header: Header, due: HeaderDue): Fault | undefined {
     : fault('header-epoch', 'the validator set is not the one in force', hash, inForce);
 }
 
+/** As much of an entry as counts: a transaction, a line of the batch before it, or evidence. */
+type Counted = { readonly kind: 1; readonly transaction: Transaction } | { readonly kind: 2 | 4 };
+
 /** Transactions, operations and bytes of a block, and how many one member may have in it. */
-export function sizeFault(body: readonly CheckedEntry[], memberTransactionsMax: number): Fault | undefined {
+export function sizeFault(body: readonly Counted[], memberTransactionsMax: number): Fault | undefined {
   const ofMember = new Map<string, number>();
   let transactions = 0;
   let operations = 0;
@@ -53,7 +56,7 @@ export function sizeFault(body: readonly CheckedEntry[], memberTransactionsMax: 
   body.forEach((item, i) => {
     if (item.kind === 4) return;
     if (item.kind === 2 || body[i + 1]?.kind !== 2) operations++;
-    if (item.kind === 2) return;
+    if (item.kind !== 1) return;
     const { member } = item.transaction.body;
     transactions++;
     bytes += item.transaction.bytes.length;

@@ -322,7 +322,7 @@ export class ChainCheck {
       return;
     }
     const parent = lastCommit ?? this.#fail('certificate', 'the header has none of its parent', index);
-    // Under a certificate that ends an epoch stand the keys of the next one: it is looked at whatever was judged before.
+    // Under a certificate that ends an epoch stand the keys of the next one: it is looked at in any case.
     const trusted = past && this.#headSet === this.#set;
     this.#certificate(parent, { index, height: this.#head.height + 1, check: trusted ? () => true : this.#check });
   }

@@ -26,6 +26,8 @@ async function expectFinding(t: ExecutionContext, forger: Forger, expected: Expe
   t.false(verdict.ok);
   t.like(verdict.finding, { rule: expected.rule, height: expected.height ?? bad }, verdict.finding?.detail);
   if (expected.detail !== undefined) t.regex(verdict.finding?.detail ?? '', expected.detail);
+  t.truthy(verdict.finding?.found);
+  t.truthy(verdict.finding?.expected);
   covered.add(expected.rule);
 }
 

@@ -52,7 +52,7 @@ test('one verdict, from none to five threads beside the first, whole and fast', 
   }
 });
 
-test('the first bad signature in log order is the finding, however many follow, and whatever the source does then', async (t) => {
+test('the first bad signature in log order is the finding, whatever follows it or the source does then', async (t) => {
   const first = entries.findIndex((bytes, index) => index > 100 && decodeEntry(bytes).kind === 1);
   const list = new ListSource(withBadSignatures(first), certificate);
   const breaking: Source = {
