@@ -1,168 +1,180 @@
-// How fast does an auditor get through a log? Builds a chain of transfers in memory (20,000, or the number given), once
-// single and once in batches; prints entries per second for the formats alone, with replay, and from an archive.
-
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+// How fast does an auditor get through a log, and what do proofs and records cost? One run prints all figures that an
+// audit is measured by. Arguments: transfers (20,000), and accounts in the state of the balance proofs (1,000,000).
+//
+// Rates are given by the clock and by processor time: the second holds on a busy machine too, and is that of one core.
+import '../node/polyfill.ts';
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { availableParallelism, cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { defaultParameters } from '../contracts/consortium-state.ts';
-import { batchArguments, openArguments, transferArguments } from '../contracts/payments.ts';
-import { contracts } from '../contracts/registry.ts';
-import type { Genesis } from '../genesis/genesis.ts';
 import { exportArchive } from '../node/audit/archive.ts';
 import { ArchiveSource } from '../node/audit/archive-source.ts';
-import { verify } from '../node/audit/audit.ts';
-import { type Verdict, verdictLine } from '../node/audit/finding.ts';
+import { verify, verifyFast } from '../node/audit/audit.ts';
+import { verdictLine } from '../node/audit/finding.ts';
+import { SignaturePool } from '../node/audit/signature-pool.ts';
 import { StoreSource } from '../node/audit/source.ts';
-import { verifyFormat } from '../node/audit/verify.ts';
-import { Executor } from '../node/execution/executor.ts';
-import { genesisCommit } from '../node/execution/genesis-commit.ts';
-import { TransactionCache } from '../node/execution/transaction-cache.ts';
-import type { CommitCertificate } from '../node/ledger/certificate.ts';
-import type { Value } from '../node/ledger/codec.ts';
-import { digestBytes, sha256 } from '../node/ledger/hash.ts';
-import { deriveSeed, engineName, publicKeyOf, sign } from '../node/ledger/signature.ts';
-import { bodyOf, signTransaction, type Transaction } from '../node/ledger/transaction.ts';
-import { type KeyKind, keyKinds, keyProofMessage, type Validator } from '../node/ledger/validators.ts';
-import { voteMessage } from '../node/ledger/vote.ts';
-import { MemoryStore } from '../node/store/memory-store.ts';
+import { AuditStopped } from '../node/audit/verify.ts';
+import { decodeEntry } from '../node/ledger/entry.ts';
+import { engineName, verify as verifySignature } from '../node/ledger/signature.ts';
+import { decodeTransaction, isSigned } from '../node/ledger/transaction.ts';
+import { createLmdbStore } from '../node/store/lmdb-store.ts';
+import type { Store } from '../node/store/store.ts';
+import { version } from '../node/version.ts';
+import { AuditChain, inMemory, linesPerBatch } from './audit-chain.ts';
+import { measureBalances, measureReceipts, type ProofFigures } from './audit-proofs.ts';
 
 const transfers = Number(process.argv[2] ?? 20_000);
-const perBlock = 500;
-const perBatch = 100;
-const accounts = 1_000;
-const seedOf = (name: string) => sha256(new TextEncoder().encode(name));
-const nonce = seedOf('nonce');
-const clearingSeed = seedOf('clearing');
-const clearingKey = publicKeyOf(clearingSeed);
+const accounts = Number(process.argv[3] ?? 1_000_000);
+const processors = availableParallelism();
+/** Of the bare engine's rate. */
+const goal = 0.75;
 
-function validator(i: number): Validator {
-  const keyOf = (kind: KeyKind) => deriveSeed(seedOf(`v${i}`), kind);
-  const proof = (kind: KeyKind) => sign(keyProofMessage(nonce, 'BANK', kind, publicKeyOf(keyOf(kind))), keyOf(kind));
-  const [vote, audit, network] = keyKinds;
-  return {
-    ...{ id: `v${i}`, member: 'BANK' },
-    ...{ voteKey: publicKeyOf(keyOf(vote)), voteProof: proof(vote) },
-    ...{ auditKey: publicKeyOf(keyOf(audit)), auditProof: proof(audit) },
-    ...{ networkKey: publicKeyOf(keyOf(network)), networkProof: proof(network) },
+const print = (line: string): void => void process.stdout.write(`${line}\n`);
+const whole = (value: number): string => Math.round(value).toLocaleString('en');
+
+interface Spent {
+  readonly seconds: number;
+  /** Of all threads. */
+  readonly processorSeconds: number;
+}
+
+async function spentOn(work: () => unknown): Promise<Spent> {
+  const [start, before] = [performance.now(), process.cpuUsage()];
+  await work();
+  const { user, system } = process.cpuUsage(before);
+  return { seconds: (performance.now() - start) / 1_000, processorSeconds: (user + system) / 1e6 };
+}
+
+/** The signatures of the log's own transactions, and nothing else; a second a core by processor time. */
+async function engineRate(store: Store): Promise<number> {
+  const signatures: Parameters<typeof verifySignature>[] = [];
+  for (const bytes of store.entries(0, store.head().logSize)) {
+    const entry = decodeEntry(bytes);
+    if (entry.kind === 1) isSigned(decodeTransaction(entry.transaction), (...each) => signatures.push(each) > 0);
+  }
+  const few = signatures.slice(0, 10_000);
+  const run = () => {
+    for (const each of few) verifySignature(...each);
   };
+  run();
+  const { seconds, processorSeconds } = await spentOn(run);
+  const rate = few.length / processorSeconds;
+  print(`  bare engine: ${whole(few.length / seconds)} signatures/s by the clock, ${whole(rate)} a core`);
+  return rate;
 }
 
-const genesis: Genesis = {
-  name: 'daybook.example/bench',
-  nonce,
-  timestamp: Date.UTC(2026, 0, 1),
-  parameters: defaultParameters,
-  validators: [0, 1, 2, 3].map(validator),
-  consortium: {
-    members: [{ id: 'BANK', name: 'Bank' }],
-    users: [{ member: 'BANK', user: 'clearing', publicKey: clearingKey, roles: ['clearing'] }],
-  },
-  payments: { issuance: [{ currency: 'EUR', amount: 10n ** 15n }] },
-};
-
-class Chain {
-  readonly store: MemoryStore;
-  readonly #executor: Executor;
-  readonly #chainId: Uint8Array;
-  #last: CommitCertificate | undefined;
-  #references = 0;
-
-  constructor() {
-    const { commit, tree } = genesisCommit(genesis, contracts);
-    this.#chainId = digestBytes(commit.head.digest);
-    this.store = new MemoryStore({ chainId: commit.head.digest, validator: 'v0', format: 1 }, commit);
-    const cache = new TransactionCache();
-    this.#executor = new Executor({ store: this.store, chainId: this.#chainId, contracts, tree, cache });
-  }
-
-  reference(): string {
-    return `R${++this.#references}`;
-  }
-
-  transaction(method: string, args: Value): Transaction {
-    const validUntil = this.store.head().timestamp + 3_600_000;
-    const body = bodyOf({
-      ...{ chainId: this.#chainId, member: 'BANK', reference: this.reference(), validUntil },
-      ...{ contract: 'payments', method, args },
-    });
-    return signTransaction(body, clearingSeed, clearingKey);
-  }
-
-  settle(candidates: readonly Transaction[]): void {
-    const timestamp = this.store.head().timestamp + 100;
-    const { block } = this.#executor.propose({ proposer: 0, timestamp, lastCommit: this.#last, candidates });
-    if (block === undefined || block.transactions.length !== candidates.length)
-      throw new Error('a block was left short');
-    const position = { epoch: 0, view: 0, height: block.header.height, digest: block.digest };
-    const message = voteMessage('commit', this.#chainId, position);
-    const signers = [0, 1, 2].map((i) => {
-      return { validator: i, signature: sign(message, deriveSeed(seedOf(`v${i}`), 'vote')) };
-    });
-    this.#last = { ...position, signers };
-    const vote = { record: new Uint8Array(1), putBodies: [], deleteBodies: [] };
-    this.store.commit({ ...block.commit, certificate: this.#last }, vote);
-    this.#executor.committed(block);
-  }
+interface Rate {
+  readonly title: string;
+  readonly threads: number;
+  readonly isFast?: boolean;
 }
 
-function transferArgs(i: number) {
-  const from = `A-${(i * 7) % accounts}`;
-  const to = `A-${(i * 7 + 1 + (i % 11)) % accounts}`;
-  return { from, to, amount: BigInt(1 + (i % 500)), currency: 'EUR', purpose: '', date: '' };
+async function measureRate(chain: AuditChain<Store>, source: ArchiveSource, rate: Rate, engine: number): Promise<void> {
+  const { title, threads, isFast = false } = rate;
+  const pool = threads > 1 ? new SignaturePool({ workers: threads - 1 }) : undefined;
+  const run = async () => {
+    const verdict = await (isFast ? verifyFast : verify)(source, { genesis: chain.genesis, pool });
+    if (!verdict.ok) throw new Error(verdictLine(verdict));
+    return verdict.counts;
+  };
+  const counts = await run(); // meanwhile the code is compiled, and the threads start
+  const { seconds, processorSeconds } = await spentOn(run);
+  await pool?.close();
+  const operations = counts.accepted + counts.refused;
+  const perCore = counts.signatures / processorSeconds;
+  print(
+    `  ${title}, ${threads} thread${threads === 1 ? '' : 's'}: ${whole(operations / seconds)} transfers/s and ` +
+      `${whole(counts.signatures / seconds)} signatures/s by the clock; ` +
+      `${whole(operations / processorSeconds)} and ${whole(perCore)} a core`,
+  );
+  if (isFast || operations > 2 * counts.signatures) return;
+  const part = perCore / engine;
+  const verdict = part >= goal ? 'reached' : 'NOT reached';
+  print(`    ${(100 * part).toFixed(0)} % of the bare engine (goal ${100 * goal} %: ${verdict})`);
 }
 
-function build(batched: boolean): Chain {
-  const chain = new Chain();
-  const opening = Array.from({ length: accounts }, (_, i) => {
-    const terms = { account: `A-${i}`, branch: 'BANK', currency: 'EUR', overdraftLimit: undefined };
-    return chain.transaction('open', openArguments({ ...terms, openingBalance: 1_000_00n }));
+/** From the last block but one on: what a run that was stopped pays for what it had judged before. */
+async function measureResume(chain: AuditChain<Store>, archive: string, folder: string): Promise<void> {
+  const stop = new AbortController();
+  const file = join(folder, 'resume');
+  const last = chain.store.head().height - 1;
+  const resume = {
+    ...{ file, version, everyMs: 0, onNote: print },
+    onSaved: (height: number) => (height === last ? stop.abort() : undefined),
+  };
+  await verify(new ArchiveSource(archive), { genesis: chain.genesis, resume, signal: stop.signal }).catch((error) => {
+    if (!(error instanceof AuditStopped)) throw error;
   });
-  for (let i = 0; i < accounts; i += perBlock) chain.settle(opening.slice(i, i + perBlock));
-  for (let i = 0; i < transfers; i += perBlock) {
-    const args = Array.from({ length: Math.min(perBlock, transfers - i) }, (_, j) => transferArgs(i + j));
-    if (!batched) chain.settle(args.map((each) => chain.transaction('transfer', transferArguments(each))));
-    else {
-      const batches: Transaction[] = [];
-      for (let j = 0; j < args.length; j += perBatch) {
-        const lines = args.slice(j, j + perBatch).map((each) => ({ reference: chain.reference(), args: each }));
-        batches.push(chain.transaction('batch', batchArguments(lines)));
-      }
-      chain.settle(batches);
-    }
-  }
-  return chain;
-}
-
-async function timed(title: string, work: () => Promise<Verdict>): Promise<void> {
-  const start = performance.now();
-  const verdict = await work();
-  const seconds = (performance.now() - start) / 1000;
-  if (!verdict.ok) throw new Error(verdictLine(verdict));
-  const rate = Math.round(verdict.counts.entries / seconds);
-  const { entries, signatures } = verdict.counts;
-  console.log(
-    `  ${title}: ${rate} entries/s (${entries} entries, ${signatures} signatures in ${seconds.toFixed(2)} s)`,
+  const { size } = statSync(file);
+  const { seconds, processorSeconds } = await spentOn(async () => {
+    const verdict = await verify(new ArchiveSource(archive), { genesis: chain.genesis, resume: { ...resume } });
+    if (!verdict.ok || verdict.resumedAfter !== last) throw new Error(verdictLine(verdict));
+  });
+  const { logSize } = chain.store.head();
+  print(
+    `  going on after block ${last}: ${seconds.toFixed(2)} s (${processorSeconds.toFixed(2)} s of processor time, ` +
+      `${((processorSeconds * 1e6) / logSize).toFixed(0)} us an entry), its file has ${whole(size)} bytes`,
   );
 }
 
+function bytesOf(folder: string): number {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .reduce((sum, { parentPath, name }) => sum + statSync(join(parentPath, name)).size, 0);
+}
+
+/** By the growth of the file: LMDB takes whole pages, and keeps what it frees. */
+async function measureDisk(folder: string, batched: boolean): Promise<void> {
+  const data = join(folder, `lmdb-${batched}`);
+  const chain = await AuditChain.in((identity, genesis) => createLmdbStore(data, identity, genesis));
+  const before = bytesOf(data);
+  chain.transfer(transfers, batched);
+  const grown = bytesOf(data) - before;
+  await chain.store.close();
+  print(`  a node's LMDB: ${whole(grown / transfers)} bytes a transfer (${whole(grown)} in all)`);
+}
+
+async function measureLog(folder: string, batched: boolean): Promise<void> {
+  print(batched ? `\nIn batches of ${linesPerBatch}` : '\nEach transfer its own signed transaction');
+  const chain = await AuditChain.in(inMemory);
+  const opened = chain.store.head().logSize;
+  chain.transfer(transfers, batched);
+  const archive = join(folder, `archive-${batched}`);
+  const { entries } = await exportArchive(new StoreSource(chain.store), archive);
+  const engine = await engineRate(chain.store);
+  const source = new ArchiveSource(archive);
+  for (const threads of new Set([1, processors]))
+    await measureRate(chain, source, { title: 'audit verify', threads }, engine);
+  for (const threads of new Set([1, processors]))
+    await measureRate(chain, source, { title: 'audit verify --fast', threads, isFast: true }, engine);
+  await measureResume(chain, archive, folder);
+  const each = (bytesOf(archive) * (entries - opened)) / entries / transfers;
+  print(`  an archive: ${whole(each)} bytes a transfer`);
+  await measureDisk(folder, batched);
+}
+
+function printProofs(what: string, { bytes, bytesMax, makeUs, verifyUs }: ProofFigures): void {
+  const size = `${whole(bytes)} bytes on average, ${whole(bytesMax)} at most`;
+  print(`${what}: ${size}; made in ${whole(makeUs)} us, verified in ${whole(verifyUs)} us`);
+}
+
+const [busy = 0] = loadavg();
+print(`${cpus()[0]?.model}, ${processors} processors, Node ${process.version}, signatures by ${engineName}`);
+print(`load average before the start: ${busy.toFixed(2)}${busy > 0.5 ? ' (the machine is not quiet)' : ''}`);
+print(`${whole(transfers)} transfers among 1,000 accounts, 4 validators, blocks of 500`);
 const folder = mkdtempSync(join(tmpdir(), 'daybook-bench-audit-'));
 try {
-  console.log(`audit of ${transfers} transfers, node ${process.version}, signatures by ${engineName}`);
-  for (const batched of [false, true]) {
-    const chain = build(batched);
-    const source = new StoreSource(chain.store);
-    const expected = { genesis };
-    console.log(batched ? `in batches of ${perBatch}` : 'each its own signed transaction');
-    await timed('formats, from memory', () => verifyFormat(source, expected));
-    await timed('formats and replay, from memory', () => verify(source, expected));
-    const archive = join(folder, String(batched));
-    const start = performance.now();
-    const { entries, files } = await exportArchive(source, archive);
-    console.log(
-      `  export: ${entries} entries to ${files} files in ${((performance.now() - start) / 1000).toFixed(2)} s`,
-    );
-    await timed('formats and replay, from an archive', () => verify(new ArchiveSource(archive), expected));
-  }
+  for (const batched of [false, true]) await measureLog(folder, batched);
+  print('');
+  const seven = await AuditChain.in(inMemory, { validators: 7 });
+  seven.transfer(Math.min(transfers, 5_000), false);
+  printProofs('A receipt under 7 validators', measureReceipts(seven));
+  let large: AuditChain<Store> | undefined;
+  const { seconds } = await spentOn(async () => {
+    large = await AuditChain.in(inMemory, { validators: 7, idle: accounts });
+  });
+  if (large !== undefined)
+    printProofs(`A balance among ${whole(accounts)} accounts, 7 validators`, measureBalances(large, accounts));
+  print(`  (that state was built in ${seconds.toFixed(0)} s)`);
 } finally {
   rmSync(folder, { recursive: true });
 }

@@ -202,6 +202,14 @@ function addAudit(program: Command): void {
   verify.option('--node <url>', 'read from a node in place of an archive');
   verify.option('--genesis <file|hash>', 'the genesis that is expected; default: the home’s');
   verify.option('--policy <file>', 'whose signatures its checkpoint must carry, besides a quorum of validators');
+  verify.option('--fast', 'everything but executing the outcomes again');
+  verify.option(
+    '--threads <count>',
+    'threads that judge signatures; default: as many as there are processors',
+    threadCount,
+  );
+  verify.option('--resume <file>', 'keep in a file how far the audit has come, and go on from there');
+  verify.addHelpText('after', verifyHelp);
   const adding = leaf(
     audit,
     'import <file> <cosignatures>',
@@ -233,6 +241,24 @@ function addAudit(program: Command): void {
   check.option('--policy <file>', 'whose signatures it must carry, besides a quorum of validators');
   addProofs(program, audit);
   leaf(program, 'explain <code>', 'what an outcome or exit code means', () => import('./commands/explain.ts'));
+}
+
+const verifyHelp = `
+Ends with 0 and a line that begins with OK, or with 7 and the first rule that the log breaks: height, entry, rule, and
+what is there against what is due (--json: "finding"). Rules and proofs: docs/auditing.md.
+
+Ctrl-C ends it between two blocks, with 3. With --resume FILE the same command then goes on, also after a crash: blocks
+that were judged are read and summed again, but their signatures and outcomes are not judged twice, and the verdict says
+so. FILE goes away with an OK.
+
+  daybook audit verify day                                whole, on every processor
+  daybook audit verify day --genesis genesis.json --json  for a program
+  daybook audit verify day --fast --threads 1             signatures, hashes and money; no outcome is executed again
+  daybook audit verify year --resume year.resume          as often as it takes`;
+
+function threadCount(text: string): number {
+  if (!/^[1-9][0-9]{0,2}$/.test(text)) throw new InvalidArgumentError('Write a number of 1 to 999.');
+  return Number(text);
 }
 
 function whole(text: string): number {

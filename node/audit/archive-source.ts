@@ -51,6 +51,7 @@ export class ArchiveSource implements Source {
   readonly #folder: string;
   #listing: Promise<ReadonlyMap<string, boolean>> | undefined;
   #manifest: Promise<Manifest> | undefined;
+  #heights: Promise<number> | undefined;
 
   constructor(folder: string) {
     this.#folder = folder;
@@ -103,7 +104,8 @@ export class ArchiveSource implements Source {
   }
 
   async #checkpoints(index: number): Promise<(Uint8Array | undefined)[]> {
-    const count = countOf((await this.#sums()).sums ?? (await this.#list()), parseCheckpointsPath);
+    this.#heights ??= this.#countHeights();
+    const count = await this.#heights;
     const width = Math.min(tileWidth, count - index * tileWidth);
     if (width < 1) throw new SourceError(`the archive has no checkpoints of heights from ${index * tileWidth + 1} on`);
     const path = checkpointsPath(index, width);
@@ -145,6 +147,10 @@ export class ArchiveSource implements Source {
   async #logSize(): Promise<number> {
     const { sums } = await this.#sums();
     return countOf(sums ?? (await this.#list()), parseBundlePath);
+  }
+
+  async #countHeights(): Promise<number> {
+    return countOf((await this.#sums()).sums ?? (await this.#list()), parseCheckpointsPath);
   }
 
   #sums(): Promise<Manifest> {

@@ -1,23 +1,24 @@
 // The audit of formats, hashes and signatures: takes the log entry by entry and holds the rules that need no state of
 // accounts. It knows nothing of the node: what it trusts is the genesis entry, the two hash functions and Ed25519.
-import { type CommitCertificate, certificateProblem, certificateSchema } from '../ledger/certificate.ts';
-import { DecodeError } from '../ledger/codec.ts';
 import {
-  accepted,
-  decodeEntry,
-  type Entry,
-  type EvidenceEntry,
-  type LineEntry,
-  type TransactionEntry,
-} from '../ledger/entry.ts';
+  type CommitCertificate,
+  certificateProblem,
+  certificateSchema,
+  type SignatureCheck,
+} from '../ledger/certificate.ts';
+import { DecodeError } from '../ledger/codec.ts';
+import { accepted, type EvidenceEntry, type LineEntry, type TransactionEntry } from '../ledger/entry.ts';
 import { evidenceProblem } from '../ledger/evidence.ts';
 import { type Digest, digestOf, equalBytes, leafHash, toHex } from '../ledger/hash.ts';
 import type { Header } from '../ledger/header.ts';
-import { blockBytesMax, blockEntriesMax, blockLinesMax, blockTransactionsMax } from '../ledger/limits.ts';
+import { blockEntriesMax } from '../ledger/limits.ts';
 import { decodeAs } from '../ledger/schema.ts';
-import { decodeTransaction, isSigned, type Transaction } from '../ledger/transaction.ts';
+import { verify } from '../ledger/signature.ts';
+import type { Transaction } from '../ledger/transaction.ts';
 import type { ValidatorSet } from '../ledger/validators.ts';
-import type { Accused, Counts, Finding, Rule } from './finding.ts';
+import { headerFault, sizeFault } from './block-check.ts';
+import { isReadSigned, type ReadEntry, readEntry } from './entry-reader.ts';
+import type { Accused, Counts, Fault, Finding, Rule } from './finding.ts';
 import { Frontier, type NodeListener } from './frontier.ts';
 import { ReferenceWindow } from './references.ts';
 import { inForce, type SetInForce, setAfter } from './set-walk.ts';
@@ -84,9 +85,16 @@ export interface ChainHead {
   readonly timestamp: number;
 }
 
+export interface ChainOptions {
+  readonly listener?: NodeListener | undefined;
+  /** Signatures that were judged ahead; Ed25519 itself if nothing is said. */
+  readonly check?: SignatureCheck | undefined;
+}
+
 export class ChainCheck {
   readonly chainId: Digest;
   readonly #chainBytes: Uint8Array;
+  readonly #check: SignatureCheck;
   readonly #terms: ChainTerms;
   /** Of the next block, and of the last one that passed. */
   #set: SetInForce;
@@ -100,8 +108,9 @@ export class ChainCheck {
   readonly #accused = new Map<string, Accused>();
   #counts = { transactions: 0, lines: 0, accepted: 0, refused: 0, signatures: 0, certificates: 0 };
 
-  constructor(genesisEntry: Uint8Array, terms: ChainTerms, listener?: NodeListener) {
+  constructor(genesisEntry: Uint8Array, terms: ChainTerms, { listener, check = verify }: ChainOptions = {}) {
     this.#terms = terms;
+    this.#check = check;
     this.#chainBytes = leafHash(genesisEntry);
     this.chainId = digestOf(this.#chainBytes);
     this.#set = inForce({ epoch: 0, from: 1, validators: terms.validators });
@@ -138,15 +147,25 @@ export class ChainCheck {
     return { blocks: this.#head.height, entries: this.#head.logSize, ...this.#counts };
   }
 
-  /** The next entry of the log; gives the block that it ends, if it is a header. Throws FindingError. */
-  push(bytes: Uint8Array): CheckedBlock | undefined {
+  /** Peaks of the log's tree, largest first. */
+  get peaks(): Uint8Array[] {
+    return this.#tree.peaks;
+  }
+
+  /**
+   * The next entry of the log; gives the block that it ends, if it is a header. Of `past` blocks, which an earlier run
+   * has judged, no signature is looked at but those that put validators in force. Throws FindingError.
+   */
+  push(read: Uint8Array | ReadEntry, past = false): CheckedBlock | undefined {
+    if (read instanceof Uint8Array) return this.push(readEntry(read), past);
+    const { bytes, entry } = read;
     const index = this.#tree.size;
-    const entry = this.#decode(bytes, index);
+    if (typeof entry === 'string') return this.#fail('entry-form', entry, index);
     switch (entry.kind) {
       case 0:
         return this.#fail('entry-order', 'a second genesis entry', index);
       case 1: {
-        const transaction = this.#transaction(entry, index);
+        const transaction = this.#transaction(read, index, past);
         this.#body.push({ kind: 1, index, bytes, entry, transaction });
         break;
       }
@@ -155,7 +174,7 @@ export class ChainCheck {
         this.#body.push({ kind: 2, index, bytes, entry });
         break;
       case 3:
-        return this.#seal(entry.header, bytes, index);
+        return this.#seal(entry.header, bytes, index, past);
       case 4:
         this.#evidence(entry, index);
         this.#body.push({ kind: 4, index, bytes, entry });
@@ -172,46 +191,44 @@ export class ChainCheck {
     if (this.#body.length > 0) this.#fail('entry-order', 'the log ends within a block', this.#tree.size - 1);
     const { height } = this.#head;
     if (height === 0) {
-      if (certificate !== undefined) this.#fail('certificate', 'a certificate where there is no block', undefined, 0);
+      if (certificate !== undefined)
+        this.#fail('certificate', 'a certificate where there is no block', undefined, { height });
       return;
     }
-    const bytes = certificate ?? this.#fail('certificate', 'the last block has none', undefined, height);
+    const bytes = certificate ?? this.#fail('certificate', 'the last block has none', undefined, { height });
     let decoded: CommitCertificate;
     try {
       decoded = decodeAs(certificateSchema, bytes);
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
-      decoded = this.#fail('certificate', `of the last block: ${error.message}`, undefined, height);
+      decoded = this.#fail('certificate', `of the last block: ${error.message}`, undefined, { height });
     }
-    this.#certificate(decoded, undefined, height);
+    this.#certificate(decoded, { height, check: this.#check });
   }
 
-  #fail(rule: Rule, detail: string, index?: number, height: number = this.#head.height + 1): never {
-    throw new FindingError({ height, ...(index === undefined ? {} : { index }), rule, detail });
+  /** Of the next block, if no height is given. */
+  #fail(rule: Rule, detail: string, index?: number, more: Omit<Partial<Finding>, 'index'> = {}): never {
+    const height = this.#head.height + 1;
+    throw new FindingError({ height, ...(index === undefined ? {} : { index }), rule, detail, ...more });
   }
 
-  #decode(bytes: Uint8Array, index: number): Entry {
-    try {
-      return decodeEntry(bytes);
-    } catch (error) {
-      if (error instanceof DecodeError) return this.#fail('entry-form', error.message, index);
-      throw error;
-    }
+  #hold(fault: Fault | undefined, index: number): void {
+    if (fault !== undefined) this.#fail(fault.rule, fault.detail, index, fault);
   }
 
   /** What needs the block's timestamp waits for the header. */
-  #transaction(entry: TransactionEntry, index: number): Transaction {
-    let transaction: Transaction;
-    try {
-      transaction = decodeTransaction(entry.transaction);
-    } catch (error) {
-      if (error instanceof DecodeError) return this.#fail('transaction-form', error.message, index);
-      throw error;
-    }
-    if (!equalBytes(transaction.body.chainId, this.#chainBytes))
-      this.#fail('transaction-chain', `it names chain ${toHex(transaction.body.chainId)}`, index);
-    if (!isSigned(transaction))
-      this.#fail('transaction-signature', `transaction ${transaction.id} is not signed by its key`, index);
+  #transaction(read: ReadEntry, index: number, past: boolean): Transaction {
+    const { transaction } = read;
+    if (typeof transaction !== 'object') return this.#fail('transaction-form', transaction ?? 'none', index);
+    const { chainId } = transaction.body;
+    if (!equalBytes(chainId, this.#chainBytes))
+      this.#fail('transaction-chain', `it names chain ${toHex(chainId)}`, index, {
+        ...{ found: toHex(chainId), expected: this.chainId },
+      });
+    if (!past && !isReadSigned(read, transaction, this.#check))
+      this.#fail('transaction-signature', `transaction ${transaction.id} is not signed by its key`, index, {
+        ...{ found: toHex(transaction.signature), expected: `a signature by ${toHex(transaction.publicKey)}` },
+      });
     this.#counts.signatures++;
     return transaction;
   }
@@ -222,12 +239,10 @@ export class ChainCheck {
       return this.#fail('entry-order', 'a batch line without a batch', index);
     const number = previous.kind === 1 ? 1 : previous.entry.line + 1;
     const batch = previous.kind === 1 ? previous.index : previous.entry.batch;
-    if (line.batch !== batch || line.line !== number)
-      this.#fail(
-        'entry-order',
-        `line ${line.line} of batch ${line.batch} where line ${number} of ${batch} is due`,
-        index,
-      );
+    if (line.batch !== batch || line.line !== number) {
+      const [found, expected] = [`line ${line.line} of batch ${line.batch}`, `line ${number} of ${batch}`];
+      this.#fail('entry-order', `${found} where ${expected} is due`, index, { found, expected });
+    }
     if (previous.kind === 1 && previous.entry.outcome !== accepted)
       this.#fail('entry-order', 'a line of a refused batch', index);
   }
@@ -253,9 +268,9 @@ export class ChainCheck {
     this.#counts.signatures += 2;
   }
 
-  #seal(header: Header, bytes: Uint8Array, index: number): CheckedBlock {
-    const next = this.#header(header, index);
-    this.#blockSize(index);
+  #seal(header: Header, bytes: Uint8Array, index: number, past: boolean): CheckedBlock {
+    const next = this.#header(header, index, past);
+    this.#hold(sizeFault(this.#body, this.#terms.memberTransactionsMax), index);
     this.#operations(header.timestamp);
     const body = this.#body;
     this.#headSet = this.#set;
@@ -275,27 +290,17 @@ export class ChainCheck {
   }
 
   /** Answers with the set of the next height. */
-  #header(header: Header, index: number): SetInForce {
+  #header(header: Header, index: number, past: boolean): SetInForce {
     const { height, digest, timestamp } = this.#head;
-    const { epoch, validators, hash } = this.#set;
-    if (!equalBytes(header.chainId, this.#chainBytes))
-      this.#fail('header-chain', `it names chain ${toHex(header.chainId)}`, index);
-    if (header.height !== height + 1)
-      this.#fail('header-height', `height ${header.height} where ${height + 1} is due`, index);
-    if (digestOf(header.parent) !== digest)
-      this.#fail('header-parent', `parent ${toHex(header.parent)} where ${digest} is due`, index);
-    if (header.timestamp <= timestamp)
-      this.#fail('header-time', `timestamp ${header.timestamp} after ${timestamp}`, index);
-    if (header.logSize !== index) this.#fail('header-size', `size ${header.logSize} where ${index} is due`, index);
-    const root = this.#tree.root();
-    if (digestOf(header.logRoot) !== root)
-      this.#fail('header-root', `root ${toHex(header.logRoot)} where the entries give ${root}`, index);
-    if (header.epoch !== epoch) this.#fail('header-epoch', `epoch ${header.epoch} where ${epoch} is in force`, index);
-    if (!equalBytes(header.validatorSetHash, hash))
-      this.#fail('header-epoch', 'the validator set is not the one in force', index);
+    const place = { height: height + 1, parent: digest, after: timestamp, logSize: index, logRoot: this.#tree.root() };
+    this.#hold(headerFault(header, { chainId: this.#chainBytes, set: this.#set, ...place }), index);
     const next = this.#nextSet(header, index);
-    if (header.proposer >= validators.length) this.#fail('header-epoch', `no validator ${header.proposer}`, index);
-    this.#parentCertificate(header, index);
+    const { length } = this.#set.validators;
+    if (header.proposer >= length)
+      this.#fail('header-epoch', `no validator ${header.proposer}`, index, {
+        ...{ found: `${header.proposer}`, expected: `below ${length}` },
+      });
+    this.#parentCertificate(header, index, past);
     return next;
   }
 
@@ -305,30 +310,39 @@ export class ChainCheck {
     const next = setAfter(transactions, this.#set, header.height);
     if (typeof next === 'string') return this.#fail('header-epoch', next, index);
     if (!equalBytes(header.nextValidatorSetHash, next.hash))
-      this.#fail('header-epoch', 'the next validator set is not the one that the entries give', index);
+      this.#fail('header-epoch', 'the next validator set is not the one that the entries give', index, {
+        ...{ found: toHex(header.nextValidatorSetHash), expected: toHex(next.hash) },
+      });
     return next;
   }
 
-  #parentCertificate({ lastCommit }: Header, index: number): void {
+  #parentCertificate({ lastCommit }: Header, index: number, past: boolean): void {
     if (this.#head.height === 0) {
       if (lastCommit !== undefined) this.#fail('certificate', 'a certificate of genesis, which has none', index);
       return;
     }
     const parent = lastCommit ?? this.#fail('certificate', 'the header has none of its parent', index);
-    this.#certificate(parent, index, this.#head.height + 1);
+    // Under a certificate that ends an epoch stand the keys of the next one: it is looked at in any case.
+    const trusted = past && this.#headSet === this.#set;
+    this.#certificate(parent, { index, height: this.#head.height + 1, check: trusted ? () => true : this.#check });
   }
 
   /** Of the head. `height` and `index` say where it stands: in the next header, for the last block beside the log. */
-  #certificate(certificate: CommitCertificate, index: number | undefined, height: number): void {
+  #certificate(
+    certificate: CommitCertificate,
+    { index, height, check }: { index?: number; height: number; check: SignatureCheck },
+  ): void {
     const { head } = this;
     const { epoch, digest } = certificate;
     if (certificate.height !== head.height || digest !== head.digest || epoch !== this.#headSet.epoch) {
+      const found = `of height ${certificate.height}, epoch ${epoch}, block ${digest}`;
       const due = `where block ${head.digest} of height ${head.height} is due`;
-      const detail = `of height ${certificate.height}, epoch ${epoch}, block ${digest} ${due}`;
-      this.#fail('certificate', detail, index, height);
+      const expected = `of height ${head.height}, epoch ${this.#headSet.epoch}, block ${head.digest}`;
+      this.#fail('certificate', `${found} ${due}`, index, { found, expected, height });
     }
-    const problem = certificateProblem(certificate, this.#chainBytes, this.#headSet.validators);
-    if (problem !== undefined) this.#fail('certificate', `of height ${head.height}: ${problem}`, index, height);
+    const problem = certificateProblem(certificate, this.#chainBytes, this.#headSet.validators, check);
+    if (problem !== undefined)
+      this.#fail('certificate', `of height ${head.height}: ${problem}`, index, { found: problem, height });
     this.#counts.certificates++;
     this.#counts.signatures += certificate.signers.length;
   }
@@ -353,32 +367,12 @@ export class ChainCheck {
     });
   }
 
-  #blockSize(index: number): void {
-    const ofMember = new Map<string, number>();
-    let transactions = 0;
-    let operations = 0;
-    let bytes = 0;
-    this.#body.forEach((item, i) => {
-      if (item.kind === 4) return;
-      if (item.kind === 2 || this.#body[i + 1]?.kind !== 2) operations++;
-      if (item.kind === 2) return;
-      const { member } = item.transaction.body;
-      transactions++;
-      bytes += item.transaction.bytes.length;
-      ofMember.set(member, (ofMember.get(member) ?? 0) + 1);
-    });
-    if (this.#body.length < 1) this.#fail('block-size', 'a block without a transaction', index);
-    if (transactions > blockTransactionsMax || operations > blockLinesMax || bytes > blockBytesMax)
-      this.#fail('block-size', `${transactions} transactions, ${operations} operations, ${bytes} bytes`, index);
-    for (const [member, count] of ofMember)
-      if (count > this.#terms.memberTransactionsMax)
-        this.#fail('block-size', `${count} transactions of ${member}`, index);
-  }
-
   #transactionInTime({ transaction, index }: CheckedTransaction, time: number): void {
     const { member, reference, validUntil } = transaction.body;
     if (validUntil <= time || validUntil > time + this.#terms.validityMaxMs)
-      this.#fail('transaction-time', `valid until ${validUntil} in a block of ${time}`, index);
+      this.#fail('transaction-time', `valid until ${validUntil} in a block of ${time}`, index, {
+        ...{ found: `${validUntil}`, expected: `above ${time}, at most ${time + this.#terms.validityMaxMs}` },
+      });
     if (this.#references.has(member, reference))
       this.#fail('reference', `${member} used the reference ${reference} before`, index);
     this.#references.add(member, reference, time);

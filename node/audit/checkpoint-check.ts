@@ -1,9 +1,11 @@
 // Judges checkpoints against the log that was read: the newest one, which fixes where the log ends, and those that were
 // archived on the way. A checkpoint of a height is judged by the validators of that height.
+import type { SignatureCheck } from '../ledger/certificate.ts';
 import { type Checkpoint, cosignerKey, type LogName, originOf, parseCheckpointText } from '../ledger/checkpoint.ts';
 import { DecodeError } from '../ledger/codec.ts';
 import { isSignedBy } from '../ledger/cosignature.ts';
 import { type Note, parseNote } from '../ledger/note.ts';
+import { verify } from '../ledger/signature.ts';
 import { quorumOf, type ValidatorSet } from '../ledger/validators.ts';
 import type { VerifierKey } from '../ledger/verifier-key.ts';
 import { type ChainHead, FindingError } from './chain.ts';
@@ -30,12 +32,12 @@ export class CheckpointCheck {
   }
 
   /** After each block, in order. Throws FindingError. */
-  async block(head: ChainHead, set: ValidatorSet): Promise<void> {
+  async block(head: ChainHead, set: ValidatorSet, check: SignatureCheck = verify): Promise<void> {
     const at = (head.height - 1) % checkpointsPerPage;
     const index = Math.floor((head.height - 1) / checkpointsPerPage);
     if (at === 0) this.#page = await given(head, this.#source.page(index));
     const note = this.#page[at];
-    if (note !== undefined) judgeCheckpoint(note, head, this.#log, set);
+    if (note !== undefined) judgeCheckpoint(note, head, this.#log, set, check);
     if (note !== undefined) this.#checked++;
   }
 
@@ -83,12 +85,13 @@ export function judgeCheckpoint(
   head: Pick<ChainHead, 'height' | 'logSize' | 'logRoot'>,
   log: LogName,
   set: ValidatorSet,
+  check: SignatureCheck = verify,
 ): JudgedCheckpoint {
   const judged = readCheckpoint(bytes, head);
   const { origin, size, root } = judged.checkpoint;
   if (origin !== originOf(log)) throw failed(head, 'checkpoint-origin', `it is of ${origin}, not of ${originOf(log)}`);
   // First that they said it at all: what a quorum says of a log that ends elsewhere is then proven.
-  const problem = cosignersProblem(judged, log, set);
+  const problem = cosignersProblem(judged, log, set, check);
   if (problem !== undefined) throw failed(head, 'checkpoint-quorum', problem);
   if (size !== head.logSize) {
     const end = size > head.logSize ? ': the end of the log is missing' : '';
@@ -115,13 +118,14 @@ export function cosignersProblem(
   { checkpoint, note }: JudgedCheckpoint,
   log: LogName,
   set: ValidatorSet,
+  check: SignatureCheck = verify,
 ): string | undefined {
   let count = 0;
   for (const validator of set) {
     const key = cosignerKey(log, validator);
     const line = lineOf(note, key);
     if (line === undefined) continue;
-    if (!isSignedBy(key, checkpoint, line)) return `the cosignature of ${validator.id} does not verify`;
+    if (!isSignedBy(key, checkpoint, line, check)) return `the cosignature of ${validator.id} does not verify`;
     count++;
   }
   const { size } = quorumOf(set.length);

@@ -68,6 +68,18 @@ export interface Finding {
   readonly index?: number;
   readonly rule: Rule;
   readonly detail: string;
+  /** What is there, and what the rule asks for, each by itself where the two are values. */
+  readonly found?: string;
+  readonly expected?: string;
+}
+
+/** A broken rule before it has a place. */
+export type Fault = Pick<Finding, 'rule' | 'detail' | 'found' | 'expected'>;
+
+/** With both values in any case: what a rule that compares nothing demands stands in words. */
+export function withValues(finding: Finding): Required<Omit<Finding, 'index'>> & Pick<Finding, 'index'> {
+  const { rule, detail } = finding;
+  return { ...finding, found: finding.found ?? detail, expected: finding.expected ?? rules[rule] };
 }
 
 /** A validator whose contradiction is an entry of the log. That it is there is no fault of the ledger. */
@@ -112,6 +124,8 @@ export interface Verdict {
   readonly genesisChecked: boolean;
   /** Whether every block was executed again; without it only formats, hashes and signatures are judged. */
   readonly replayed: boolean;
+  /** The block after which this run went on with an earlier one's work, if it did. */
+  readonly resumedAfter?: number;
   readonly chainId: Digest | undefined;
   readonly counts: Counts;
   readonly sums: readonly CurrencySum[];
@@ -172,7 +186,9 @@ export function verdictLine(verdict: Verdict): string {
     ...verdict.sums.map((sum) => `${sum.currency} balances sum to ${sum.balances}`),
     `height ${head.height}, head ${head.digest}`,
   ];
-  if (!verdict.replayed) facts.push('not executed again');
+  if (verdict.resumedAfter !== undefined)
+    facts.push(`signatures and execution up to block ${verdict.resumedAfter} as an earlier run judged them`);
+  if (!verdict.replayed) facts.push('outcomes were not executed again');
   const text = facts.join(', ');
   return verdict.genesisChecked
     ? `OK: ${text}`

@@ -19,6 +19,11 @@ export class Frontier {
     return this.#size;
   }
 
+  /** Of the maximal complete subtrees, largest first. */
+  get peaks(): Uint8Array[] {
+    return this.#peaks.filter((peak) => peak !== undefined).reverse();
+  }
+
   append(leaf: Uint8Array): void {
     let node = leaf;
     let level = 0;

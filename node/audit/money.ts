@@ -5,7 +5,7 @@ import type { LedgerEvent } from '../ledger/entry.ts';
 import { currencyCode, identifier } from '../ledger/identifiers.ts';
 import { amountMax, balanceMax, purposeLengthMax } from '../ledger/limits.ts';
 import { bigInteger, option, record, type Schema, type TypeOf, text, uint } from '../ledger/schema.ts';
-import type { Rule } from './finding.ts';
+import type { Fault, Rule } from './finding.ts';
 
 export const openedSchema = record({
   account: identifier,
@@ -48,10 +48,7 @@ export interface CurrencyTotals {
 }
 
 /** Which of the two rules of money broke, and how. */
-export interface MoneyProblem {
-  readonly rule: Extract<Rule, 'posting' | 'conservation'>;
-  readonly detail: string;
-}
+export type MoneyProblem = Fault & { readonly rule: Extract<Rule, 'posting' | 'conservation'> };
 
 export const issuedPrefix = 'ISSUED-';
 
@@ -122,18 +119,27 @@ export class AccountBook {
       return posting(`${type} from ${debtor.account} to ${creditor.account}`);
     const left = this.#sideProblem(debtor, currency, index);
     const right = this.#sideProblem(creditor, currency, index);
-    if (left !== undefined || right !== undefined) return posting(left ?? right ?? '');
+    const wrong = left ?? right;
+    if (wrong !== undefined) return wrong;
     return this.#move(debtor, creditor, { amount, currency, index });
   }
 
   /** Whether a side continues its account; a previous entry may be this very one. */
-  #sideProblem({ account, seq, previous }: Side, currency: string, index: number): string | undefined {
+  #sideProblem({ account, seq, previous }: Side, currency: string, index: number): MoneyProblem | undefined {
     const found = this.accounts.get(account);
-    if (found === undefined) return `a posting on ${account}, which is not open`;
-    if (found.currency !== currency) return `a posting in ${currency} on ${account}, which is in ${found.currency}`;
-    if (seq !== found.seq + 1) return `posting ${seq} of ${account} where ${found.seq + 1} is due`;
+    if (found === undefined) return posting(`a posting on ${account}, which is not open`);
+    if (found.currency !== currency)
+      return posting(
+        `a posting in ${currency} on ${account}, which is in ${found.currency}`,
+        valuesOf(currency, found.currency),
+      );
+    const due = found.seq + 1;
+    if (seq !== due) return posting(`posting ${seq} of ${account} where ${due} is due`, valuesOf(seq, due));
     if (previous !== found.lastIndex || previous > index)
-      return `posting ${seq} of ${account} follows entry ${previous} where ${found.lastIndex} is due`;
+      return posting(
+        `posting ${seq} of ${account} follows entry ${previous} where ${found.lastIndex} is due`,
+        valuesOf(previous, found.lastIndex),
+      );
     return undefined;
   }
 
@@ -146,11 +152,16 @@ export class AccountBook {
     const to = this.accounts.get(creditor.account);
     if (from === undefined || to === undefined) return posting('an account that is not open');
     const [out, into] = [debtor.balance - from.balance, creditor.balance - to.balance];
-    if (out + into !== 0n) return conservation(`the postings sum to ${out + into} ${currency}, not to 0`);
-    if (into !== amount) return posting(`${creditor.account} moves by ${into} in a posting of ${amount}`);
+    if (out + into !== 0n)
+      return conservation(`the postings sum to ${out + into} ${currency}, not to 0`, valuesOf(out + into, 0));
+    if (into !== amount)
+      return posting(`${creditor.account} moves by ${into} in a posting of ${amount}`, valuesOf(into, amount));
     const limit = debtor.account.startsWith(issuedPrefix) ? this.#allowed.get(currency) : from.overdraftLimit;
     if (limit !== undefined && debtor.balance < -limit)
-      return posting(`${debtor.account} at ${debtor.balance}, beyond its limit of ${limit}`);
+      return posting(
+        `${debtor.account} at ${debtor.balance}, beyond its limit of ${limit}`,
+        valuesOf(debtor.balance, `at least ${-limit}`),
+      );
     for (const [account, side] of [
       [from, debtor],
       [to, creditor],
@@ -164,8 +175,16 @@ export class AccountBook {
   }
 }
 
-const posting = (detail: string): MoneyProblem => ({ rule: 'posting', detail });
-const conservation = (detail: string): MoneyProblem => ({ rule: 'conservation', detail });
+interface Values {
+  readonly found: string;
+  readonly expected: string;
+}
+
+const valuesOf = (found: number | bigint | string, expected: number | bigint | string): Values => {
+  return { found: `${found}`, expected: `${expected}` };
+};
+const posting = (detail: string, values?: Values): MoneyProblem => ({ rule: 'posting', detail, ...values });
+const conservation = (detail: string, values: Values): MoneyProblem => ({ rule: 'conservation', detail, ...values });
 
 /** The event, or what is wrong with it. */
 function readAs<T extends object>(schema: Schema<T>, payload: Value): T | string {

@@ -3,9 +3,10 @@
 // The one audit file that imports the node's execution and contracts.
 
 import { accountsCollection } from '../../contracts/accounts.ts';
-import { paymentsName, paymentsSectionSchema } from '../../contracts/payments.ts';
+import { hostRefusals } from '../../contracts/contract.ts';
+import { paymentsName } from '../../contracts/payments.ts';
 import { contracts } from '../../contracts/registry.ts';
-import { type Genesis, sectionOf } from '../../genesis/genesis.ts';
+import type { Genesis } from '../../genesis/genesis.ts';
 import { Executor, isBlockProblem } from '../execution/executor.ts';
 import { genesisCommit } from '../execution/genesis-commit.ts';
 import type { BlockProblem } from '../execution/header-rules.ts';
@@ -13,28 +14,29 @@ import { StateFold } from '../execution/state-fold.ts';
 import { stateKey, statePath, stateValueHash } from '../execution/state-path.ts';
 import { StateTree } from '../execution/state-tree.ts';
 import type { KnownTransactions } from '../execution/transaction-cache.ts';
-import { formatAmount } from '../ledger/amount.ts';
 import { InvariantError } from '../ledger/assert.ts';
 import { DecodeError } from '../ledger/codec.ts';
 import { decodeEntry, headerDigest } from '../ledger/entry.ts';
 import type { Evidence } from '../ledger/evidence.ts';
-import { digestBytes, equalBytes, toHex } from '../ledger/hash.ts';
+import { type Digest, digestBytes, digestOf, equalBytes, leafHash, toHex } from '../ledger/hash.ts';
 import type { Header } from '../ledger/header.ts';
 import { encodeStateProof } from '../ledger/ics23.ts';
 import { decodeAs } from '../ledger/schema.ts';
 import type { SetLink } from '../ledger/set-chain.ts';
 import { decodeTransaction, isSigned, type Transaction } from '../ledger/transaction.ts';
 import type { BlockCommit, Head, ReferenceRow, ReferenceStore, StatePath, StateStore } from '../store/store.ts';
+import { Bookkeeper } from './bookkeeper.ts';
 import { type CheckedBlock, FindingError } from './chain.ts';
-import type { CurrencySum, Rule } from './finding.ts';
-import { AccountBook } from './money.ts';
+import type { CurrencySum, Finding, Rule } from './finding.ts';
+import type { Follower, TakenUp } from './follower.ts';
+import type { BookAccount } from './money.ts';
 import type { BlockPlace } from './proof-source.ts';
-import type { Follower } from './verify.ts';
+import type { StateRecords } from './resume.ts';
 
 /** State and used references, and no log: its size is that of the state and the reference window. */
 class ReplayStore implements StateStore, ReferenceStore {
   readonly #windowMs: number;
-  readonly #state = new Map<StatePath, Uint8Array>();
+  #state = new Map<StatePath, Uint8Array>();
   /** In the order of use. */
   readonly #references = new Map<string, ReferenceRow>();
   #head: Head;
@@ -67,16 +69,46 @@ class ReplayStore implements StateStore, ReferenceStore {
       if (value === undefined) this.#state.delete(path);
       else this.#state.set(path, value);
     }
+    this.use(references, head.timestamp);
+  }
+
+  /** References of a block of this time; those that the window has passed are forgotten. */
+  use(references: readonly ReferenceRow[], now: number): void {
     for (const row of references) {
       const key = `${row.member} ${row.reference}`;
       this.#references.delete(key);
       this.#references.set(key, row);
     }
     for (const [key, { time }] of this.#references) {
-      if (head.timestamp - time <= this.#windowMs) break;
+      if (now - time <= this.#windowMs) break;
       this.#references.delete(key);
     }
   }
+
+  /** Another state, under the references as they are. */
+  replace(head: Head, state: ReadonlyMap<StatePath, Uint8Array>): void {
+    this.#head = head;
+    this.#state = new Map(state);
+  }
+}
+
+/** Uses of references, as execution of the block has written them. */
+function referencesIn({ header, body }: CheckedBlock): ReferenceRow[] {
+  let [member, transaction]: [string, Digest | undefined] = ['', undefined];
+  const rows: ReferenceRow[] = [];
+  const add = (reference: string, index: number, line: number) => {
+    if (transaction !== undefined) rows.push({ member, reference, index, time: header.timestamp, transaction, line });
+  };
+  for (const item of body) {
+    if (item.kind === 1) {
+      ({ member } = item.transaction.body);
+      transaction = item.transaction.id;
+      add(item.transaction.body.reference, item.index, 0);
+    } else if (item.kind === 2 && item.entry.outcome !== hostRefusals.duplicateReference) {
+      add(item.entry.reference, item.index, item.entry.line);
+    }
+  }
+  return rows;
 }
 
 /** The chain's own step has decoded a block's transactions and verified their signatures: neither is done again. */
@@ -97,21 +129,24 @@ class JudgedTransactions implements KnownTransactions {
 }
 
 export class Replay implements Follower {
-  readonly #store: ReplayStore;
-  readonly #executor: Executor;
+  readonly executes = true;
+  readonly #chainId: Uint8Array;
   readonly #judged = new JudgedTransactions();
-  readonly #book: AccountBook;
+  readonly #book: Bookkeeper;
+  readonly #store: ReplayStore;
+  #executor: Executor;
 
   constructor(genesis: Genesis) {
     const { commit, tree } = genesisCommit(genesis, contracts);
+    this.#chainId = digestBytes(commit.head.digest);
     this.#store = new ReplayStore(genesis.parameters.referenceWindowMs, commit);
-    const chainId = digestBytes(commit.head.digest);
-    this.#executor = new Executor({ store: this.#store, chainId, contracts, tree, cache: this.#judged });
-    this.#book = new AccountBook(allowances(genesis));
+    this.#executor = this.#executorOf(tree);
+    this.#book = new Bookkeeper(genesis);
   }
 
   block(block: CheckedBlock): void {
-    this.#money(block);
+    // Before anything is executed: the book must hold of the log by itself.
+    this.#book.block(block);
     const { header, headerBytes, body } = block;
     const judged = body.flatMap((item) => (item.kind === 1 ? [item.transaction] : []));
     this.#judged.take(judged);
@@ -127,33 +162,51 @@ export class Replay implements Follower {
     body.forEach((item, i) => {
       const entry = entries[i];
       if (entry === undefined || !equalBytes(entry, item.bytes))
-        fail(header.height, 'execution', 'execution gives another entry', item.index);
+        fail(header.height, 'execution', 'execution gives another entry', {
+          ...{ index: item.index, ...(entry && { found: outcomeOf(item.bytes), expected: outcomeOf(entry) }) },
+        });
     });
     if (entries.length !== body.length + 1)
-      fail(header.height, 'execution', `execution gives ${entries.length - 1} entries`);
+      fail(header.height, 'execution', `execution gives ${entries.length - 1} entries`, {
+        ...{ found: `${body.length} entries`, expected: `${entries.length - 1} entries` },
+      });
     this.#store.commit(executed.commit);
     this.#executor.committed(executed);
   }
 
-  finish(): readonly CurrencySum[] {
-    const { height } = this.#executor.head;
-    this.#compareAccounts(height);
-    return this.#book.totals().map(({ currency, accounts, moved, issued, balances }) => {
-      if (balances !== 0n) fail(height, 'conservation', `all balances of ${currency} sum to ${balances}`);
-      const text = (amount: bigint) => formatAmount(amount, currency);
-      return { currency, accounts, moved: text(moved), issued: text(issued), balances: text(balances) };
-    });
+  past(block: CheckedBlock): void {
+    this.#book.past(block);
+    this.#store.use(referencesIn(block), block.header.timestamp);
   }
 
-  /** Before anything is executed: the book must hold of the log by itself. */
-  #money({ header, body }: CheckedBlock): void {
-    for (const { entry, index } of body) {
-      for (const event of entry.events) {
-        if (event.contract !== paymentsName) continue;
-        const problem = this.#book.apply(event, index);
-        if (problem !== undefined) fail(header.height, problem.rule, problem.detail, index);
-      }
+  takeUp({ peaks, stateRoot, ...at }: TakenUp, records: ReadonlyMap<string, Uint8Array>): string | undefined {
+    const pairs = [...records].map(([path, value]) => [stateKey(path), stateValueHash(value)] as const);
+    const tree = StateTree.fromEntries(pairs);
+    const root = digestOf(tree.root);
+    if (root !== stateRoot) return `its state has the root ${root} where header ${at.height} names ${stateRoot}`;
+    this.#store.replace({ ...at, peaks, stateRoot: root }, records);
+    try {
+      this.#executor = this.#executorOf(tree);
+    } catch (error) {
+      // The header's own certificate comes after it: until then the state may be any.
+      if (error instanceof InvariantError) return `its state is none of this chain: ${error.message}`;
+      throw error;
     }
+    return undefined;
+  }
+
+  records(): StateRecords {
+    return this.#store.records();
+  }
+
+  finish(): readonly CurrencySum[] {
+    this.#compareAccounts(this.#executor.head.height);
+    return this.#book.finish();
+  }
+
+  #executorOf(tree: StateTree): Executor {
+    const [store, chainId, cache] = [this.#store, this.#chainId, this.#judged];
+    return new Executor({ store, chainId, contracts, tree, cache });
   }
 
   /** Names the first entry that differs, by building the block from its transactions as a proposer would. */
@@ -170,7 +223,11 @@ export class Replay implements Follower {
       const entry = rebuilt?.commit.entries[i];
       return entry === undefined || !equalBytes(entry, item.bytes);
     });
-    return fail(header.height, rule, problem.detail, rule === 'execution' ? differing?.index : undefined);
+    const root = rebuilt?.header.stateRoot;
+    return fail(header.height, rule, problem.detail, {
+      ...(rule === 'execution' && differing !== undefined && { index: differing.index }),
+      ...(rule === 'state-root' && root && { found: toHex(header.stateRoot), expected: toHex(root) }),
+    });
   }
 
   /** The state that execution built and the book that the events built are the same accounts. */
@@ -183,36 +240,40 @@ export class Replay implements Follower {
       const id = path.slice(prefix.length);
       const account = decodeAs(accountsCollection.schema, bytes);
       const booked = this.#book.accounts.get(id);
-      const same =
-        booked !== undefined &&
-        booked.branch === account.branch &&
-        booked.currency === account.currency &&
-        booked.balance === account.balance &&
-        booked.seq === account.seq &&
-        booked.lastIndex === account.lastIndex;
-      if (!same) fail(height, 'posting', `the account ${id} is not what its postings make it`);
+      const [found, expected] = [inWords(account), booked === undefined ? 'no account' : inWords(booked)];
+      if (found !== expected)
+        fail(height, 'posting', `the account ${id} is not what its postings make it`, { found, expected });
     }
-    if (count !== this.#book.accounts.size)
-      fail(height, 'posting', `${count} accounts where the events open ${this.#book.accounts.size}`);
+    const { size } = this.#book.accounts;
+    if (count !== size)
+      fail(height, 'posting', `${count} accounts where the events open ${size}`, {
+        ...{ found: `${count}`, expected: `${size}` },
+      });
   }
+}
+
+function inWords({ branch, currency, balance, seq, lastIndex }: Omit<BookAccount, 'overdraftLimit'>): string {
+  return `${balance} ${currency} of ${branch} after ${seq} postings, the last in entry ${lastIndex}`;
 }
 
 function evidenceIn({ body }: CheckedBlock): Evidence[] {
   return body.flatMap((item) => (item.kind === 4 ? [item.entry.evidence] : []));
 }
 
-function allowances(genesis: Genesis): ReadonlyMap<string, bigint> {
-  const section = sectionOf(genesis, paymentsName);
-  if (section === undefined) return new Map();
-  return new Map(paymentsSectionSchema.read(section).issuance.map(({ currency, amount }) => [currency, amount]));
+function fail(height: number, rule: Rule, detail: string, more: Partial<Finding> = {}): never {
+  throw new FindingError({ height, rule, detail, ...more });
 }
 
-function fail(height: number, rule: Rule, detail: string, index?: number): never {
-  throw new FindingError({ height, ...(index === undefined ? {} : { index }), rule, detail });
+/** In words, of an entry that was decoded before or made here. */
+function outcomeOf(bytes: Uint8Array): string {
+  const entry = decodeEntry(bytes);
+  const what = 'outcome' in entry ? `outcome ${entry.outcome}` : `kind ${entry.kind}`;
+  return `${what}, leaf hash ${toHex(leafHash(bytes))}`;
 }
 
 /** State from events alone: nothing is decided again. Every state root that a header names is compared. */
 export class Rebuild implements Follower {
+  readonly executes = false;
   readonly #fold: StateFold;
 
   constructor(genesis: Genesis) {
@@ -225,6 +286,19 @@ export class Rebuild implements Follower {
     if (problem !== undefined) fail(height, 'execution', `its events do not evolve: ${problem}`);
     if (!this.#fold.isRight)
       fail(height, 'state-root', 'the events of the log give another state root than its header');
+  }
+
+  /** Nothing is spared where everything is made again. */
+  past(block: CheckedBlock): void {
+    this.block(block);
+  }
+
+  takeUp(): undefined {
+    return undefined;
+  }
+
+  records(): [] {
+    return [];
   }
 
   finish(): readonly CurrencySum[] {

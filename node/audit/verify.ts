@@ -7,19 +7,19 @@ import { DecodeError } from '../ledger/codec.ts';
 import { type Digest, equalBytes, hashBytes } from '../ledger/hash.ts';
 import { firstEntryOf, parseTilePath, tilePath, tileWidth } from '../ledger/tile-layout.ts';
 import { parseVerifierKey, type VerifierKey } from '../ledger/verifier-key.ts';
-import { ChainCheck, type CheckedBlock, FindingError } from './chain.ts';
+import { ChainCheck, FindingError } from './chain.ts';
 import { CheckpointCheck } from './checkpoint-check.ts';
+import type { ReadEntry } from './entry-reader.ts';
 import type { CurrencySum, DamagedFile, Finding, Progress, Verdict } from './finding.ts';
-import { asideRules } from './finding.ts';
+import { asideRules, withValues } from './finding.ts';
+import type { Follower } from './follower.ts';
+import { LookAhead } from './look-ahead.ts';
 import { keyList, type Policy, validatorPolicy } from './policy.ts';
+import { type AuditMode, ForeignResumeError, type Resumed, readResume, UnusableResumeError } from './resume.ts';
+import { Saver, type SaverOptions } from './saver.ts';
+import type { SignaturePool } from './signature-pool.ts';
 import { type Source, SourceError } from './source.ts';
 import { type Tile, TileBuilder } from './tiles.ts';
-
-/** Executes blocks again. Both methods throw FindingError. */
-export interface Follower {
-  block(block: CheckedBlock): void;
-  finish(): readonly CurrencySum[];
-}
 
 export interface VerifyOptions {
   /** The chain that is expected: its chainId, or its genesis. Without it the verdict asks to compare the chainId. */
@@ -27,14 +27,45 @@ export interface VerifyOptions {
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   /** What the newest checkpoint must carry, besides a quorum of its validators. */
   readonly policy?: Policy | undefined;
+  /** Judges signatures ahead in other threads. The caller's to close. */
+  readonly pool?: SignaturePool | undefined;
+  /** Keeps how far it has come, and goes on from there. */
+  readonly resume?: SaverOptions | undefined;
+  /** Ends the audit between two blocks, with AuditStopped. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 interface FormatOptions extends VerifyOptions {
   readonly follow?: ((genesis: Genesis) => Follower) | undefined;
+  /** Of `follow`, for a file to go on with. */
+  readonly mode?: AuditMode;
 }
 
-/** Formats, hashes, certificates and signatures; with `follow`, execution too. Throws when nobody answers. */
+/** The caller's signal ended the audit before there was a verdict. */
+export class AuditStopped extends Error {
+  override name = 'AuditStopped';
+  /** Of the last block that was judged. */
+  readonly height: number;
+  constructor(height: number) {
+    super(`stopped after block ${height}`);
+    this.height = height;
+  }
+}
+
+/**
+ * Formats, hashes, certificates and signatures; with `follow`, execution too. Throws SourceUnreachableError when nobody
+ * answers, ForeignResumeError for another audit's file.
+ */
 export async function verifyFormat(source: Source, options: FormatOptions = {}): Promise<Verdict> {
+  const { resume, mode = 'whole' } = options;
+  if (resume === undefined) return new Verification(source, options).run();
+  try {
+    const earlier = readResume(resume.file, resume.version, mode);
+    if (earlier !== undefined) return await new Verification(source, options, earlier).run();
+  } catch (error) {
+    if (!(error instanceof UnusableResumeError)) throw error;
+    resume.onNote(`${error.message}; the audit begins at genesis`);
+  }
   return new Verification(source, options).run();
 }
 
@@ -52,6 +83,9 @@ function readLogKey(text: string | undefined, origin: string): VerifierKey | und
 class Verification {
   readonly #source: Source;
   readonly #options: FormatOptions;
+  readonly #earlier: Resumed | undefined;
+  readonly #ahead: LookAhead | undefined;
+  readonly #saver: Saver | undefined;
   #chain: ChainCheck | undefined;
   #genesis: Genesis | undefined;
   #follower: Follower | undefined;
@@ -65,9 +99,13 @@ class Verification {
   /** Height of the block that holds entry 256 * i, so that a file can be told by height. */
   readonly #heights: number[] = [0];
 
-  constructor(source: Source, options: FormatOptions) {
+  constructor(source: Source, options: FormatOptions, earlier?: Resumed) {
     this.#source = source;
     this.#options = options;
+    this.#earlier = earlier;
+    const { pool, resume } = options;
+    if (pool !== undefined) this.#ahead = new LookAhead(pool, source.checkpoints, earlier?.point.logSize);
+    if (resume !== undefined) this.#saver = new Saver(resume);
   }
 
   async run(): Promise<Verdict> {
@@ -84,25 +122,37 @@ class Verification {
       else if (error instanceof SourceError) finding = this.#at('source', error.message);
       else throw error;
     }
-    return this.#verdict(finding);
+    // Whatever is wrong there is found, and told, by whoever reads it without having been told to believe anything.
+    if (finding !== undefined && this.#isPast)
+      throw new UnusableResumeError(`the log is not the one of which ${this.#options.resume?.file} was kept`);
+    const verdict = this.#verdict(finding);
+    if (verdict.ok) this.#saver?.remove();
+    return verdict;
+  }
+
+  /** Whether the next block is one that an earlier run has judged. */
+  get #isPast(): boolean {
+    return (this.#chain?.head.height ?? 0) < (this.#earlier?.point.height ?? 0);
   }
 
   async #log(): Promise<void> {
     const { logSize, certificate } = await this.#source.head();
     let genesis: Uint8Array | undefined;
-    for await (const run of this.#source.entries(0, logSize)) {
-      for (const entry of run) {
+    const given = this.#source.entries(0, logSize);
+    for await (const run of this.#ahead?.entries(given) ?? given) {
+      for (const each of run) {
         if (genesis !== undefined) {
-          if (this.#push(entry)) await this.#aside((checks, chain) => checks.block(chain.head, chain.validators));
+          if (this.#push(each)) await this.#sealed();
           continue;
         }
-        genesis = entry;
-        this.#begin(entry);
+        genesis = each instanceof Uint8Array ? each : each.bytes;
+        this.#begin(genesis);
       }
       await this.#compareTiles();
       this.#progress('blocks', this.#chain?.logSize ?? 0, logSize);
     }
     if (genesis === undefined) throw new SourceError('the source has no entry');
+    if (this.#isPast) throw new SourceError(`the log ends before block ${this.#earlier?.point.height}`);
     this.#chain?.finish(certificate);
     this.#tiles.finish();
     await this.#compareTiles();
@@ -153,7 +203,13 @@ class Verification {
     }
     this.#genesis = genesis;
     const { validators, timestamp, parameters } = genesis;
-    this.#chain = new ChainCheck(bytes, { validators, timestamp, ...parameters }, this.#tiles.node);
+    const { check } = this.#ahead ?? {};
+    this.#chain = new ChainCheck(
+      bytes,
+      { validators, timestamp, ...parameters },
+      { listener: this.#tiles.node, check },
+    );
+    this.#refuseForeign(this.#chain.chainId);
     const { genesis: expected } = this.#options;
     const wanted =
       expected === undefined || typeof expected === 'string' ? expected : chainIdOf(genesisEntry(expected));
@@ -168,14 +224,56 @@ class Verification {
       this.#checkpoints = new CheckpointCheck(checkpoints, this.#logName, this.#options.policy);
   }
 
+  #refuseForeign(chainId: Digest): void {
+    const { chainId: kept } = this.#earlier?.point ?? { chainId };
+    if (kept !== chainId)
+      throw new ForeignResumeError(
+        `${this.#options.resume?.file} belongs to an audit of the chain ${kept}; this log is of ${chainId}`,
+      );
+  }
+
   /** Whether a block ended with it. */
-  #push(bytes: Uint8Array): boolean {
+  #push(read: Uint8Array | ReadEntry): boolean {
     const chain = this.#chain;
     if (chain === undefined) return false;
     if (chain.logSize % tileWidth === 0) this.#heights.push(chain.head.height + 1);
-    const block = chain.push(bytes);
-    if (block !== undefined) this.#follower?.block(block);
-    return block !== undefined;
+    const past = this.#isPast;
+    const block = chain.push(read, past);
+    if (block === undefined) return false;
+    if (!past) this.#follower?.block(block);
+    else this.#follower?.past(block);
+    if (past && !this.#isPast) this.#takeUp(chain);
+    return true;
+  }
+
+  /** At the block that an earlier run judged last. */
+  #takeUp({ head, peaks }: ChainCheck): void {
+    const { point, records } = this.#earlier ?? {};
+    if (point === undefined || records === undefined) return;
+    const problem =
+      head.digest === point.digest && head.logSize === point.logSize
+        ? this.#follower?.takeUp({ ...head, peaks }, records)
+        : `its block ${head.height} is another one`;
+    if (problem !== undefined)
+      throw new UnusableResumeError(`${this.#options.resume?.file} does not serve: ${problem}`);
+  }
+
+  async #sealed(): Promise<void> {
+    const { check } = this.#ahead ?? {};
+    await this.#aside((checks, chain) => checks.block(chain.head, chain.validators, check));
+    const { signal } = this.#options;
+    const chain = this.#chain;
+    if (chain === undefined || this.#isPast) return;
+    if (this.#saver?.isDue === true || signal?.aborted === true) this.#save(chain);
+    if (signal?.aborted === true) throw new AuditStopped(chain.head.height);
+  }
+
+  /** Only of a log in which nothing was found so far: what is found beside it must be found again. */
+  #save({ head, chainId }: ChainCheck): void {
+    const { height, digest, logSize } = head;
+    if (this.#besides !== undefined) return;
+    const point = { mode: this.#options.mode ?? 'whole', chainId, height, digest, logSize } as const;
+    this.#saver?.save(point, this.#follower?.records() ?? []);
   }
 
   /** Tiles say nothing that the entries do not: a wrong one is a damaged file and no finding of the ledger. */
@@ -218,11 +316,13 @@ class Verification {
     const chain = this.#chain;
     const [file] = this.#damaged.values();
     const finding = found ?? this.#besides ?? (file === undefined ? undefined : this.#ofFile(file));
+    const height = this.#earlier?.point.height;
     const zero = { blocks: 0, entries: 0, transactions: 0, lines: 0, accepted: 0, refused: 0 };
     return {
       ok: finding === undefined,
       genesisChecked: this.#options.genesis !== undefined,
-      replayed: this.#follower !== undefined,
+      replayed: this.#follower?.executes === true,
+      ...(height === undefined ? {} : { resumedAfter: height }),
       chainId: chain?.chainId,
       counts: chain?.counts ?? { ...zero, signatures: 0, certificates: 0 },
       sums: this.#sums,
@@ -231,7 +331,7 @@ class Verification {
       head: chain?.head ?? {
         ...{ height: 0, digest: undefined, logSize: 0, logRoot: undefined, stateRoot: undefined, timestamp: 0 },
       },
-      ...(finding === undefined ? {} : { finding }),
+      ...(finding === undefined ? {} : { finding: withValues(finding) }),
       ...(this.#source.files === undefined
         ? {}
         : { archive: { filesDamaged: [...this.#damaged.values()], ledgerAffected: found !== undefined } }),
@@ -253,5 +353,7 @@ class Verification {
 
   #progress(stage: Progress['stage'], done: number, total: number): void {
     this.#options.onProgress?.({ stage, done, total });
+    // Once there are blocks, the end of one is waited for, so that the work is kept.
+    if (this.#options.signal?.aborted === true && (stage === 'files' || this.#isPast)) throw new AuditStopped(0);
   }
 }

@@ -1,5 +1,6 @@
 // A signed request of one member: what a client signs, how it is named, and its form. Whether the key may act for the
 // member, and whether the reference is free, is the state's to say (execution/admission.ts).
+import type { SignatureCheck } from './certificate.ts';
 import { DecodeError } from './codec.ts';
 import { type Digest, digestOf, taggedHash } from './hash.ts';
 import { hash, identifier, name, publicKey, referenceText, signature } from './identifiers.ts';
@@ -62,12 +63,9 @@ export function decodeTransaction(encoded: Uint8Array): Transaction {
 }
 
 /** Whether the signature is the named key's over this body. The key itself was checked when it was registered. */
-export function isSigned(transaction: Transaction): boolean {
-  return verify(
-    taggedMessage(tag, encodeAs(bodySchema, transaction.body)),
-    transaction.signature,
-    transaction.publicKey,
-  );
+export function isSigned(transaction: Transaction, check: SignatureCheck = verify): boolean {
+  const message = taggedMessage(tag, encodeAs(bodySchema, transaction.body));
+  return check(message, transaction.signature, transaction.publicKey);
 }
 
 export function bodyOf(fields: Omit<TransactionBody, 'version'>): TransactionBody {

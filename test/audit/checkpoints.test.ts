@@ -2,7 +2,6 @@
 import { readFileSync } from 'node:fs';
 import test, { type ExecutionContext } from 'ava';
 import { ArchiveSource } from '../../node/audit/archive-source.ts';
-import { verify } from '../../node/audit/audit.ts';
 import type { Rule } from '../../node/audit/finding.ts';
 import { parsePolicy, policyProblem, validatorPolicy } from '../../node/audit/policy.ts';
 import { type Source, StoreSource } from '../../node/audit/source.ts';
@@ -14,6 +13,7 @@ import { dataPath, readData, testWithData } from '../_data.ts';
 import { TestLedger, testGenesis } from '../execution/_ledger.ts';
 import { buildChain, chainIdOfLedger } from './_chain.ts';
 import { flipped, TestArchive } from './_folder.ts';
+import { verify } from './_verify.ts';
 
 const ledger = buildChain(6);
 const genesis = chainIdOfLedger(ledger);

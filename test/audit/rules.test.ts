@@ -1,7 +1,6 @@
 // Every rule of the log, broken alone in a chain that a true quorum certified: the finding names the rule and the
 // height. A certificate proves who agreed, never that what they agreed on is right.
 import test, { type ExecutionContext } from 'ava';
-import { verify } from '../../node/audit/audit.ts';
 import { type Rule, rules, verdictLine } from '../../node/audit/finding.ts';
 import { decodeEntry, type Entry, encodeEntry, type LedgerEvent } from '../../node/ledger/entry.ts';
 import type { Evidence } from '../../node/ledger/evidence.ts';
@@ -10,6 +9,7 @@ import { bodyOf, signTransaction, type Transaction } from '../../node/ledger/tra
 import { doubleCommit } from '../execution/_evidence.ts';
 import { clearing, genesisTime, type Signer, seedOf, signer, type TestLedger, tellers } from '../execution/_ledger.ts';
 import { accountIds, buildChain, certify, Forger, type Forgery, transferOf } from './_chain.ts';
+import { verify } from './_verify.ts';
 
 const blocks = 5;
 const bad = blocks + 1;
@@ -26,6 +26,8 @@ async function expectFinding(t: ExecutionContext, forger: Forger, expected: Expe
   t.false(verdict.ok);
   t.like(verdict.finding, { rule: expected.rule, height: expected.height ?? bad }, verdict.finding?.detail);
   if (expected.detail !== undefined) t.regex(verdict.finding?.detail ?? '', expected.detail);
+  t.truthy(verdict.finding?.found);
+  t.truthy(verdict.finding?.expected);
   covered.add(expected.rule);
 }
 

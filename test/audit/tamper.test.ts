@@ -6,7 +6,6 @@ import test, { type ExecutionContext } from 'ava';
 import { readGenesisEntry } from '../../genesis/genesis.ts';
 import { formatGenesis } from '../../genesis/genesis-text.ts';
 import { ArchiveSource } from '../../node/audit/archive-source.ts';
-import { verify } from '../../node/audit/audit.ts';
 import { ChainCheck, FindingError } from '../../node/audit/chain.ts';
 import { type Rule, type Verdict, verdictLine } from '../../node/audit/finding.ts';
 import { SourceUnreachableError, StoreSource } from '../../node/audit/source.ts';
@@ -15,6 +14,7 @@ import { firstEntryOf, parseTilePath } from '../../node/ledger/tile-layout.ts';
 import { clearing, TestLedger, testGenesis } from '../execution/_ledger.ts';
 import { buildChain, certificateOf, chainIdOfLedger, Forger, ListSource, transferOf } from './_chain.ts';
 import { flipped, folderFor, TestArchive } from './_folder.ts';
+import { verify } from './_verify.ts';
 
 const small = buildChain(6);
 /** Three bundles, three level-0 tiles and one of level 1. */

@@ -4,13 +4,14 @@ import { join } from 'node:path';
 import test from 'ava';
 import { ArchiveError, exportArchive } from '../../node/audit/archive.ts';
 import { ArchiveSource } from '../../node/audit/archive-source.ts';
-import { verify } from '../../node/audit/audit.ts';
+import { verify as verifyOnce } from '../../node/audit/audit.ts';
 import { verdictLine } from '../../node/audit/finding.ts';
 import { StoreSource } from '../../node/audit/source.ts';
 import { verifyFormat } from '../../node/audit/verify.ts';
 import { TestLedger } from '../execution/_ledger.ts';
 import { buildChain, certificateOf, chainIdOfLedger, entriesOf, ListSource } from './_chain.ts';
 import { folderFor } from './_folder.ts';
+import { verify } from './_verify.ts';
 
 test('300 blocks verify alike from a store, an archive and a list, and every figure is counted', async (t) => {
   const ledger = buildChain(300);
@@ -93,6 +94,6 @@ test('progress grows to the end', async (t) => {
     t.true(done <= total && done >= (seen[stage].at(-1) ?? 0));
     seen[stage].push(done);
   };
-  await verify(new ArchiveSource(folder), { onProgress });
+  await verifyOnce(new ArchiveSource(folder), { onProgress });
   t.is(seen.blocks.at(-1), ledger.store.head().logSize);
 });
