@@ -1,6 +1,5 @@
 // Checkpoints as people collect them: files, receipts, archives, and what a node serves now.
 import { existsSync, statSync } from 'node:fs';
-import type { Genesis } from '../genesis/genesis.ts';
 import { logNameOf } from '../node/audit/anchor.ts';
 import { ApiProofs } from '../node/audit/api-proofs.ts';
 import { sizeOf } from '../node/audit/api-source.ts';
@@ -8,7 +7,6 @@ import { ArchiveProofs } from '../node/audit/archive-proofs.ts';
 import { ArchiveSource } from '../node/audit/archive-source.ts';
 import {
   type Comparison,
-  type CosignerSet,
   compareNotes,
   forkText,
   type GivenCheckpoint,
@@ -16,10 +14,10 @@ import {
   judgeNote,
   type LogTiles,
 } from '../node/audit/consistency.ts';
+import { SetHistories } from '../node/audit/set-histories.ts';
 import { SourceError } from '../node/audit/source.ts';
 import { DecodeError } from '../node/ledger/codec.ts';
-import { digestBytes } from '../node/ledger/hash.ts';
-import { SetChain, type SetLink } from '../node/ledger/set-chain.ts';
+import type { SetLink } from '../node/ledger/set-chain.ts';
 import { parseProof } from '../node/ledger/tlog-proof.ts';
 import { neededGenesis, proofProblem } from './audit.ts';
 import { CliError, exitCodes } from './exit-codes.ts';
@@ -50,7 +48,10 @@ export async function runComparison(options: CompareOptions, names: readonly str
   try {
     const places = [...names, ...(options.archive === undefined ? [] : [options.archive]), ...(node ? [node] : [])];
     const collected = await Promise.all(places.map(collect));
-    const sets = setsOf(genesis, collected);
+    const sets = new SetHistories(
+      genesis,
+      collected.map(({ setChanges }) => setChanges),
+    );
     const log = logNameOf(genesis);
     const given = collected.slice(0, names.length).flatMap((each) => each.given);
     const notes = given.map((each) => judgeNote(each, log, sets));
@@ -98,19 +99,6 @@ export function checkpointIn(bytes: Uint8Array): Uint8Array {
     if (error instanceof DecodeError) return bytes;
     throw error;
   }
-}
-
-/** Every set that genesis and the collected changes lead to. */
-export function setsOf(genesis: Genesis, collected: readonly Pick<Collected, 'setChanges'>[]): CosignerSet[] {
-  const { chainId } = logNameOf(genesis);
-  const chain = new SetChain(digestBytes(chainId), genesis.validators);
-  const sets: CosignerSet[] = [chain.latest];
-  for (const { setChanges } of [...collected].sort((a, b) => b.setChanges.length - a.setChanges.length))
-    for (const link of setChanges.slice(chain.latest.epoch)) {
-      if (chain.add(link) !== undefined) break;
-      sets.push(chain.latest);
-    }
-  return sets;
 }
 
 function viewOf({ checkpoints, forks, unproved }: Comparison, ok: boolean) {
