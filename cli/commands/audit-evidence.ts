@@ -49,8 +49,7 @@ export async function run(options: Options, ...names: string[]): Promise<void> {
     }
     const report = blame(genesis, new SetHistories(genesis, changes), logs, notes);
     const { chainId } = logNameOf(genesis);
-    const evidence = report.guilty.map((each) => each.evidence);
-    const encoded = encodeEvidenceReport({ chainId: digestBytes(chainId), evidence });
+    const encoded = encodeEvidenceReport({ chainId: digestBytes(chainId), accused: report.guilty });
     const signature = options.user === undefined ? {} : await signed(session, options.user, encoded);
     const view = { ...viewOf(report), chainId, report: toBase64(encoded), ...signature };
     session.output.data(view, () => textOf(report).join('\n'));

@@ -34,9 +34,9 @@ test('two archives of a fork name every validator that signed both, each with ev
   t.deepEqual(report.epochs, [{ epoch: 0, guilty: 3, faulty: 1 }], 'three are guilty where one may be');
   for (const { evidence } of report.guilty) t.is(evidenceProblem(evidence, chainId, genesis.validators), undefined);
   t.regex(report.guilty.map(guiltText).join(), /node-0 of NORTH signed at height 2 \(epoch 0\) commit of .* in view 0/);
-  const evidence = report.guilty.map((each) => each.evidence);
-  const encoded = encodeEvidenceReport({ chainId, evidence });
-  t.deepEqual(decodeAs(evidenceReportSchema, encoded), { chainId, evidence });
+  const accused = report.guilty.map(({ validator, member, evidence }) => ({ validator, member, evidence }));
+  const encoded = encodeEvidenceReport({ chainId, accused: report.guilty });
+  t.deepEqual(decodeAs(evidenceReportSchema, encoded), { chainId, accused }, 'what is signed names each of them');
 });
 
 test('stray checkpoints accuse whoever cosigned two roots for one size, a quorum or not', (t) => {

@@ -133,8 +133,11 @@ test('after a fork each side is judged by its own sets, and who signed both is n
   const text = guilty.map(guiltText).join('\n');
   for (const name of ['node-0 of NORTH', 'node-1 of SOUTH', 'node-2 of EAST', 'node-3 of WEST'])
     t.true(text.includes(name), name);
-  const evidence = guilty.map((each) => each.evidence);
-  t.deepEqual(decodeAs(evidenceReportSchema, encodeEvidenceReport({ chainId, evidence })).evidence, evidence);
+  const signed = decodeAs(evidenceReportSchema, encodeEvidenceReport({ chainId, accused: guilty })).accused;
+  t.deepEqual(
+    signed.map(({ validator, evidence: { epoch } }) => `${epoch}: ${validator}`),
+    ['0: node-0', '0: node-1', '0: node-2', '1: node-0', '1: node-1', '1: node-2', '1: node-3'],
+  );
 });
 
 test('a list that another continues, or repeats, is no history of its own; a link that is false ends its list', (t) => {
