@@ -5,6 +5,7 @@ import { ApiProofs } from '../node/audit/api-proofs.ts';
 import { sizeOf } from '../node/audit/api-source.ts';
 import { ArchiveProofs } from '../node/audit/archive-proofs.ts';
 import { ArchiveSource } from '../node/audit/archive-source.ts';
+import { FindingError } from '../node/audit/chain.ts';
 import {
   type Comparison,
   compareNotes,
@@ -14,8 +15,11 @@ import {
   judgeNote,
   type LogTiles,
 } from '../node/audit/consistency.ts';
+import type { Policy } from '../node/audit/policy.ts';
+import { judgeByPolicy } from '../node/audit/policy-fit.ts';
 import { SetHistories } from '../node/audit/set-histories.ts';
 import { SourceError } from '../node/audit/source.ts';
+import type { LogName } from '../node/ledger/checkpoint.ts';
 import { DecodeError } from '../node/ledger/codec.ts';
 import type { SetLink } from '../node/ledger/set-chain.ts';
 import { parseProof } from '../node/ledger/tlog-proof.ts';
@@ -23,6 +27,7 @@ import { neededGenesis, proofProblem } from './audit.ts';
 import { CliError, exitCodes } from './exit-codes.ts';
 import { readInput } from './files.ts';
 import { plural } from './format.ts';
+import { policyOf } from './policy.ts';
 import { type CommonOptions, Session } from './session.ts';
 
 export interface CompareOptions extends Omit<CommonOptions, 'node'> {
@@ -45,8 +50,9 @@ export async function runComparison(options: CompareOptions, names: readonly str
   const { node, ...common } = options;
   const session = new Session(common);
   const genesis = neededGenesis(session.paths, options.genesis);
+  const policy = policyOf(session.paths, options.policy, genesis);
+  const places = [...names, ...(options.archive === undefined ? [] : [options.archive]), ...(node ? [node] : [])];
   try {
-    const places = [...names, ...(options.archive === undefined ? [] : [options.archive]), ...(node ? [node] : [])];
     const collected = await Promise.all(places.map(collect));
     const sets = new SetHistories(
       genesis,
@@ -60,11 +66,24 @@ export async function runComparison(options: CompareOptions, names: readonly str
       collected.flatMap((each) => each.tiles),
     );
     const isGood = comparison.forks.length === 0 && comparison.unproved.length === 0;
+    if (isGood && policy !== undefined) judgeLargest(comparison.checkpoints, policy, log, sets);
     session.output.data(viewOf(comparison, isGood), () => textOf(comparison));
     if (!isGood) process.exitCode = exitCodes.verification;
   } catch (error) {
-    throw proofProblem(error);
+    throw proofProblem(error, places.some(isUrl) ? 'node' : 'file');
   }
+}
+
+/** The others are proved to be part of the largest, so its cosigners vouch for them too. Throws FindingError. */
+function judgeLargest(notes: readonly JudgedNote[], policy: Policy, log: LogName, sets: SetHistories): void {
+  const size = notes.at(-1)?.checkpoint.size ?? 0;
+  const largest = notes.filter(({ checkpoint }) => checkpoint.size === size);
+  const { validators = [] } = sets.ofSize(size)[0] ?? {};
+  const problems = largest.map((note) => ({ note, unmet: judgeByPolicy(policy, log, validators, note) }));
+  const [first] = problems;
+  if (first?.unmet === undefined || problems.some(({ unmet }) => unmet === undefined)) return;
+  const detail = `${first.note.name}, the largest, of ${size} entries: ${first.unmet.detail}`;
+  throw new FindingError({ height: 0, rule: first.unmet.rule, detail });
 }
 
 async function collect(name: string): Promise<Collected> {

@@ -55,7 +55,7 @@ export async function run(options: Options, ...names: string[]): Promise<void> {
     session.output.data(view, () => textOf(report).join('\n'));
     if (report.guilty.length > 0 || report.suspicions.length > 0) process.exitCode = exitCodes.verification;
   } catch (error) {
-    throw proofProblem(error);
+    throw proofProblem(error, 'file');
   }
 }
 
@@ -103,7 +103,8 @@ function textOf({ recorded, guilty, suspicions, epochs }: BlameReport): string[]
     (each) => `recorded in ${each.log}, entry ${each.index}: ${named(each)}, epoch ${each.epoch}`,
   );
   const verdicts = epochs.map((each) => {
-    const bound = `${plural(each.guilty, 'validator')} of epoch ${each.epoch} lied, and the ledger bears ${each.faulty}`;
+    const liars = `${plural(each.guilty, 'validator')} of epoch ${each.epoch} lied`;
+    const bound = `${liars}, and the ledger bears ${each.faulty}`;
     return isOver(each)
       ? `${bound}: more than its rules can hold, so no checkpoint alone says which side of a fork is true`
       : bound;

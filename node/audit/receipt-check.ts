@@ -13,6 +13,7 @@ import { FindingError } from './chain.ts';
 import { cosignersProblem, readCheckpoint } from './checkpoint-check.ts';
 import type { Rule } from './finding.ts';
 import { type Policy, policyProblem } from './policy.ts';
+import { judgeByPolicy } from './policy-fit.ts';
 
 export interface ProvenEntry {
   readonly index: number;
@@ -48,8 +49,8 @@ export function verifyProofReceipt(
   if (problem !== undefined) failed('checkpoint-quorum', `${problem}; judged by the validators of epoch ${epoch}`);
   const wrong = proofProblem(parsed, leafHash(bytes), checkpoint);
   if (wrong !== undefined) failed('proof-path', wrong);
-  const unmet = policy && policyProblem(policy, checkpoint, note);
-  if (unmet !== undefined) failed('policy', unmet);
+  const unmet = policy && judgeByPolicy(policy, log, validators, { checkpoint, note });
+  if (unmet !== undefined) failed(unmet.rule, unmet.detail);
   return { index: parsed.index, entry, bytes, checkpoint, height };
 }
 

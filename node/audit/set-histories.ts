@@ -1,6 +1,6 @@
-// What is known of the validator sets, from wherever it was collected. Each size of the log and each height has one set,
-// and nobody else's word counts there: validators of an epoch that is over can sign what they like by now. Only where
-// more than f lied is there more than one history, and each side of the fork is then judged by its own.
+// What is known of the validator sets, from wherever it was collected. Each size of the log and each height has one
+// set, and nobody else's word counts there: validators of an epoch that is over can sign what they like by now. Only
+// where more than f lied is there more than one history, and each side of the fork is then judged by its own.
 import type { Genesis } from '../../genesis/genesis.ts';
 import { headerDigest } from '../ledger/entry.ts';
 import { digestBytes } from '../ledger/hash.ts';
