@@ -98,7 +98,7 @@ test('former keys accuse nobody of what was signed under them for a size or a he
   t.deepEqual(blame(genesis, sets, collected, []).guilty, []);
 });
 
-test('after a fork each side is judged by its own sets, and all who signed both are named, more than f of them', (t) => {
+test('after a fork each side is judged by its own sets, and all who signed both are named, over f too', (t) => {
   const [left, right] = ['node-4', 'node-5'].map((joiner) => {
     const side = new TestLedger();
     side.govern(side.learner('node-4'), side.learner('node-5'));
