@@ -3,9 +3,8 @@ import { setTimeout } from 'node:timers/promises';
 import { FindingError } from '../../node/audit/chain.ts';
 import type { Policy } from '../../node/audit/policy.ts';
 import { verifyProofReceipt } from '../../node/audit/receipt-check.ts';
-import { decodeHeader } from '../../node/ledger/entry.ts';
 import { parseDigest } from '../../node/ledger/hash.ts';
-import { decodeReceiptExtra, encodeReceiptExtra, formatProof, parseProof } from '../../node/ledger/tlog-proof.ts';
+import { formatProof, parseProof } from '../../node/ledger/tlog-proof.ts';
 import { policyAdvice, reachableNode, receiptProblem } from '../audit.ts';
 import { ApiProblem, requestNode } from '../client.ts';
 import { CliError } from '../exit-codes.ts';
@@ -70,12 +69,8 @@ async function underPolicy(session: Session, given: GivenPolicy, proof: string):
   const { index, extra } = parseProof(Buffer.from(proof));
   const { bytes, checkpoint, proofs } = await policyCheckpoint(session, given, index + 1);
   const { size } = checkpoint;
-  const { entry } = decodeReceiptExtra(extra ?? new Uint8Array(0));
-  const { height } = decodeHeader(await proofs.entry(size - 1));
   const path = await proofs.path(index, size);
-  return Buffer.from(
-    formatProof({ extra: encodeReceiptExtra({ height, entry }), index, path, note: bytes }),
-  ).toString();
+  return Buffer.from(formatProof({ extra, index, path, note: bytes })).toString();
 }
 
 async function indexOf(session: Session, options: Options, name: string): Promise<number> {

@@ -42,8 +42,16 @@ export interface JudgedAnchor {
   readonly validators: ValidatorSet;
 }
 
+/** To write a document as an entry checks every key in it, so each document is written once. */
+const logNames = new WeakMap<Genesis, LogName>();
+
 export function logNameOf(genesis: Genesis): LogName {
-  return { ledger: genesis.name, chainId: chainIdOf(genesisEntry(genesis)) };
+  let name = logNames.get(genesis);
+  if (name === undefined) {
+    name = { ledger: genesis.name, chainId: chainIdOf(genesisEntry(genesis)) };
+    logNames.set(genesis, name);
+  }
+  return name;
 }
 
 /** Throws FindingError. */
