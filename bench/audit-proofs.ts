@@ -53,11 +53,11 @@ function measured(make: (i: number) => Uint8Array, judge: (proof: Uint8Array) =>
 }
 
 export function measureReceipts(chain: AuditChain<Store>): ProofFigures {
-  const { note, size, height } = noteOf(chain);
+  const { note, size } = noteOf(chain);
   const make = (i: number): Uint8Array => {
     const index = 1_003 + ((i * 7_919) % (size - 1_010));
     const entry = chain.store.entry(index) ?? new Uint8Array(0);
-    return formatProof({ extra: encodeReceiptExtra({ height, entry }), index, path: pathTo(chain, index, size), note });
+    return formatProof({ extra: encodeReceiptExtra(entry), index, path: pathTo(chain, index, size), note });
   };
   return measured(make, (proof) => verifyProofReceipt(proof, chain.genesis));
 }

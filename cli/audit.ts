@@ -6,13 +6,12 @@ import { ApiSource } from '../node/audit/api-source.ts';
 import { ArchiveProofs } from '../node/audit/archive-proofs.ts';
 import { ArchiveSource } from '../node/audit/archive-source.ts';
 import { FindingError } from '../node/audit/chain.ts';
-import { type Policy, parsePolicy } from '../node/audit/policy.ts';
 import { type Source, SourceError, SourceUnreachableError } from '../node/audit/source.ts';
 import { DecodeError } from '../node/ledger/codec.ts';
 import { type Digest, digestBytes, parseDigest } from '../node/ledger/hash.ts';
 import { decodeAs } from '../node/ledger/schema.ts';
 import { SetChain, type SetLink, setLinksSchema } from '../node/ledger/set-chain.ts';
-import { requestNode, verifyAdvice } from './client.ts';
+import { fileAdvice, requestNode, verifyAdvice } from './client.ts';
 import { CliError } from './exit-codes.ts';
 import { readInput } from './files.ts';
 import type { HomePaths } from './home.ts';
@@ -32,23 +31,13 @@ export function expectedGenesis(paths: HomePaths, given: string | undefined): Di
   return existsSync(paths.genesis) ? readLedger(readFileSync(paths.genesis, 'utf8'), paths.genesis).genesis : undefined;
 }
 
-/** A policy that cannot be read is a mistake of whoever names it, and no verdict. */
-export function readPolicy(file: string): Policy {
-  try {
-    return parsePolicy(readInput(file));
-  } catch (error) {
-    if (!(error instanceof DecodeError)) throw error;
-    throw new CliError('usage', `${file}: ${error.message}`, 'It is to be a C2SP tlog-policy file.');
-  }
-}
-
 /** Changes of the validators as `receipt sets` writes them, each proved by the one before. */
 export function readSets(file: string, genesis: Genesis): SetChain {
   const sets = new SetChain(digestBytes(chainIdOf(genesisEntry(genesis))), genesis.validators);
   for (const link of linksOf(file)) {
     const problem = sets.add(link);
     if (problem !== undefined)
-      throw new CliError('verification', `${file}: after epoch ${sets.latest.epoch}: ${problem}`, verifyAdvice);
+      throw new CliError('verification', `${file}: after epoch ${sets.latest.epoch}: ${problem}`, fileAdvice);
   }
   return sets;
 }
@@ -62,11 +51,23 @@ function linksOf(file: string): readonly SetLink[] {
   }
 }
 
+/** Where what does not verify came from: advice differs. */
+export type Origin = 'node' | 'file';
+
 /** A receipt that does not verify: which rule it breaks. */
-export function receiptProblem(error: unknown): unknown {
+export function receiptProblem(error: unknown, from: Origin): unknown {
   if (!(error instanceof FindingError)) return error;
-  return new CliError('verification', `the receipt does not verify: ${error.message}`, verifyAdvice);
+  return new CliError('verification', `the receipt does not verify: ${error.message}`, adviceFor(error, from));
 }
+
+function adviceFor({ finding: { rule } }: FindingError, from: Origin): string {
+  if (rule === 'policy') return policyAdvice;
+  if (rule === 'policy-fit') return 'Name a policy for this ledger: --policy FILE.';
+  return from === 'node' ? verifyAdvice : fileAdvice;
+}
+
+export const policyAdvice =
+  'Let those who are missing cosign that checkpoint, and add what they answer with `daybook audit import FILE LINES`.';
 
 export async function reachableNode(nodes: readonly string[]): Promise<string> {
   for (const node of nodes) {
@@ -112,8 +113,9 @@ export function neededGenesis(paths: HomePaths, given: string | undefined): Gene
 }
 
 /** What a source gives, or a file holds, that does not verify. */
-export function proofProblem(error: unknown): unknown {
-  if (error instanceof FindingError) return new CliError('verification', `not proved: ${error.message}`, verifyAdvice);
+export function proofProblem(error: unknown, from: Origin): unknown {
+  if (error instanceof FindingError)
+    return new CliError('verification', `not proved: ${error.message}`, adviceFor(error, from));
   if (error instanceof SourceError) return new CliError('verification', `not proved: ${error.message}`, sourceAdvice);
   return auditProblem(error);
 }

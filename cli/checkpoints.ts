@@ -1,14 +1,13 @@
 // Checkpoints as people collect them: files, receipts, archives, and what a node serves now.
 import { existsSync, statSync } from 'node:fs';
-import type { Genesis } from '../genesis/genesis.ts';
 import { logNameOf } from '../node/audit/anchor.ts';
 import { ApiProofs } from '../node/audit/api-proofs.ts';
 import { sizeOf } from '../node/audit/api-source.ts';
 import { ArchiveProofs } from '../node/audit/archive-proofs.ts';
 import { ArchiveSource } from '../node/audit/archive-source.ts';
+import { FindingError } from '../node/audit/chain.ts';
 import {
   type Comparison,
-  type CosignerSet,
   compareNotes,
   forkText,
   type GivenCheckpoint,
@@ -16,15 +15,19 @@ import {
   judgeNote,
   type LogTiles,
 } from '../node/audit/consistency.ts';
+import type { Policy } from '../node/audit/policy.ts';
+import { judgeByPolicy } from '../node/audit/policy-fit.ts';
+import { SetHistories } from '../node/audit/set-histories.ts';
 import { SourceError } from '../node/audit/source.ts';
+import type { LogName } from '../node/ledger/checkpoint.ts';
 import { DecodeError } from '../node/ledger/codec.ts';
-import { digestBytes } from '../node/ledger/hash.ts';
-import { SetChain, type SetLink } from '../node/ledger/set-chain.ts';
+import type { SetLink } from '../node/ledger/set-chain.ts';
 import { parseProof } from '../node/ledger/tlog-proof.ts';
 import { neededGenesis, proofProblem } from './audit.ts';
 import { CliError, exitCodes } from './exit-codes.ts';
 import { readInput } from './files.ts';
 import { plural } from './format.ts';
+import { policyOf } from './policy.ts';
 import { type CommonOptions, Session } from './session.ts';
 
 export interface CompareOptions extends Omit<CommonOptions, 'node'> {
@@ -47,10 +50,14 @@ export async function runComparison(options: CompareOptions, names: readonly str
   const { node, ...common } = options;
   const session = new Session(common);
   const genesis = neededGenesis(session.paths, options.genesis);
+  const policy = policyOf(session.paths, options.policy, genesis);
+  const places = [...names, ...(options.archive === undefined ? [] : [options.archive]), ...(node ? [node] : [])];
   try {
-    const places = [...names, ...(options.archive === undefined ? [] : [options.archive]), ...(node ? [node] : [])];
     const collected = await Promise.all(places.map(collect));
-    const sets = setsOf(genesis, collected);
+    const sets = new SetHistories(
+      genesis,
+      collected.map(({ setChanges }) => setChanges),
+    );
     const log = logNameOf(genesis);
     const given = collected.slice(0, names.length).flatMap((each) => each.given);
     const notes = given.map((each) => judgeNote(each, log, sets));
@@ -59,11 +66,24 @@ export async function runComparison(options: CompareOptions, names: readonly str
       collected.flatMap((each) => each.tiles),
     );
     const isGood = comparison.forks.length === 0 && comparison.unproved.length === 0;
+    if (isGood && policy !== undefined) judgeLargest(comparison.checkpoints, policy, log, sets);
     session.output.data(viewOf(comparison, isGood), () => textOf(comparison));
     if (!isGood) process.exitCode = exitCodes.verification;
   } catch (error) {
-    throw proofProblem(error);
+    throw proofProblem(error, places.some(isUrl) ? 'node' : 'file');
   }
+}
+
+/** The others are proved to be part of the largest, so its cosigners vouch for them too. Throws FindingError. */
+function judgeLargest(notes: readonly JudgedNote[], policy: Policy, log: LogName, sets: SetHistories): void {
+  const size = notes.at(-1)?.checkpoint.size ?? 0;
+  const largest = notes.filter(({ checkpoint }) => checkpoint.size === size);
+  const { validators = [] } = sets.ofSize(size)[0] ?? {};
+  const problems = largest.map((note) => ({ note, unmet: judgeByPolicy(policy, log, validators, note) }));
+  const [first] = problems;
+  if (first?.unmet === undefined || problems.some(({ unmet }) => unmet === undefined)) return;
+  const detail = `${first.note.name}, the largest, of ${size} entries: ${first.unmet.detail}`;
+  throw new FindingError({ height: 0, rule: first.unmet.rule, detail });
 }
 
 async function collect(name: string): Promise<Collected> {
@@ -98,19 +118,6 @@ export function checkpointIn(bytes: Uint8Array): Uint8Array {
     if (error instanceof DecodeError) return bytes;
     throw error;
   }
-}
-
-/** Every set that genesis and the collected changes lead to. */
-export function setsOf(genesis: Genesis, collected: readonly Pick<Collected, 'setChanges'>[]): CosignerSet[] {
-  const { chainId } = logNameOf(genesis);
-  const chain = new SetChain(digestBytes(chainId), genesis.validators);
-  const sets: CosignerSet[] = [chain.latest];
-  for (const { setChanges } of [...collected].sort((a, b) => b.setChanges.length - a.setChanges.length))
-    for (const link of setChanges.slice(chain.latest.epoch)) {
-      if (chain.add(link) !== undefined) break;
-      sets.push(chain.latest);
-    }
-  return sets;
 }
 
 function viewOf({ checkpoints, forks, unproved }: Comparison, ok: boolean) {

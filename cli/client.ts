@@ -1,6 +1,7 @@
 // HTTP to the validators' API. Any of them will do, so the next is tried where one is down, not ready or answers
 // nonsense. What a node says about an outcome is believed only with its receipt.
 import type { Digest } from '../node/ledger/hash.ts';
+import type { Header } from '../node/ledger/header.ts';
 import { decodeTransaction, type Transaction } from '../node/ledger/transaction.ts';
 import { BadAnswerError, bytesOf, countOf, listOf, type Outcome, objectOf, readOutcome } from './api-types.ts';
 import { CliError, type ExitName } from './exit-codes.ts';
@@ -29,6 +30,13 @@ export interface RequestOptions {
   readonly first?: number;
 }
 
+/** A log that a verified header seals, and that a command therefore relies on. */
+export interface SealedLog {
+  readonly height: number;
+  readonly size: number;
+  readonly root: Uint8Array;
+}
+
 /** An outcome whose receipt was checked. */
 export interface VerifiedOutcome extends Outcome {
   readonly verified: VerifiedEntry;
@@ -43,6 +51,8 @@ export class Client {
   readonly trust: Trust;
   /** Changes of the validator set that were verified here, in order: worth keeping. */
   readonly learnt: Uint8Array[] = [];
+  readonly #outcomes = new Map<number, SealedLog>();
+  #followed: SealedLog | undefined;
   #current = 0;
   #seenHeight: number;
 
@@ -60,6 +70,20 @@ export class Client {
   /** A verified block of this height exists. */
   noteHeight(height: number): void {
     this.#seenHeight = Math.max(this.#seenHeight, height);
+  }
+
+  /** What was shown with this client's word for it, each log once. */
+  get relied(): readonly SealedLog[] {
+    return [...this.#outcomes.values(), ...(this.#followed === undefined ? [] : [this.#followed])];
+  }
+
+  rely({ height, logSize, logRoot }: Header): void {
+    this.#outcomes.set(height, { height, size: logSize, root: logRoot });
+  }
+
+  /** Of a block that continues the one before: that one is held by it. */
+  relyOnNext({ height, logSize, logRoot }: Header): void {
+    this.#followed = { height, size: logSize, root: logRoot };
   }
 
   get(path: string, options: RequestOptions = {}): Promise<unknown> {
@@ -206,12 +230,17 @@ export class Client {
   #verified(value: unknown): VerifiedOutcome {
     const outcome = verifyOutcome(readOutcome(value), this.trust);
     this.noteHeight(outcome.height);
+    this.rely(outcome.verified.header);
     return outcome;
   }
 }
 
 export const verifyAdvice =
   'Do not rely on that node. Compare genesis.json with that of the other members, and run `daybook audit verify`.';
+
+/** Where a file does not verify. */
+export const fileAdvice =
+  'Do not rely on that file. Compare genesis.json with that of the other members, and get the file again from a node.';
 
 const behindPollMs = 50;
 

@@ -3,6 +3,7 @@
 // receipt each.
 import { decodeEntry } from '../node/ledger/entry.ts';
 import { type Digest, digestBytes, digestOf, equalBytes, leafHash } from '../node/ledger/hash.ts';
+import type { Header } from '../node/ledger/header.ts';
 import { Frontier } from '../node/ledger/merkle.ts';
 import { decodeTransaction } from '../node/ledger/transaction.ts';
 import { type ApiBlock, BadAnswerError, bytesOf, countOf, listOf, objectOf, readBlock } from './api-types.ts';
@@ -97,8 +98,9 @@ export async function* followBlocks(
           const entries = await fetchEntries(client, run, at % client.nodes.length);
           for (const block of run) {
             await client.reach(block.certificate.epoch);
-            const { followed, next } = checkBlock(client, position, block, entries);
+            const { followed, next, header } = checkBlock(client, position, block, entries);
             position = next;
+            client.relyOnNext(header);
             failures = 0;
             client.noteHeight(next.height);
             yield followed;
@@ -183,7 +185,7 @@ function checkBlock(
   position: Position,
   block: ApiBlock,
   run: EntryRun,
-): { readonly followed: FollowedBlock; readonly next: Position } {
+): { readonly followed: FollowedBlock; readonly next: Position; readonly header: Header } {
   const header = verifyHeader(block.header, block.certificate, client.trust);
   const firstIndex = position.frontier.size;
   if (header.height !== position.height + 1 || digestOf(header.parent) !== position.digest)
@@ -198,6 +200,7 @@ function checkBlock(
   frontier.append(leafHash(block.header));
   const { height, timestamp } = header;
   return {
+    header,
     followed: { height, timestamp, transactions: transactionsOf(entries, firstIndex) },
     next: { height, digest: block.certificate.digest, timestamp, frontier },
   };

@@ -5,6 +5,7 @@ import { accepted } from '../node/ledger/entry.ts';
 import type { VerifiedOutcome } from './client.ts';
 import { CliError } from './exit-codes.ts';
 import { paint } from './output.ts';
+import type { PolicyMet } from './policy-checkpoint.ts';
 
 /** `OK` or the code with its meaning. */
 export function outcomeText(code: string): string {
@@ -31,6 +32,8 @@ export interface OutcomeView {
   /** Always true: what does not verify is not shown. */
   readonly verified: true;
   readonly id: string | undefined;
+  /** The checkpoint that meets the policy, where one is given. */
+  readonly policy: PolicyMet | undefined;
 }
 
 export function outcomeView(
@@ -38,6 +41,7 @@ export function outcomeView(
   reference: string,
   outcome: VerifiedOutcome,
   already: boolean,
+  policy?: PolicyMet,
 ): OutcomeView {
   return {
     reference,
@@ -50,6 +54,7 @@ export function outcomeView(
     already,
     verified: true,
     id: outcome.id ?? outcome.batch,
+    policy,
   };
 }
 
@@ -58,7 +63,12 @@ export function outcomeLine(view: OutcomeView): string {
   const word = isAccepted ? paint('green', 'OK') : paint('red', view.outcome);
   const before = view.already ? ' (before this command; nothing was done again)' : '';
   const place = `block ${view.height}, entry ${view.index}, ${view.time}`;
-  return `${word} ${view.reference}: ${view.text.replace(/\.$/, '')}${before}; ${place}; receipt verified`;
+  const text = view.text.replace(/\.$/, '');
+  return `${word} ${view.reference}: ${text}${before}; ${place}; receipt verified${policyText(view.policy)}`;
+}
+
+export function policyText(policy: PolicyMet | undefined): string {
+  return policy === undefined ? '' : `; policy met by the checkpoint of ${policy.size.toLocaleString('en')} entries`;
 }
 
 /** A refusal that was ordered: the command ends with 5, and its data says everything. */

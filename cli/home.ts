@@ -17,6 +17,10 @@ export interface HomePaths {
   readonly seen: string;
   /** Changes of the validator set that were verified. */
   readonly sets: string;
+  /** Whose signatures every command of this home demands, where there is one. */
+  readonly policy: string;
+  /** One that waits for outside witnesses, or that they have cosigned. */
+  readonly checkpoint: string;
 }
 
 export function homePaths(folder: string): HomePaths {
@@ -31,6 +35,8 @@ export function homePaths(folder: string): HomePaths {
     devnet: join(root, 'devnet.json'),
     seen: join(root, 'seen.json'),
     sets: join(root, 'validator-sets.json'),
+    policy: join(root, 'policy.txt'),
+    checkpoint: join(root, 'checkpoint'),
   };
 }
 

@@ -31,10 +31,22 @@ function asksNodes(command: Command): Command {
 }
 
 function signs(command: Command): Command {
+  return judges(holdsKeys(command));
+}
+
+function holdsKeys(command: Command): Command {
   return asksNodes(command)
     .option('--user <name>', 'whose key signs')
     .option('--passphrase-file <file>', 'file with the passphrase of the keys')
     .option('--yes', 'sign without asking (without a terminal only a devnet signs without it)');
+}
+
+/** Of commands that judge a receipt or a checkpoint. */
+function judges(command: Command): Command {
+  return command.option(
+    '--policy <file>',
+    'whose signatures are demanded besides a quorum of validators (C2SP tlog-policy); default: the home’s policy.txt',
+  );
 }
 
 function positive(text: string): number {
@@ -167,9 +179,10 @@ function addLedger(program: Command): void {
   create.option('--reference <text>', 'names the payment, which is never made twice; default: a new one');
   create.option('--purpose <text>', 'for the statement', '');
   create.option('--date <YYYY-MM-DD>', 'as it is to stand in the statement; default: today');
-  asksNodes(
+  const show = asksNodes(
     leaf(transfer, 'show <id>', 'a payment by id or reference', () => import('./commands/transfer-show.ts')),
-  ).option('--member <id>', 'the member that made it, for a reference');
+  );
+  judges(show).option('--member <id>', 'the member that made it, for a reference');
 
   const batch = program.command('batch').description('files of payments');
   const submit = signs(
@@ -193,6 +206,8 @@ function addAudit(program: Command): void {
     () => import('./commands/audit-export.ts'),
   );
   asksNodes(out);
+  judges(out);
+  out.option('--genesis <file|hash>', 'the genesis that is expected; default: the home’s');
   const verify = leaf(
     audit,
     'verify [folder]',
@@ -201,7 +216,7 @@ function addAudit(program: Command): void {
   );
   verify.option('--node <url>', 'read from a node in place of an archive');
   verify.option('--genesis <file|hash>', 'the genesis that is expected; default: the home’s');
-  verify.option('--policy <file>', 'whose signatures its checkpoint must carry, besides a quorum of validators');
+  judges(verify);
   verify.option('--fast', 'everything but executing the outcomes again');
   verify.option(
     '--threads <count>',
@@ -213,16 +228,17 @@ function addAudit(program: Command): void {
   const adding = leaf(
     audit,
     'import <file> <cosignatures>',
-    'add a witness’s cosignatures to a checkpoint or a receipt',
+    'add a witness’s cosignatures to a checkpoint, a receipt or an archive',
     () => import('./commands/audit-import.ts'),
   );
-  adding.requiredOption('--policy <file>', 'who the witnesses are');
+  adding.option('--policy <file>', 'who the witnesses are; default: the home’s policy.txt');
   const receipt = program.command('receipt').description('proof of one outcome, to keep');
   const get = asksNodes(
     leaf(receipt, 'get <id>', 'a payment’s receipt, by id or reference', () => import('./commands/receipt-get.ts')),
   );
   get.option('--member <id>', 'the member that made it, for a reference');
-  asksNodes(
+  judges(get);
+  const sets = asksNodes(
     leaf(
       receipt,
       'sets',
@@ -230,6 +246,7 @@ function addAudit(program: Command): void {
       () => import('./commands/receipt-sets.ts'),
     ),
   );
+  judges(sets);
   const check = leaf(
     receipt,
     'verify <file>',
@@ -238,7 +255,7 @@ function addAudit(program: Command): void {
   );
   check.option('--genesis <file>', 'the genesis document; default: the home’s');
   check.option('--sets <file>', 'changes of the validators since genesis, as `receipt sets` wrote them');
-  check.option('--policy <file>', 'whose signatures it must carry, besides a quorum of validators');
+  judges(check);
   addProofs(program, audit);
   leaf(program, 'explain <code>', 'what an outcome or exit code means', () => import('./commands/explain.ts'));
 }
@@ -274,7 +291,7 @@ function addProofs(program: Command, audit: Command): void {
   balance.option('-o, --output <file>', 'write the proof');
   balance.option('--verify <file>', 'judge a proof with no network');
   balance.option('--genesis <file>', 'the genesis document; default: the home’s');
-  balance.option('--policy <file>', 'whose signatures the checkpoint must carry, besides a quorum of validators');
+  judges(balance);
   const statement = asksNodes(
     leaf(program, 'statement <account>', 'every posting, provably complete', () => import('./commands/statement.ts')),
   );
@@ -283,7 +300,7 @@ function addProofs(program: Command, audit: Command): void {
   statement.option('--csv', 'lines as CSV, the verdict on stderr');
   statement.option('--archive <folder>', 'read from an archive in place of a node');
   statement.option('--genesis <file>', 'the genesis document; default: the home’s');
-  statement.option('--policy <file>', 'whose signatures the checkpoint must carry, besides a quorum of validators');
+  judges(statement);
   addComparisons(audit);
 }
 
@@ -305,15 +322,17 @@ function addComparisons(audit: Command): void {
     command.option('--node <url>', 'a node whose tiles prove it');
     command.option('--archive <folder>', 'an archive whose tiles prove it');
     command.option('--genesis <file>', 'the genesis document; default: the home’s');
+    judges(command);
   }
   const load = () => import('./commands/audit-replay.ts');
   const replay = leaf(audit, 'replay <folder>', 'rebuild the state of an archive from its events alone', load);
   replay.option('--genesis <file|hash>', 'the genesis that is expected; default: the home’s');
+  judges(replay);
   addEvidence(audit);
 }
 
 function addEvidence(audit: Command): void {
-  const evidence = signs(
+  const evidence = holdsKeys(
     leaf(
       audit,
       'evidence <source...>',

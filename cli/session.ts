@@ -19,6 +19,7 @@ import {
 import { keyNames, openKey, type SigningKey, type Unlocked, unlock } from './keystore.ts';
 import { type Output, terminalOutput } from './output.ts';
 import { findPassphrase } from './passphrase.ts';
+import { type GivenPolicy, givenPolicy } from './policy.ts';
 import { keepSets, knownSets } from './trusted-sets.ts';
 
 /** The options that every command takes, as commander gives them. */
@@ -30,6 +31,7 @@ export interface CommonOptions {
   readonly passphraseFile?: string;
   readonly yes?: boolean;
   readonly timeoutMs?: number;
+  readonly policy?: string;
 }
 
 /** What genesis fixes for ever. */
@@ -47,6 +49,7 @@ export class Session {
   readonly output: Output;
   #settings: HomeSettings | undefined;
   #ledger: Ledger | undefined;
+  #given: { readonly policy: GivenPolicy | undefined } | undefined;
   #client: Client | undefined;
   #unlocked: Promise<Unlocked> | undefined;
 
@@ -66,6 +69,12 @@ export class Session {
     return this.#ledger;
   }
 
+  /** The policy that every receipt of this command is held against, read before anything is asked or sent. */
+  get given(): GivenPolicy | undefined {
+    this.#given ??= { policy: givenPolicy(this.paths, this.options.policy, this.ledger.genesis) };
+    return this.#given.policy;
+  }
+
   get client(): Client {
     if (this.#client !== undefined) return this.#client;
     const nodes = this.options.node ?? this.settings.nodes;
@@ -76,6 +85,8 @@ export class Session {
         'Give --node URL, write "nodes" into home.json, or start a chain with `daybook devnet up`.',
       );
     const { chainId } = this.ledger;
+    // One that cannot be met is refused before anything is asked.
+    void this.given;
     const { sets, links } = knownSets(this.paths, this.ledger);
     const client = new Client(nodes, { ...this.ledger, sets }, readSeenHeight(this.paths, chainId));
     // The next command must not be shown an older state than this one saw.

@@ -199,6 +199,7 @@ const layers: readonly Layer[] = [
   },
   { of: 'test/model/agreement.test.ts', may: ['test', ...product, '*'] },
   { of: 'test/model/_workload.ts', may: ['test', 'node/ledger'] },
+  { of: 'test/model/_membership-workload.ts', may: ['test', 'node/ledger'] },
 ];
 
 const lmdbOnlyIn = /^(node\/store\/lmdb-environment\.ts|test\/|bench\/)/;

@@ -3,9 +3,10 @@ import { type AccountLine, openAccounts, planImport, readAccountsFile } from '..
 import { branchProposal, createBranches, readConsortium } from '../branches.ts';
 import { ApiProblem } from '../client.ts';
 import { CliError } from '../exit-codes.ts';
-import { plural } from '../format.ts';
+import { plural, policyText } from '../format.ts';
 import { toJson } from '../output.ts';
 import { confirm } from '../passphrase.ts';
+import { meetPolicy } from '../policy-checkpoint.ts';
 import { startProgress } from '../progress.ts';
 import { type CommonOptions, Session } from '../session.ts';
 
@@ -16,9 +17,11 @@ interface Options extends CommonOptions {
 export async function run(options: Options, file: string): Promise<void> {
   const session = new Session(options);
   const result = await importAccounts(session, file, options.createBranches === true);
-  session.output.data({ file, ...result }, () => {
+  const policy = await meetPolicy(session);
+  session.output.data({ file, ...result, policy }, () => {
     const branches = result.branches === 0 ? '' : `${plural(result.branches, 'branch', 'branches')} added, `;
-    return `${branches}${plural(result.opened, 'account')} opened, ${result.existing} there already`;
+    const opened = `${plural(result.opened, 'account')} opened, ${result.existing} there already`;
+    return branches + opened + policyText(policy);
   });
 }
 

@@ -7,6 +7,7 @@ import { outcomeLine, outcomeView, refusedError } from '../format.ts';
 import { newReference, runOperation } from '../operation.ts';
 import { confirm } from '../passphrase.ts';
 import { amountReason } from '../payment-line.ts';
+import { meetPolicy } from '../policy-checkpoint.ts';
 import { type CommonOptions, Session } from '../session.ts';
 
 interface Options extends CommonOptions {
@@ -42,7 +43,7 @@ export async function run(options: Options, account: string): Promise<void> {
     args,
     reference,
   });
-  const view = outcomeView(key.member, reference, outcome, already);
+  const view = outcomeView(key.member, reference, outcome, already, await meetPolicy(session));
   session.output.data({ account, branch, currency, ...view }, () => `${account}: ${outcomeLine(view)}`);
   if (outcome.outcome !== accepted) throw refusedError(view);
 }

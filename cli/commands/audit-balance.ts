@@ -4,10 +4,11 @@
 import { type ProvenBalance, verifyBalanceProof } from '../../node/audit/balance-proof.ts';
 import { proveBalance, SizeError } from '../../node/audit/balance-prover.ts';
 import { formatAmount } from '../../node/ledger/amount.ts';
-import { isoSeconds, neededGenesis, proofProblem, proofSource, readPolicy } from '../audit.ts';
+import { isoSeconds, neededGenesis, type Origin, proofProblem, proofSource } from '../audit.ts';
 import { CliError } from '../exit-codes.ts';
 import { readInput, writeFileDurably } from '../files.ts';
 import { money, plural } from '../format.ts';
+import { policyOf } from '../policy.ts';
 import { type CommonOptions, Session } from '../session.ts';
 
 interface Options extends CommonOptions {
@@ -16,7 +17,6 @@ interface Options extends CommonOptions {
   readonly output?: string;
   readonly verify?: string;
   readonly genesis?: string;
-  readonly policy?: string;
 }
 
 export async function run(options: Options, account?: string): Promise<void> {
@@ -24,7 +24,8 @@ export async function run(options: Options, account?: string): Promise<void> {
   if ((account === undefined) === (options.verify === undefined))
     throw new CliError('usage', 'name an account, or --verify FILE', 'For example daybook audit balance N-1.');
   const genesis = neededGenesis(session.paths, options.genesis);
-  const policy = options.policy === undefined ? undefined : readPolicy(options.policy);
+  const policy = policyOf(session.paths, options.policy, genesis);
+  const from: Origin = options.verify === undefined && options.archive === undefined ? 'node' : 'file';
   try {
     if (options.verify !== undefined) {
       const proven = verifyBalanceProof(readInput(options.verify), genesis, policy);
@@ -44,7 +45,7 @@ export async function run(options: Options, account?: string): Promise<void> {
     session.output.data({ ...view(proven), bytes: encoded.length }, () => line(proven));
   } catch (error) {
     if (error instanceof SizeError) throw new CliError('usage', error.message, 'Choose another --at.');
-    throw proofProblem(error);
+    throw proofProblem(error, from);
   }
 }
 

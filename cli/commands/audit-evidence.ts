@@ -3,8 +3,16 @@
 import { logNameOf } from '../../node/audit/anchor.ts';
 import { ArchiveProofs } from '../../node/audit/archive-proofs.ts';
 import { ArchiveSource } from '../../node/audit/archive-source.ts';
-import { type BlameReport, blame, CollectedLog, guiltText, type Suspicion } from '../../node/audit/blame.ts';
+import {
+  type BlameReport,
+  blame,
+  CollectedLog,
+  type EpochGuilt,
+  guiltText,
+  type Suspicion,
+} from '../../node/audit/blame.ts';
 import type { Cosigner, GivenCheckpoint } from '../../node/audit/consistency.ts';
+import { SetHistories } from '../../node/audit/set-histories.ts';
 import { checkpointsPerPage } from '../../node/audit/source.ts';
 import { toBase64 } from '../../node/ledger/base64.ts';
 import { encodeEvidenceReport, evidenceReportMessage } from '../../node/ledger/evidence-report.ts';
@@ -12,7 +20,7 @@ import { digestBytes, toHex } from '../../node/ledger/hash.ts';
 import type { SetLink } from '../../node/ledger/set-chain.ts';
 import { sign } from '../../node/ledger/signature.ts';
 import { neededGenesis, proofProblem } from '../audit.ts';
-import { checkpointIn, isFolder, setsOf } from '../checkpoints.ts';
+import { checkpointIn, isFolder } from '../checkpoints.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { readInput } from '../files.ts';
 import { plural } from '../format.ts';
@@ -28,7 +36,7 @@ export async function run(options: Options, ...names: string[]): Promise<void> {
   try {
     const logs: CollectedLog[] = [];
     const notes: GivenCheckpoint[] = [];
-    const changes: { readonly setChanges: readonly SetLink[] }[] = [];
+    const changes: (readonly SetLink[])[] = [];
     for (const name of names) {
       if (!isFolder(name)) {
         notes.push({ name, bytes: checkpointIn(readInput(name)) });
@@ -37,18 +45,17 @@ export async function run(options: Options, ...names: string[]): Promise<void> {
       const source = new ArchiveSource(name);
       logs.push(await collect(name, source));
       notes.push(...(await notesOf(name, source, logs.at(-1)?.blocks.size ?? 0)));
-      changes.push({ setChanges: await (await ArchiveProofs.open(source)).setChanges() });
+      changes.push(await (await ArchiveProofs.open(source)).setChanges());
     }
-    const report = blame(genesis, setsOf(genesis, changes), logs, notes);
+    const report = blame(genesis, new SetHistories(genesis, changes), logs, notes);
     const { chainId } = logNameOf(genesis);
-    const evidence = report.guilty.map((each) => each.evidence);
-    const encoded = encodeEvidenceReport({ chainId: digestBytes(chainId), evidence });
+    const encoded = encodeEvidenceReport({ chainId: digestBytes(chainId), accused: report.guilty });
     const signature = options.user === undefined ? {} : await signed(session, options.user, encoded);
     const view = { ...viewOf(report), chainId, report: toBase64(encoded), ...signature };
     session.output.data(view, () => textOf(report).join('\n'));
     if (report.guilty.length > 0 || report.suspicions.length > 0) process.exitCode = exitCodes.verification;
   } catch (error) {
-    throw proofProblem(error);
+    throw proofProblem(error, 'file');
   }
 }
 
@@ -74,7 +81,7 @@ async function signed(session: Session, user: string, encoded: Uint8Array) {
   return { signedBy: { user, member, publicKey: toHex(publicKey) }, signature };
 }
 
-function viewOf({ recorded, guilty, suspicions, faulty }: BlameReport) {
+function viewOf({ recorded, guilty, suspicions, epochs }: BlameReport) {
   return {
     recorded,
     guilty: guilty.map((each) => {
@@ -82,25 +89,28 @@ function viewOf({ recorded, guilty, suspicions, faulty }: BlameReport) {
       return { validator, member, epoch, kind: evidence.type === 0 ? 'votes' : 'cosignatures', text: guiltText(each) };
     }),
     suspicions,
-    faulty,
-    moreThanFaulty: new Set(guilty.map(({ validator }) => validator)).size > faulty,
+    epochs,
+    moreThanFaulty: epochs.some(isOver),
   };
 }
 
 const named = ({ validator, member }: Cosigner) => `${validator} of ${member}`;
 
-function textOf({ recorded, guilty, suspicions, faulty }: BlameReport): string[] {
+const isOver = ({ guilty, faulty }: EpochGuilt) => guilty > faulty;
+
+function textOf({ recorded, guilty, suspicions, epochs }: BlameReport): string[] {
   const known = recorded.map(
     (each) => `recorded in ${each.log}, entry ${each.index}: ${named(each)}, epoch ${each.epoch}`,
   );
-  const validators = new Set(guilty.map(({ validator }) => validator)).size;
-  const bound = `${plural(validators, 'validator')} lied, and the ledger bears ${faulty}`;
-  const more =
-    validators > faulty
-      ? ': more than its rules can hold, so no checkpoint alone says which side of a fork is true'
-      : '';
-  const verdict = guilty.length === 0 ? 'no contradiction besides what is recorded' : bound + more;
-  return [...known, ...guilty.map((each) => `GUILTY: ${guiltText(each)}`), ...suspicions.map(doubtText), verdict];
+  const verdicts = epochs.map((each) => {
+    const liars = `${plural(each.guilty, 'validator')} of epoch ${each.epoch} lied`;
+    const bound = `${liars}, and the ledger bears ${each.faulty}`;
+    return isOver(each)
+      ? `${bound}: more than its rules can hold, so no checkpoint alone says which side of a fork is true`
+      : bound;
+  });
+  const verdict = guilty.length === 0 ? ['no contradiction besides what is recorded'] : verdicts;
+  return [...known, ...guilty.map((each) => `GUILTY: ${guiltText(each)}`), ...suspicions.map(doubtText), ...verdict];
 }
 
 function doubtText({ height, views, validators }: Suspicion): string {

@@ -5,6 +5,7 @@ import { verdictLine } from '../../node/audit/finding.ts';
 import { auditProblem, expectedGenesis, sourceOf } from '../audit.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { plural } from '../format.ts';
+import { policyOf } from '../policy.ts';
 import { startProgress } from '../progress.ts';
 import { type CommonOptions, Session } from '../session.ts';
 
@@ -19,6 +20,7 @@ export async function run(options: Options, folder: string): Promise<void> {
   try {
     const verdict = await rebuild(sourceOf(folder, undefined), {
       genesis,
+      policy: policyOf(session.paths, options.policy, genesis),
       onProgress: ({ stage, done, total }) => progress.update(total === 0 ? 0 : done / total, stage),
     });
     progress.stop();

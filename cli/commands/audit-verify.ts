@@ -6,16 +6,16 @@ import type { SaverOptions } from '../../node/audit/saver.ts';
 import { defaultThreads, SignaturePool } from '../../node/audit/signature-pool.ts';
 import { AuditStopped, type VerifyOptions } from '../../node/audit/verify.ts';
 import { version } from '../../node/version.ts';
-import { auditProblem, expectedGenesis, readPolicy, sourceOf } from '../audit.ts';
+import { auditProblem, expectedGenesis, sourceOf } from '../audit.ts';
 import { CliError, exitCodes } from '../exit-codes.ts';
 import type { Output } from '../output.ts';
+import { policyOf } from '../policy.ts';
 import { type Progress, startProgress } from '../progress.ts';
 import { type CommonOptions, Session } from '../session.ts';
 
 interface Options extends Omit<CommonOptions, 'node'> {
   readonly node?: string;
   readonly genesis?: string;
-  readonly policy?: string;
   readonly fast?: boolean;
   readonly threads?: number;
   readonly resume?: string;
@@ -27,7 +27,7 @@ export async function run(options: Options, folder?: string): Promise<void> {
   if ((folder === undefined) === (node === undefined))
     throw new CliError('usage', 'name an archive folder or --node URL', 'For example daybook audit verify DIR.');
   const genesis = expectedGenesis(session.paths, options.genesis);
-  const policy = options.policy === undefined ? undefined : readPolicy(options.policy);
+  const policy = policyOf(session.paths, options.policy, genesis);
   const source = sourceOf(folder, node);
   const pool = threads > 1 ? new SignaturePool({ workers: threads - 1 }) : undefined;
   const progress = await startProgress(session.output, 'verify', 100);

@@ -3,11 +3,12 @@ import { accepted } from '../../node/ledger/entry.ts';
 import { badLines } from '../account-import.ts';
 import { CliError } from '../exit-codes.ts';
 import type { SubmitMode } from '../file-submission.ts';
-import { money, plural } from '../format.ts';
+import { money, plural, policyText } from '../format.ts';
 import { confirm } from '../passphrase.ts';
 import type { PaymentLine } from '../payment-line.ts';
 import { type SubmittedPayment, submitPayments } from '../payments.ts';
 import { readPaymentsFile } from '../payments-file.ts';
+import { meetPolicy } from '../policy-checkpoint.ts';
 import { startProgress } from '../progress.ts';
 import { checkResults, defaultResults, type LineResult, lineResults, writeResults } from '../results-file.ts';
 import { type CommonOptions, Session } from '../session.ts';
@@ -24,7 +25,11 @@ export async function run(options: Options, file: string): Promise<void> {
   const mode = options.single === true ? 'single' : 'bulk';
   const results = options.results ?? defaultResults(file, session.paths);
   const summary = await submitPaymentsFile(session, { file, mode, results, skipBad: options.skipBad === true });
-  session.output.data({ ...summary, lines: undefined }, () => summaryText(summary));
+  const policy = await meetPolicy(session);
+  session.output.data(
+    { ...summary, lines: undefined, policy },
+    () => `${summaryText(summary)}${policyText(policy).replace('; ', '\n')}`,
+  );
   if (summary.refused > 0)
     throw new CliError(
       'refused',

@@ -5,6 +5,7 @@ import { accepted } from '../../node/ledger/entry.ts';
 import { outcomeLine, outcomeView, refusedError } from '../format.ts';
 import { newReference, runOperation } from '../operation.ts';
 import { confirm } from '../passphrase.ts';
+import { meetPolicy } from '../policy-checkpoint.ts';
 import { describeProposal, proposalId, readProposal } from '../proposal.ts';
 import { type CommonOptions, Session } from '../session.ts';
 
@@ -21,7 +22,7 @@ export async function run(options: Options, proposal: string): Promise<void> {
   const reference = options.reference ?? newReference('A');
   const operation = { contract: consortiumName, method: 'approve', args: approveArguments(id), reference };
   const { outcome, already } = await runOperation(session, key, operation);
-  const view = outcomeView(key.member, reference, outcome, already);
+  const view = outcomeView(key.member, reference, outcome, already, await meetPolicy(session));
   if (outcome.outcome !== accepted) {
     session.output.data({ proposal, ...view }, () => `${proposal}: ${outcomeLine(view)}`);
     throw refusedError(view);

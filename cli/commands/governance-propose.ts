@@ -9,6 +9,7 @@ import { outcomeLine, outcomeView, refusedError } from '../format.ts';
 import { changesOf, describeChange } from '../governance.ts';
 import { newReference, runOperation } from '../operation.ts';
 import { confirm } from '../passphrase.ts';
+import { meetPolicy } from '../policy-checkpoint.ts';
 import { type CommonOptions, Session } from '../session.ts';
 
 interface Options extends CommonOptions {
@@ -31,7 +32,7 @@ export async function run(options: Options, kind: string, what: string): Promise
   await confirm(session, `Sign as ${key.name} of ${key.member}: propose ${said}?`);
   const operation = { contract: consortiumName, method: 'propose', args, reference };
   const { outcome, already } = await runOperation(session, key, operation);
-  const view = outcomeView(key.member, reference, outcome, already);
+  const view = outcomeView(key.member, reference, outcome, already, await meetPolicy(session));
   const proposal = `${key.member}/${reference}`;
   session.output.data({ proposal, changes: changes.map(describeChange), ...view }, () =>
     [

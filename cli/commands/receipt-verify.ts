@@ -2,14 +2,14 @@
 import { verifyProofReceipt } from '../../node/audit/receipt-check.ts';
 import { toHex } from '../../node/ledger/hash.ts';
 import { decodeTransaction } from '../../node/ledger/transaction.ts';
-import { expectedGenesis, readPolicy, readSets, receiptProblem } from '../audit.ts';
+import { expectedGenesis, readSets, receiptProblem } from '../audit.ts';
 import { CliError } from '../exit-codes.ts';
 import { readInput } from '../files.ts';
+import { policyOf } from '../policy.ts';
 import { type CommonOptions, Session } from '../session.ts';
 
 interface Options extends CommonOptions {
   readonly genesis?: string;
-  readonly policy?: string;
   readonly sets?: string;
 }
 
@@ -18,7 +18,7 @@ export async function run(options: Options, file: string): Promise<void> {
   const genesis = expectedGenesis(session.paths, options.genesis);
   if (genesis === undefined || typeof genesis === 'string')
     throw new CliError('usage', 'name the genesis document', 'For example --genesis genesis.json.');
-  const policy = options.policy === undefined ? undefined : readPolicy(options.policy);
+  const policy = policyOf(session.paths, options.policy, genesis);
   const proof = readInput(file);
   const sets = options.sets === undefined ? undefined : readSets(options.sets, genesis);
   try {
@@ -40,6 +40,6 @@ export async function run(options: Options, file: string): Promise<void> {
       return `OK: entry ${index}${what} is in the log of ${view.size} entries of ${view.origin}`;
     });
   } catch (error) {
-    throw receiptProblem(error);
+    throw receiptProblem(error, 'file');
   }
 }

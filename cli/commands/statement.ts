@@ -3,10 +3,11 @@ import { stringify } from 'csv-stringify/sync';
 import { SizeError } from '../../node/audit/balance-prover.ts';
 import { type Bound, type ProvenStatement, proveStatement, type Standing } from '../../node/audit/statement.ts';
 import { formatAmount } from '../../node/ledger/amount.ts';
-import { neededGenesis, proofProblem, proofSource, readPolicy } from '../audit.ts';
+import { neededGenesis, proofProblem, proofSource } from '../audit.ts';
 import { CliError } from '../exit-codes.ts';
 import { money, plural } from '../format.ts';
 import { table } from '../output.ts';
+import { policyOf } from '../policy.ts';
 import { type CommonOptions, Session } from '../session.ts';
 
 interface Options extends CommonOptions {
@@ -15,7 +16,6 @@ interface Options extends CommonOptions {
   readonly csv?: boolean;
   readonly archive?: string;
   readonly genesis?: string;
-  readonly policy?: string;
 }
 
 const dayMs = 86_400_000;
@@ -23,7 +23,7 @@ const dayMs = 86_400_000;
 export async function run(options: Options, account: string): Promise<void> {
   const session = new Session(options);
   const genesis = neededGenesis(session.paths, options.genesis);
-  const policy = options.policy === undefined ? undefined : readPolicy(options.policy);
+  const policy = policyOf(session.paths, options.policy, genesis);
   const from = boundOf(options.from ?? '0', 0);
   const to = options.to === undefined ? undefined : boundOf(options.to, dayMs);
   try {
@@ -47,7 +47,7 @@ export async function run(options: Options, account: string): Promise<void> {
     });
   } catch (error) {
     if (error instanceof SizeError) throw new CliError('usage', error.message, 'Choose another --from or --to.');
-    throw proofProblem(error);
+    throw proofProblem(error, options.archive === undefined ? 'node' : 'file');
   }
 }
 

@@ -7,6 +7,7 @@ import { money, outcomeLine, outcomeView, refusedError } from '../format.ts';
 import { newReference, runOperation } from '../operation.ts';
 import { confirm } from '../passphrase.ts';
 import { readPayment } from '../payment-line.ts';
+import { meetPolicy } from '../policy-checkpoint.ts';
 import { type CommonOptions, Session } from '../session.ts';
 
 interface Options extends CommonOptions {
@@ -38,7 +39,10 @@ export async function run(options: Options): Promise<void> {
   const { outcome, already } = await runOperation(session, key, operation).catch((error: unknown) => {
     throw options.reference === undefined ? namingReference(error, reference) : error;
   });
-  const view = outcomeView(key.member, reference, outcome, already);
+  const policy = await meetPolicy(session).catch((error: unknown) => {
+    throw options.reference === undefined ? namingReference(error, reference) : error;
+  });
+  const view = outcomeView(key.member, reference, outcome, already, policy);
   session.output.data({ ...view, from, to, amount: formatAmount(amount, currency), currency, purpose, date }, () =>
     [`${sum} from ${from} to ${to}`, outcomeLine(view)].join('\n'),
   );
@@ -48,9 +52,11 @@ export async function run(options: Options): Promise<void> {
 /** A second run would make a new reference, and a new payment: only with this one it is the same. */
 function namingReference(error: unknown, reference: string): unknown {
   if (!(error instanceof CliError) || error.exit !== 'timeout') return error;
+  const before = error.code === 'policy' ? `${error.next} ` : '';
   return new CliError(
     'timeout',
     error.message,
-    `Run the command again with --reference ${reference}: it pays only once.`,
+    `${before}Run the command again with --reference ${reference}: it pays only once.`,
+    error.code,
   );
 }

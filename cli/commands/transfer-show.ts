@@ -8,6 +8,7 @@ import { CliError } from '../exit-codes.ts';
 import { firstUse } from '../first-use.ts';
 import { outcomeLine, outcomeView } from '../format.ts';
 import { keyInfo } from '../keystore.ts';
+import { meetPolicy } from '../policy-checkpoint.ts';
 import { type CommonOptions, Session } from '../session.ts';
 
 interface Options extends CommonOptions {
@@ -30,7 +31,7 @@ export async function run(options: Options, name: string): Promise<void> {
     );
   }
   const named = nameOf(outcome, member, name);
-  const view = outcomeView(named.member, named.reference, outcome, false);
+  const view = outcomeView(named.member, named.reference, outcome, false, await meetPolicy(session));
   const posting = postingOf(outcome);
   session.output.data({ ...view, ...posting, lines: outcome.lines }, () => {
     const paid =

@@ -19,7 +19,7 @@ export function proofAt(node: LedgerNode, index: number): string | undefined {
     const note = node.checkpointAt(height, true);
     if (checkpoint === undefined || note === undefined) continue;
     const path = inclusionPath((level, at) => store.node(level, at), index, checkpoint.size);
-    const extra = encodeReceiptExtra({ height, entry });
+    const extra = encodeReceiptExtra(entry);
     return Buffer.from(formatProof({ extra, index, path, note })).toString('utf8');
   }
   return undefined;

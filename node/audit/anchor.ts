@@ -16,7 +16,8 @@ import { type ValidatorSet, validatorSetHash } from '../ledger/validators.ts';
 import { FindingError } from './chain.ts';
 import { cosignersProblem, readCheckpoint } from './checkpoint-check.ts';
 import type { Rule } from './finding.ts';
-import { type Policy, policyProblem } from './policy.ts';
+import type { Policy } from './policy.ts';
+import { judgeByPolicy } from './policy-fit.ts';
 
 /** From the leaf's sibling up; a tree of safe integers is no deeper. */
 export const pathSchema = list(hash, 0, 53);
@@ -41,15 +42,23 @@ export interface JudgedAnchor {
   readonly validators: ValidatorSet;
 }
 
+/** To write a document as an entry checks every key in it, so each document is written once. */
+const logNames = new WeakMap<Genesis, LogName>();
+
 export function logNameOf(genesis: Genesis): LogName {
-  return { ledger: genesis.name, chainId: chainIdOf(genesisEntry(genesis)) };
+  let name = logNames.get(genesis);
+  if (name === undefined) {
+    name = { ledger: genesis.name, chainId: chainIdOf(genesisEntry(genesis)) };
+    logNames.set(genesis, name);
+  }
+  return name;
 }
 
 /** Throws FindingError. */
 export function judgeAnchor(anchor: Anchor, genesis: Genesis, policy?: Policy): JudgedAnchor {
   const log = logNameOf(genesis);
   const judged = readCheckpoint(anchor.checkpoint, { height: 0 });
-  const { checkpoint, note } = judged;
+  const { checkpoint } = judged;
   if (checkpoint.origin !== originOf(log))
     failed('checkpoint-origin', `it is of ${checkpoint.origin}, not of ${originOf(log)}`);
   const header = headerOf(anchor.header);
@@ -60,8 +69,8 @@ export function judgeAnchor(anchor: Anchor, genesis: Genesis, policy?: Policy): 
   if (problem !== undefined) failed('checkpoint-quorum', problem, height);
   const place = { index: checkpoint.size - 1, entry: anchor.header, path: anchor.headerPath };
   judgePlace(place, checkpoint, 'the header');
-  const unmet = policy && policyProblem(policy, checkpoint, note);
-  if (unmet !== undefined) failed('policy', unmet, height);
+  const unmet = policy && judgeByPolicy(policy, log, validators, judged);
+  if (unmet !== undefined) failed(unmet.rule, unmet.detail, height);
   return { checkpoint, header, validators };
 }
 

@@ -1,6 +1,7 @@
 // Who lied, from logs and checkpoints that do not fit together: two commits of one validator for two blocks, two
-// cosignatures for one size. However many are guilty, each pair of signatures stands by itself; a log that is damaged
-// in other ways is read as far as it goes, since judging logs is another command's work.
+// cosignatures for one size, each judged by the set of its own height or size. However many are guilty, each pair of
+// signatures stands by itself; a log that is damaged in other ways is read as far as it goes, since judging logs is
+// another command's work.
 import type { Genesis } from '../../genesis/genesis.ts';
 import { type CommitCertificate, certificateProblem, certificateSchema } from '../ledger/certificate.ts';
 import { cosignerKey, type LogName, originOf, parseCheckpointText } from '../ledger/checkpoint.ts';
@@ -8,13 +9,15 @@ import { DecodeError } from '../ledger/codec.ts';
 import { type CosignedHead, decodeTimed, isSignedBy } from '../ledger/cosignature.ts';
 import { decodeEntry, type Entry, headerDigest } from '../ledger/entry.ts';
 import { contradict, cosignatureEvidenceOf, type Evidence, evidenceOf, evidenceProblem } from '../ledger/evidence.ts';
-import { type Digest, digestBytes } from '../ledger/hash.ts';
+import { type Digest, digestBytes, toHex } from '../ledger/hash.ts';
 import { parseNote } from '../ledger/note.ts';
 import { decodeAs } from '../ledger/schema.ts';
+import type { KnownSet } from '../ledger/set-chain.ts';
 import { quorumOf } from '../ledger/validators.ts';
 import { logNameOf } from './anchor.ts';
-import type { Cosigner, CosignerSet, GivenCheckpoint } from './consistency.ts';
+import type { Cosigner, GivenCheckpoint } from './consistency.ts';
 import { lineOf } from './policy.ts';
+import type { SetHistories } from './set-histories.ts';
 
 interface SealedBlock {
   readonly digest: Digest;
@@ -39,14 +42,26 @@ export interface Suspicion {
   readonly validators: readonly Cosigner[];
 }
 
+/** How many of one set lied, and how many may without harm. */
+export interface EpochGuilt {
+  readonly epoch: number;
+  readonly guilty: number;
+  readonly faulty: number;
+}
+
 export interface BlameReport {
   /** Entries of the logs that hold evidence, judged again. */
   readonly recorded: readonly RecordedEvidence[];
   /** One a validator and epoch, in the order in which they were found. */
   readonly guilty: readonly Guilty[];
   readonly suspicions: readonly Suspicion[];
-  /** As many as may lie without harm, of the last known set. */
-  readonly faulty: number;
+  /** Of the epochs in which anybody is guilty, ascending. */
+  readonly epochs: readonly EpochGuilt[];
+}
+
+interface Certified {
+  readonly set: KnownSet;
+  readonly certificate: CommitCertificate;
 }
 
 /** A log as it is collected: push its entries in order. */
@@ -86,7 +101,7 @@ export class CollectedLog {
 
 export function blame(
   genesis: Genesis,
-  sets: readonly CosignerSet[],
+  sets: SetHistories,
   logs: readonly CollectedLog[],
   notes: readonly GivenCheckpoint[],
 ): BlameReport {
@@ -96,11 +111,11 @@ export function blame(
 class Inquiry {
   readonly #log: LogName;
   readonly #chainId: Uint8Array;
-  readonly #sets: readonly CosignerSet[];
+  readonly #sets: SetHistories;
   readonly #guilty = new Map<string, Guilty>();
   readonly #suspicions: Suspicion[] = [];
 
-  constructor(log: LogName, sets: readonly CosignerSet[]) {
+  constructor(log: LogName, sets: SetHistories) {
     this.#log = log;
     this.#chainId = digestBytes(log.chainId);
     this.#sets = sets;
@@ -112,16 +127,23 @@ class Inquiry {
       for (const second of logs.slice(i + 1)) this.#compareBlocks(first, second);
     });
     this.#compareCosignatures(notes);
-    const last = this.#sets.at(-1)?.validators.length ?? 1;
     const guilty = [...this.#guilty.values()];
-    return { recorded, guilty, suspicions: this.#suspicions, faulty: quorumOf(last).faulty };
+    return { recorded, guilty, suspicions: this.#suspicions, epochs: this.#epochsOf(guilty) };
+  }
+
+  #epochsOf(guilty: readonly Guilty[]): EpochGuilt[] {
+    const numbers = [...new Set(guilty.map(({ epoch }) => epoch))].sort((a, b) => a - b);
+    return numbers.map((epoch) => {
+      const sizes = this.#sets.ofEpoch(epoch).map(({ validators }) => quorumOf(validators.length).faulty);
+      const count = guilty.filter((each) => each.epoch === epoch).length;
+      return { epoch, guilty: count, faulty: Math.max(...sizes) };
+    });
   }
 
   #recorded({ name, evidence }: CollectedLog): RecordedEvidence[] {
     return evidence.flatMap(({ index, evidence: each }) => {
-      const set = this.#setOf(each.epoch);
-      if (set === undefined || evidenceProblem(each, this.#chainId, set) !== undefined) return [];
-      return [{ log: name, index, epoch: each.epoch, ...this.#who(each.epoch, each.validator) }];
+      const set = this.#sets.ofEpoch(each.epoch).find(({ validators }) => this.#isProven(each, validators));
+      return set === undefined ? [] : [{ log: name, index, epoch: each.epoch, ...who(set, each.validator) }];
     });
   }
 
@@ -129,81 +151,105 @@ class Inquiry {
     for (const [height, { digest, certificate: one }] of first.blocks) {
       const { digest: otherDigest, certificate: other } = second.blocks.get(height) ?? {};
       if (one === undefined || other === undefined || digest === otherDigest) continue;
-      const set = this.#setOf(one.epoch);
-      // After a fork the two sides may choose other validators; what was signed under one set counts.
-      if (set === undefined || one.epoch !== other.epoch || !this.#isNew(one, other)) continue;
-      const good = [one, other].every((each) => certificateProblem(each, this.#chainId, set) === undefined);
-      if (good) this.#compareSigners(height, one, other);
+      // Where two logs part they are of one epoch; what a later epoch of either side signed, only that side can say.
+      if (one.epoch !== other.epoch) continue;
+      for (const set of this.#sets.ofHeight(one.epoch, height))
+        for (const otherSet of this.#sets.ofHeight(other.epoch, height))
+          this.#compareSigners({ set, certificate: one }, { set: otherSet, certificate: other });
     }
   }
 
-  /** Signatures cost: only where somebody signed both who is not known yet. */
-  #isNew(one: CommitCertificate, other: CommitCertificate): boolean {
-    const signers = new Set(other.signers.map(({ validator }) => validator));
-    return one.signers.some(({ validator }) => {
-      return signers.has(validator) && !this.#guilty.has(`${one.epoch}/${validator}`);
-    });
-  }
-
-  #compareSigners(height: number, one: CommitCertificate, other: CommitCertificate): void {
-    const { epoch } = one;
+  #compareSigners(one: Certified, other: Certified): void {
+    const { epoch, height, view, digest } = one.certificate;
+    const twins = twinsOf(one, other);
+    // Signatures cost: only where somebody signed both who is not known yet.
+    if (twins.every(({ validator }) => this.#guilty.has(keyOf(one.set, validator)))) return;
+    const isGood = ({ set, certificate }: Certified) =>
+      certificateProblem(certificate, this.#chainId, set.validators) === undefined;
+    if (!isGood(one) || !isGood(other)) return;
+    const otherView = other.certificate.view;
     const both: Cosigner[] = [];
-    for (const { validator, signature } of one.signers) {
-      const twin = other.signers.find((each) => each.validator === validator);
-      if (twin === undefined) continue;
-      const a = { kind: 'commit', view: one.view, height, digest: one.digest, signature } as const;
-      const b = { kind: 'commit', view: other.view, height, digest: other.digest, signature: twin.signature } as const;
-      if (contradict(a, b)) this.#accuse(evidenceOf(epoch, validator, a, b));
-      else both.push(this.#who(epoch, validator));
+    for (const { validator, signatures } of twins) {
+      const a = { kind: 'commit', view, height, digest, signature: signatures[0] } as const;
+      const { digest: otherDigest } = other.certificate;
+      const b = { kind: 'commit', view: otherView, height, digest: otherDigest, signature: signatures[1] } as const;
+      if (contradict(a, b)) this.#accuse(evidenceOf(epoch, validator, a, b), one.set);
+      else both.push(who(one.set, validator));
     }
-    if (both.length > 0) this.#suspicions.push({ height, views: [one.view, other.view], validators: both });
+    if (both.length > 0) this.#suspicions.push({ height, views: [view, otherView], validators: both });
   }
 
   #compareCosignatures(notes: readonly GivenCheckpoint[]): void {
-    const seen = new Map<string, CosignedHead>();
+    const seen = new Map<string, { readonly set: KnownSet; readonly head: CosignedHead }>();
     for (const { bytes } of notes)
-      for (const { epoch, head } of this.#cosigned(bytes)) {
-        const key = `${epoch}/${head.validator}/${head.size}`;
+      for (const { set, head } of this.#cosigned(bytes)) {
+        const { auditKey = new Uint8Array(0) } = set.validators[head.validator] ?? {};
+        const key = `${toHex(auditKey)}/${head.size}`;
         const before = seen.get(key);
-        if (before === undefined) seen.set(key, head);
-        else if (before.root !== head.root)
-          this.#accuse(cosignatureEvidenceOf(epoch, this.#log.ledger, { first: before, second: head }));
+        if (before === undefined) seen.set(key, { set, head });
+        else if (before.head.root !== head.root) {
+          const pair = { first: before.head, second: { ...head, validator: before.head.validator } };
+          this.#accuse(cosignatureEvidenceOf(before.set.epoch, this.#log.ledger, pair), before.set);
+        }
       }
   }
 
-  /** Every good cosignature of a note, a quorum or not. */
-  #cosigned(bytes: Uint8Array): { readonly epoch: number; readonly head: CosignedHead }[] {
+  /** Every good cosignature of a note by a validator of its size, a quorum or not. */
+  #cosigned(bytes: Uint8Array): { readonly set: KnownSet; readonly head: CosignedHead }[] {
     const note = decoded(() => parseNote(bytes));
     const checkpoint = note && decoded(() => parseCheckpointText(note.text));
     if (note === undefined || checkpoint?.origin !== originOf(this.#log)) return [];
     const { size, root } = checkpoint;
-    return this.#sets.flatMap(({ epoch, validators }) =>
-      validators.flatMap((validator, index) => {
+    return this.#sets.ofSize(size).flatMap((set) =>
+      set.validators.flatMap((validator, index) => {
         const key = cosignerKey(this.#log, validator);
         const line = lineOf(note, key);
         if (line === undefined || !isSignedBy(key, checkpoint, line)) return [];
-        return [{ epoch, head: { validator: index, size, root, ...decodeTimed(line.signature) } }];
+        return [{ set, head: { validator: index, size, root, ...decodeTimed(line.signature) } }];
       }),
     );
   }
 
-  #accuse(evidence: Evidence): void {
+  #accuse(evidence: Evidence, set: KnownSet): void {
     const { epoch, validator } = evidence;
-    const set = this.#setOf(epoch);
-    const key = `${epoch}/${validator}`;
-    if (set === undefined || this.#guilty.has(key)) return;
-    if (evidenceProblem(evidence, this.#chainId, set) !== undefined) return;
-    this.#guilty.set(key, { epoch, evidence, ...this.#who(epoch, validator) });
+    const key = keyOf(set, validator);
+    if (this.#guilty.has(key) || !this.#isProven(evidence, set.validators)) return;
+    this.#guilty.set(key, { epoch, evidence, ...who(set, validator) });
   }
 
-  #setOf(epoch: number): CosignerSet['validators'] | undefined {
-    return this.#sets.find((each) => each.epoch === epoch)?.validators;
+  #isProven(evidence: Evidence, set: KnownSet['validators']): boolean {
+    return evidenceProblem(evidence, this.#chainId, set) === undefined;
   }
+}
 
-  #who(epoch: number, validator: number): Cosigner {
-    const found = this.#setOf(epoch)?.[validator];
-    return { validator: found?.id ?? `${validator}`, member: found?.member ?? '' };
+/** One accusation a validator and epoch. */
+function keyOf(set: KnownSet, validator: number): string {
+  return `${set.epoch}/${who(set, validator).validator}`;
+}
+
+function who({ validators }: KnownSet, validator: number): Cosigner {
+  const found = validators[validator];
+  return { validator: found?.id ?? `${validator}`, member: found?.member ?? '' };
+}
+
+interface Twin {
+  /** Place in the first one's set. */
+  readonly validator: number;
+  readonly signatures: readonly [Uint8Array, Uint8Array];
+}
+
+/** After a fork the two sides may have chosen other validators: the key says who signed, and its place does not. */
+function twinsOf(one: Certified, other: Certified): Twin[] {
+  const theirs = new Map<string, Uint8Array>();
+  for (const { validator, signature } of other.certificate.signers) {
+    const key = other.set.validators[validator]?.voteKey;
+    if (key !== undefined) theirs.set(toHex(key), signature);
   }
+  return one.certificate.signers.flatMap(({ validator, signature }) => {
+    const key = one.set.validators[validator]?.voteKey;
+    const twin = key && theirs.get(toHex(key));
+    return twin === undefined ? [] : [{ validator, signatures: [signature, twin] as const }];
+  });
 }
 
 export function guiltText({ validator, member, epoch, evidence }: Guilty): string {

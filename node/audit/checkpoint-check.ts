@@ -10,7 +10,8 @@ import { quorumOf, type ValidatorSet } from '../ledger/validators.ts';
 import type { VerifierKey } from '../ledger/verifier-key.ts';
 import { type ChainHead, FindingError } from './chain.ts';
 import type { Rule } from './finding.ts';
-import { lineOf, type Policy, policyProblem } from './policy.ts';
+import { lineOf, type Policy } from './policy.ts';
+import { judgeByPolicy } from './policy-fit.ts';
 import { checkpointsPerPage, type SourceCheckpoints, SourceError } from './source.ts';
 
 export class CheckpointCheck {
@@ -56,8 +57,8 @@ export class CheckpointCheck {
       if (line === undefined || !isSignedBy(logKey, checkpoint, line))
         throw failed(head, 'checkpoint-log', 'it is not signed by the log key beside it');
     }
-    const problem = this.#policy && policyProblem(this.#policy, checkpoint, note);
-    if (problem !== undefined) throw failed(head, 'policy', problem);
+    const unmet = this.#policy && judgeByPolicy(this.#policy, this.#log, set, { checkpoint, note });
+    if (unmet !== undefined) throw failed(head, unmet.rule, unmet.detail);
   }
 }
 

@@ -5,10 +5,11 @@ import { isSignedBy } from '../ledger/cosignature.ts';
 import { digestBytes, digestOf } from '../ledger/hash.ts';
 import { verifyConsistency } from '../ledger/merkle.ts';
 import type { Note } from '../ledger/note.ts';
-import { quorumOf, type Validator } from '../ledger/validators.ts';
+import { quorumOf } from '../ledger/validators.ts';
 import { failed } from './anchor.ts';
 import { readCheckpoint } from './checkpoint-check.ts';
 import { lineOf } from './policy.ts';
+import type { SetHistories } from './set-histories.ts';
 import { SourceError } from './source.ts';
 import type { TileReader } from './tile-reader.ts';
 
@@ -16,12 +17,6 @@ export interface GivenCheckpoint {
   /** Where it came from, for people. */
   readonly name: string;
   readonly bytes: Uint8Array;
-}
-
-/** A validator set that may have cosigned; `validators` of an epoch. */
-export interface CosignerSet {
-  readonly epoch: number;
-  readonly validators: readonly Validator[];
 }
 
 export interface Cosigner {
@@ -61,25 +56,27 @@ export interface LogTiles {
   readonly tiles: TileReader;
 }
 
-/** Throws FindingError unless a quorum of one of the sets has cosigned it under the log's name. */
-export function judgeNote({ name, bytes }: GivenCheckpoint, log: LogName, sets: readonly CosignerSet[]): JudgedNote {
+/** Throws FindingError unless a quorum of the set of its size has cosigned it under the log's name. */
+export function judgeNote({ name, bytes }: GivenCheckpoint, log: LogName, sets: SetHistories): JudgedNote {
   const { checkpoint, note } = readCheckpoint(bytes, { height: 0 });
   if (checkpoint.origin !== originOf(log))
     failed('checkpoint-origin', `${name}: it is of ${checkpoint.origin}, not of ${originOf(log)}`);
-  let most = 0;
-  for (const { epoch, validators } of [...sets].reverse()) {
-    const cosigners = validators.filter((validator) => {
+  const problems: string[] = [];
+  for (const { epoch, validators } of sets.ofSize(checkpoint.size)) {
+    const signed = validators.filter((validator) => lineOf(note, cosignerKey(log, validator)) !== undefined);
+    const bad = signed.find((validator) => {
       const key = cosignerKey(log, validator);
       const line = lineOf(note, key);
-      if (line === undefined) return false;
-      if (isSignedBy(key, checkpoint, line)) return true;
-      return failed('checkpoint-quorum', `${name}: the cosignature of ${validator.id} does not verify`);
+      return line === undefined || !isSignedBy(key, checkpoint, line);
     });
-    most = Math.max(most, cosigners.length);
-    if (cosigners.length < quorumOf(validators.length).size) continue;
-    return { name, checkpoint, note, epoch, cosigners: cosigners.map(({ id, member }) => ({ validator: id, member })) };
+    const { size } = quorumOf(validators.length);
+    if (bad !== undefined) problems.push(`the cosignature of ${bad.id} does not verify`);
+    else if (signed.length < size)
+      problems.push(`${signed.length} cosignatures of the validators of epoch ${epoch}, where a quorum is ${size}`);
+    else
+      return { name, checkpoint, note, epoch, cosigners: signed.map(({ id, member }) => ({ validator: id, member })) };
   }
-  return failed('checkpoint-quorum', `${name}: ${most} cosignatures are no quorum of any set that is known`);
+  return failed('checkpoint-quorum', `${name}: ${problems.join('; ')}`);
 }
 
 /** Every checkpoint against the next larger one; `sources` are asked in turn. */

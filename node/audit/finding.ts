@@ -34,6 +34,7 @@ export const rules = {
   'checkpoint-root': 'a checkpoint names the Merkle root of its entries',
   'checkpoint-quorum': 'a quorum of the validators of its height has cosigned a checkpoint',
   'checkpoint-log': 'the checkpoint carries a signature of the log key that is given with it',
+  'policy-fit': 'the given policy can be met: the log and the validators that it names are those of this ledger',
   policy: 'the checkpoint carries the signatures that the given policy demands',
   'proof-form': 'a receipt is a tlog-proof whose extra line holds the entry; a balance proof is one record',
   'proof-entry': 'an entry in a proof is the one encoding of an entry of a known kind',
@@ -58,6 +59,7 @@ export const asideRules: readonly Rule[] = [
   'checkpoint-origin',
   'checkpoint-quorum',
   'checkpoint-log',
+  'policy-fit',
   'policy',
 ];
 

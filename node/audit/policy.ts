@@ -8,18 +8,17 @@ import type { Note, NoteSignature } from '../ledger/note.ts';
 import { quorumOf, type ValidatorSet } from '../ledger/validators.ts';
 import { formatVerifierKey, parseVerifierKey, type VerifierKey } from '../ledger/verifier-key.ts';
 
-/** A witness, or a group of which at least `threshold` members must have witnessed. */
-type Rule =
-  | { readonly key: VerifierKey }
-  | { readonly threshold: number; readonly members: readonly Rule[] }
-  /** `quorum none`. */
-  | { readonly threshold: 0; readonly members: readonly [] };
+/** A witness, or a group of which at least `threshold` members must have witnessed. Each is a member once: a tree. */
+export type PolicyRule =
+  | { readonly name: string; readonly key: VerifierKey; readonly url: string | undefined }
+  | { readonly name: string; readonly threshold: number; readonly members: readonly PolicyRule[] };
 
 export interface Policy {
   /** Any one of them must have signed; none where the log is known from elsewhere. */
   readonly logs: readonly VerifierKey[];
   readonly witnesses: readonly VerifierKey[];
-  readonly quorum: Rule;
+  /** `quorum none` is a group of nobody, of which nobody is needed. */
+  readonly quorum: PolicyRule;
 }
 
 const policyBytesMax = 1_048_576;
@@ -51,12 +50,12 @@ export function parsePolicy(bytes: Uint8Array): Policy {
 class PolicyReader {
   readonly #logs: VerifierKey[] = [];
   readonly #witnesses: VerifierKey[] = [];
-  readonly #rules = new Map<string, Rule>();
+  readonly #rules = new Map<string, PolicyRule>();
   readonly #logKeys = new Set<string>();
   readonly #witnessKeys = new Set<string>();
   /** Each name counts in one group only, so that nobody counts twice. */
   readonly #members = new Set<string>();
-  #quorum: Rule | undefined;
+  #quorum: PolicyRule | undefined;
 
   take([word, ...rest]: readonly string[]): void {
     if (word === 'log') return this.#log(rest);
@@ -78,13 +77,13 @@ class PolicyReader {
     this.#logs.push(key);
   }
 
-  #witness([name, vkey, , ...more]: readonly string[]): void {
+  #witness([name, vkey, url, ...more]: readonly string[]): void {
     if (name === undefined || vkey === undefined || more.length > 0)
       throw new DecodeError('witness is followed by a name, a key and perhaps a URL');
     const key = parseVerifierKey(vkey);
     if (key.type !== 'cosignature') throw new DecodeError(`the key of ${name} makes no cosignatures`);
     addOnce(this.#witnessKeys, toHex(key.publicKey), 'a second witness with this public key');
-    this.#define(name, { key });
+    this.#define(name, { name, key, url });
     this.#witnesses.push(key);
   }
 
@@ -100,17 +99,17 @@ class PolicyReader {
     const threshold = count === 'all' ? names.length : count === 'any' ? 1 : wholeNumber(count);
     if (threshold === undefined || threshold < 1 || threshold > names.length)
       throw new DecodeError(`the threshold of ${name} is all, any, or 1 to ${names.length}`);
-    this.#define(name, { threshold, members });
+    this.#define(name, { name, threshold, members });
   }
 
   #setQuorum([name, ...more]: readonly string[]): void {
     if (name === undefined || more.length > 0) throw new DecodeError('quorum is followed by one name');
     if (this.#quorum !== undefined) throw new DecodeError('a second quorum line');
-    this.#quorum = name === 'none' ? { threshold: 0, members: [] } : this.#rules.get(name);
+    this.#quorum = name === 'none' ? { name, threshold: 0, members: [] } : this.#rules.get(name);
     if (this.#quorum === undefined) throw new DecodeError(`${name} is defined on no line before`);
   }
 
-  #define(name: string, rule: Rule): void {
+  #define(name: string, rule: PolicyRule): void {
     if (name === 'none' || this.#rules.has(name)) throw new DecodeError(`the name ${name} is taken`);
     this.#rules.set(name, rule);
   }
@@ -137,16 +136,25 @@ export function policyProblem(policy: Policy, checkpoint: Checkpoint, note: Note
   }
   if (policy.logs.length > 0 && !policy.logs.some((key) => signed.has(key)))
     return 'it is signed by no log of the policy under the origin that it names';
-  return isMet(policy.quorum, signed) ? undefined : 'it does not carry the cosignatures that the policy demands';
+  const isMissing = ({ key }: { readonly key: VerifierKey }) => !signed.has(key);
+  const missing = lackOf(policy.quorum, isMissing);
+  return missing && `it does not carry the cosignatures that the policy demands: ${missing}`;
+}
+
+/** What a rule lacks while some witnesses are missing, in the policy's own names, or undefined where it is met. */
+export function lackOf(
+  rule: PolicyRule,
+  isMissing: (witness: PolicyRule & { readonly key: VerifierKey }) => boolean,
+): string | undefined {
+  if ('key' in rule) return isMissing(rule) ? `${rule.name} (${rule.key.name})` : undefined;
+  const lacks = rule.members.flatMap((member) => lackOf(member, isMissing) ?? []);
+  const count = rule.members.length - lacks.length;
+  if (count >= rule.threshold) return undefined;
+  return `${rule.name} has ${count} of the ${rule.threshold} that it needs, without ${lacks.join(', ')}`;
 }
 
 export function lineOf({ signatures }: Note, { name, keyId }: VerifierKey): NoteSignature | undefined {
   return signatures.find((each) => each.name === name && each.keyId === keyId);
-}
-
-function isMet(rule: Rule, signed: ReadonlySet<VerifierKey>): boolean {
-  if ('key' in rule) return signed.has(rule.key);
-  return rule.members.filter((member) => isMet(member, signed)).length >= rule.threshold;
 }
 
 /** The policy of the validators alone: a quorum of them. `logKey` is that of the node which served the checkpoint. */

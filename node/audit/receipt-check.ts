@@ -1,6 +1,6 @@
 // Judges a receipt (C2SP tlog-proof) with no network: the entry in it, its place in the log, and a quorum of
 // cosignatures over that log. Whoever holds the genesis document needs nothing else; a policy may ask for more.
-import { chainIdOf, type Genesis, genesisEntry } from '../../genesis/genesis.ts';
+import type { Genesis } from '../../genesis/genesis.ts';
 import { type Checkpoint, originOf } from '../ledger/checkpoint.ts';
 import { DecodeError } from '../ledger/codec.ts';
 import { decodeEntry, type Entry } from '../ledger/entry.ts';
@@ -9,18 +9,18 @@ import { verifyInclusion } from '../ledger/merkle.ts';
 import type { Note } from '../ledger/note.ts';
 import type { SetChain } from '../ledger/set-chain.ts';
 import { decodeReceiptExtra, parseProof, type TlogProof } from '../ledger/tlog-proof.ts';
+import { logNameOf } from './anchor.ts';
 import { FindingError } from './chain.ts';
 import { cosignersProblem, readCheckpoint } from './checkpoint-check.ts';
 import type { Rule } from './finding.ts';
 import { type Policy, policyProblem } from './policy.ts';
+import { judgeByPolicy } from './policy-fit.ts';
 
 export interface ProvenEntry {
   readonly index: number;
   readonly entry: Entry;
   readonly bytes: Uint8Array;
   readonly checkpoint: Checkpoint;
-  /** Of the block with which the checkpoint ends. */
-  readonly height: number;
 }
 
 export interface ReceiptTrust {
@@ -37,10 +37,10 @@ export function verifyProofReceipt(
 ): ProvenEntry {
   const parsed = decoded('proof-form', () => parseProof(proof));
   const extra = parsed.extra ?? failed('proof-form', 'there is no extra line with the entry');
-  const { height, entry: bytes } = decoded('proof-form', () => decodeReceiptExtra(extra));
+  const bytes = decoded('proof-form', () => decodeReceiptExtra(extra));
   const entry = decoded('proof-entry', () => decodeEntry(bytes));
-  const log = { ledger: genesis.name, chainId: chainIdOf(genesisEntry(genesis)) };
-  const { checkpoint, note } = readCheckpoint(parsed.note, { height });
+  const log = logNameOf(genesis);
+  const { checkpoint, note } = readCheckpoint(parsed.note, { height: 0 });
   if (checkpoint.origin !== originOf(log))
     failed('checkpoint-origin', `it is of ${checkpoint.origin}, not of ${originOf(log)}`);
   const { epoch, validators } = sets?.ofSize(checkpoint.size) ?? { epoch: 0, validators: genesis.validators };
@@ -48,9 +48,9 @@ export function verifyProofReceipt(
   if (problem !== undefined) failed('checkpoint-quorum', `${problem}; judged by the validators of epoch ${epoch}`);
   const wrong = proofProblem(parsed, leafHash(bytes), checkpoint);
   if (wrong !== undefined) failed('proof-path', wrong);
-  const unmet = policy && policyProblem(policy, checkpoint, note);
-  if (unmet !== undefined) failed('policy', unmet);
-  return { index: parsed.index, entry, bytes, checkpoint, height };
+  const unmet = policy && judgeByPolicy(policy, log, validators, { checkpoint, note });
+  if (unmet !== undefined) failed(unmet.rule, unmet.detail);
+  return { index: parsed.index, entry, bytes, checkpoint };
 }
 
 /** A proof of any log, under a policy alone: why the leaf is not proved to be in it, or undefined. */

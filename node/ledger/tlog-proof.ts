@@ -5,7 +5,7 @@ import { DecodeError } from './codec.ts';
 import { hashBytes } from './hash.ts';
 import { entryBytesMax } from './limits.ts';
 import { noteBytesMax } from './note.ts';
-import { bytes, decodeAs, encodeAs, literal, record, uint } from './schema.ts';
+import { bytes, decodeAs, encodeAs, literal, record } from './schema.ts';
 
 export interface TlogProof {
   readonly extra: Uint8Array | undefined;
@@ -57,23 +57,14 @@ function base64Of(text: string): Uint8Array {
   return decoded;
 }
 
-/**
- * What a receipt carries besides the proof: the entry, which the path proves, and the height of the block with which
- * the checkpoint ends, which says whose cosignatures count.
- */
-const receiptSchema = record({ version: literal(1), height: uint, entry: bytes(1, entryBytesMax) });
+/** What a receipt carries besides the proof: the entry, which the path proves, and nothing that is not proved. */
+const receiptSchema = record({ version: literal(1), entry: bytes(1, entryBytesMax) });
 
-export interface ReceiptExtra {
-  readonly height: number;
-  readonly entry: Uint8Array;
+export function encodeReceiptExtra(entry: Uint8Array): Uint8Array {
+  return encodeAs(receiptSchema, { version: 1, entry });
 }
 
-export function encodeReceiptExtra(extra: ReceiptExtra): Uint8Array {
-  return encodeAs(receiptSchema, { version: 1, ...extra });
-}
-
-/** Throws DecodeError. */
-export function decodeReceiptExtra(encoded: Uint8Array): ReceiptExtra {
-  const { height, entry } = decodeAs(receiptSchema, encoded);
-  return { height, entry };
+/** The entry. Throws DecodeError. */
+export function decodeReceiptExtra(encoded: Uint8Array): Uint8Array {
+  return decodeAs(receiptSchema, encoded).entry;
 }

@@ -94,7 +94,7 @@ export class TestNode implements LedgerNode {
     if (checkpoint === undefined || !hasOwnLine) return this.ledger.checkpointNote(height);
     const text = checkpointText({ origin: originOf(this.#log), ...checkpoint });
     const own = noteSignature(parseVerifierKey(this.logKey), sign(new TextEncoder().encode(text), logSeed));
-    return checkpointNote(this.#log, checkpoint, this.ledger.genesis.validators, [own]);
+    return checkpointNote(this.#log, checkpoint, this.ledger.validatorsAt(height), [own]);
   }
 
   status(): NodeStatus {

@@ -9,8 +9,9 @@ import { decodeHeader, encodeHeader } from '../../node/ledger/entry.ts';
 import { type Digest, digestBytes, digestOf, leafHash } from '../../node/ledger/hash.ts';
 import type { Header } from '../../node/ledger/header.ts';
 import { encodeAs } from '../../node/ledger/schema.ts';
+import type { SetLink } from '../../node/ledger/set-chain.ts';
 import { deriveSeed, sign } from '../../node/ledger/signature.ts';
-import { quorumOf } from '../../node/ledger/validators.ts';
+import { quorumOf, validatorSetHash } from '../../node/ledger/validators.ts';
 import { voteMessage } from '../../node/ledger/vote.ts';
 import { prng } from '../_prng.ts';
 import { clearing, members, seedOf, TestLedger, tellers } from '../execution/_ledger.ts';
@@ -179,4 +180,39 @@ export class Forger {
 /** A transfer of `amount` as a transaction's arguments. */
 export function transferOf(amount: bigint, from = accountIds[0] ?? '', to = accountIds[1] ?? ''): Value {
   return transferArguments({ from, to, amount, currency: 'CZK', purpose: '', date: '' });
+}
+
+/**
+ * A chain through every kind of change: node-4 joins (epoch 1), node-1 gets second keys (epoch 2), node-0 leaves (epoch
+ * 3), with payments before, between and after. `after`: blocks of payments after each change.
+ */
+export function buildChangedChain(after = 3, ledger = new TestLedger()): TestLedger {
+  openAccounts(ledger);
+  let amount = 0n;
+  const pay = () => {
+    for (let i = 0; i < after; i++)
+      ledger.settle(ledger.transaction(clearing, 'payments', 'transfer', transferOf(++amount)));
+  };
+  pay();
+  ledger.govern(ledger.learner('node-4'));
+  ledger.govern({ kind: 'add-validator', id: 'node-4' });
+  pay();
+  ledger.govern(ledger.learner('node-1', 'second keys', 'SOUTH'), { kind: 'rotate-validator-keys', id: 'node-1' });
+  pay();
+  ledger.govern({ kind: 'remove-validator', id: 'node-0' });
+  pay();
+  return ledger;
+}
+
+/** The proved changes of a chain's validators, as nodes show them. */
+export function setLinksOf(ledger: TestLedger): SetLink[] {
+  const links: SetLink[] = [];
+  for (let height = 1; height <= ledger.store.head().height; height++) {
+    const next = ledger.validatorsAt(height + 1);
+    if (validatorSetHash(next) === validatorSetHash(ledger.validatorsAt(height))) continue;
+    const header = ledger.store.entry(ledger.store.block(height)?.headerIndex ?? 0) ?? new Uint8Array(0);
+    const certificate = ledger.store.certificate(height);
+    if (certificate !== undefined) links.push({ header, certificate, next });
+  }
+  return links;
 }

@@ -2,19 +2,20 @@
 // by themselves; and what looks alike accuses nobody.
 import test from 'ava';
 import { blame, CollectedLog, guiltText } from '../../node/audit/blame.ts';
+import { SetHistories } from '../../node/audit/set-histories.ts';
 import { certificateSchema } from '../../node/ledger/certificate.ts';
 import { decodeHeader } from '../../node/ledger/entry.ts';
 import { evidenceProblem } from '../../node/ledger/evidence.ts';
 import { encodeEvidenceReport, evidenceReportSchema } from '../../node/ledger/evidence-report.ts';
 import { formatNote, parseNote } from '../../node/ledger/note.ts';
 import { decodeAs, encodeAs } from '../../node/ledger/schema.ts';
-import type { TestLedger } from '../execution/_ledger.ts';
+import { type TestLedger, validator } from '../execution/_ledger.ts';
 import { buildChain, certificateOf, certify, entriesOf } from './_chain.ts';
 
 const ledger = buildChain(4);
 const branch = buildChain(4, 2);
 const { genesis, chainId } = ledger;
-const sets = [{ epoch: 0, validators: genesis.validators }];
+const sets = new SetHistories(genesis);
 
 function collected(of: TestLedger, name: string, certificate = certificateOf(of)): CollectedLog {
   const log = new CollectedLog(name);
@@ -30,12 +31,12 @@ test('two archives of a fork name every validator that signed both, each with ev
     report.guilty.map(({ validator, member }) => `${validator} of ${member}`),
     ['node-0 of NORTH', 'node-1 of SOUTH', 'node-2 of EAST'],
   );
-  t.is(report.faulty, 1, 'three are guilty where one may be');
+  t.deepEqual(report.epochs, [{ epoch: 0, guilty: 3, faulty: 1 }], 'three are guilty where one may be');
   for (const { evidence } of report.guilty) t.is(evidenceProblem(evidence, chainId, genesis.validators), undefined);
   t.regex(report.guilty.map(guiltText).join(), /node-0 of NORTH signed at height 2 \(epoch 0\) commit of .* in view 0/);
-  const evidence = report.guilty.map((each) => each.evidence);
-  const encoded = encodeEvidenceReport({ chainId, evidence });
-  t.deepEqual(decodeAs(evidenceReportSchema, encoded), { chainId, evidence });
+  const accused = report.guilty.map(({ validator, member, evidence }) => ({ validator, member, evidence }));
+  const encoded = encodeEvidenceReport({ chainId, accused: report.guilty });
+  t.deepEqual(decodeAs(evidenceReportSchema, encoded), { chainId, accused }, 'what is signed names each of them');
 });
 
 test('stray checkpoints accuse whoever cosigned two roots for one size, a quorum or not', (t) => {
@@ -74,13 +75,9 @@ test('one log twice, another size, another chain, bad signatures and nonsense ac
     unsigned.push(entry.slice(1));
     unsigned.push(entry);
   }
-  const stranger = buildChain(4, 2);
-  const bad = {
-    ...sets[0],
-    epoch: 0,
-    validators: stranger.genesis.validators.map((each) => ({ ...each, voteKey: chainId })),
-  };
-  t.deepEqual(blame(genesis, [bad], [collected(ledger, 'a'), unsigned], []).guilty, []);
+  const validators = genesis.validators.map(({ id, member }) => ({ ...validator(`stranger ${id}`, member), id }));
+  const bad = new SetHistories({ ...genesis, validators });
+  t.deepEqual(blame(genesis, bad, [collected(ledger, 'a'), unsigned], []).guilty, []);
 });
 
 test('commits in two views are no proof against their signers: they are named, and not accused', (t) => {

@@ -7,6 +7,7 @@ import { rebuild } from '../../node/audit/audit.ts';
 import { FindingError } from '../../node/audit/chain.ts';
 import { compareNotes, forkText, type JudgedNote, judgeNote, type LogTiles } from '../../node/audit/consistency.ts';
 import type { Rule } from '../../node/audit/finding.ts';
+import { SetHistories } from '../../node/audit/set-histories.ts';
 import { StoreSource } from '../../node/audit/source.ts';
 import { formatNote, parseNote } from '../../node/ledger/note.ts';
 import { TestLedger, testGenesis } from '../execution/_ledger.ts';
@@ -18,7 +19,7 @@ const ledger = buildChain(9);
 const branch = buildChain(9, 2);
 const { genesis } = ledger;
 const log = logNameOf(genesis);
-const sets = [{ epoch: 0, validators: genesis.validators }];
+const sets = new SetHistories(genesis);
 
 const noteBytes = (of: TestLedger, height: number) => of.checkpointNote(height) ?? new Uint8Array(0);
 function noteOf(of: TestLedger, height: number): JudgedNote {

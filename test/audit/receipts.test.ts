@@ -7,15 +7,18 @@ import { FindingError } from '../../node/audit/chain.ts';
 import { importCosignatures } from '../../node/audit/cosignature-import.ts';
 import { parsePolicy, validatorPolicy } from '../../node/audit/policy.ts';
 import { verifyProofReceipt, verifyTlogProof } from '../../node/audit/receipt-check.ts';
+import { originOf } from '../../node/ledger/checkpoint.ts';
 import { DecodeError } from '../../node/ledger/codec.ts';
 import { leafHash, sha256 } from '../../node/ledger/hash.ts';
 import { formatNote } from '../../node/ledger/note.ts';
+import { decodeAs, encodeAs } from '../../node/ledger/schema.ts';
+import { SetChain, setLinksSchema } from '../../node/ledger/set-chain.ts';
 import { encodeReceiptExtra, formatProof, parseProof, type TlogProof } from '../../node/ledger/tlog-proof.ts';
-import { verifierKey } from '../../node/ledger/verifier-key.ts';
+import { parseVerifierKey, verifierKey } from '../../node/ledger/verifier-key.ts';
 import { dataPath, readData, testWithData } from '../_data.ts';
 import { TestNode } from '../api/_node.ts';
 import { TestLedger, testGenesis } from '../execution/_ledger.ts';
-import { buildChain } from './_chain.ts';
+import { buildChain, buildChangedChain, setLinksOf } from './_chain.ts';
 import { flipped } from './_folder.ts';
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
@@ -26,6 +29,9 @@ class ChainNode extends TestNode {
   override readonly ledger = buildChain(7);
 }
 const node = new ChainNode();
+class ChangedNode extends TestNode {
+  override readonly ledger = buildChangedChain(1);
+}
 const { genesis } = node.ledger;
 const receiptOf = (index: number) => utf8(proofAt(node, index) ?? '');
 const text = (bytes: Uint8Array) => Buffer.from(bytes).toString();
@@ -98,7 +104,7 @@ test('a line’s receipt holds its own entry and no other', (t) => {
   const entries = Array.from({ length: node.store.head().logSize }, (_, i) => node.store.entry(i) ?? new Uint8Array(0));
   const line = entries.findIndex((_, index) => verifyProofReceipt(receiptOf(index), genesis).entry.kind === 2);
   const receipt = parseProof(receiptOf(line));
-  t.deepEqual(receipt.extra, encodeReceiptExtra({ height: 1, entry: entries[line] ?? new Uint8Array(0) }));
+  t.deepEqual(receipt.extra, encodeReceiptExtra(entries[line] ?? new Uint8Array(0)));
 });
 
 test('a receipt of another chain, under-signed, or under a policy that it does not meet, has its own finding', (t) => {
@@ -126,12 +132,12 @@ test('a receipt of another chain, under-signed, or under a policy that it does n
     rule(() => verifyProofReceipt(formatProof({ ...parsed, extra: undefined }), genesis)),
     'proof-form',
   );
-  const junk = encodeReceiptExtra({ height: 1, entry: new Uint8Array(9) });
+  const junk = encodeReceiptExtra(new Uint8Array(9));
   t.is(
     rule(() => verifyProofReceipt(formatProof({ ...parsed, extra: junk }), genesis)),
     'proof-entry',
   );
-  const another = encodeReceiptExtra({ height: 1, entry: node.store.entry(4) ?? new Uint8Array(0) });
+  const another = encodeReceiptExtra(node.store.entry(4) ?? new Uint8Array(0));
   t.is(
     rule(() => verifyProofReceipt(formatProof({ ...parsed, extra: another }), genesis)),
     'proof-path',
@@ -145,27 +151,68 @@ test('a receipt of another chain, under-signed, or under a policy that it does n
   );
 });
 
-test('every single byte of a receipt counts, but the height that names no other set', (t) => {
+test('every single byte of a receipt counts', (t) => {
   const receipt = receiptOf(3);
-  const checkedTo = Buffer.from(receipt).indexOf('\u2014 daybook.example/test/validator');
+  const logKey = parseVerifierKey(node.logKey);
+  const own = parsePolicy(utf8(validatorPolicy(node.ledger.logName, genesis.validators, logKey)));
+  const ownLine = Buffer.from(receipt).indexOf(`\n\u2014 ${logKey.name} `);
+  const next = Buffer.from(receipt).indexOf('\n\u2014 ', ownLine + 1);
+  t.true(ownLine > 0 && next > ownLine);
   for (let at = 0; at < receipt.length; at++) {
     const wrong = flipped(receipt, at, 1 << (at % 8));
-    let proven: unknown;
-    try {
-      proven = verifyProofReceipt(wrong, genesis);
-    } catch (error) {
-      t.true(error instanceof FindingError, `byte ${at}`);
-      continue;
-    }
-    // The node's own line counts toward no quorum: under genesis alone nobody knows its key.
-    const isUnknown = text(receipt.slice(0, at)).includes('\n\u2014 ') && at < checkedTo;
-    t.true(isUnknown || isHeightOnly(proven), `byte ${at}`);
+    // The node's own line counts toward no quorum: with genesis alone its key is not known, and no byte of it matters.
+    const isOwn = at > ownLine && at < next;
+    for (const policy of isOwn ? [own] : [undefined, own])
+      t.throws(() => verifyProofReceipt(wrong, genesis, { policy }), { instanceOf: FindingError }, `byte ${at}`);
   }
+  t.notThrows(() => verifyProofReceipt(receipt, genesis, { policy: own }));
 });
 
-function isHeightOnly(proven: unknown): boolean {
-  return (proven as { height: number }).height !== verifyProofReceipt(receiptOf(3), genesis).height;
-}
+test('every single byte of the changes of the validators counts, and of a receipt that needs them', (t) => {
+  const changed = new ChangedNode();
+  const { chainId, genesis: founding } = changed.ledger;
+  const links = encodeAs(setLinksSchema, setLinksOf(changed.ledger));
+  const setsFrom = (bytes: Uint8Array): SetChain => {
+    const sets = new SetChain(chainId, founding.validators);
+    for (const link of decodeAs(setLinksSchema, bytes)) {
+      const problem = sets.add(link);
+      if (problem !== undefined) throw new DecodeError(problem);
+    }
+    return sets;
+  };
+  const receipt = utf8(proofAt(changed, changed.store.head().logSize - 2) ?? '');
+  const sets = setsFrom(links);
+  t.notThrows(() => verifyProofReceipt(receipt, founding, { sets }));
+  t.throws(() => verifyProofReceipt(receipt, founding), { instanceOf: FindingError }, 'the founders alone do not do');
+  for (let at = 0; at < links.length; at++)
+    t.throws(() => setsFrom(flipped(links, at, 1 << (at % 8))), { instanceOf: DecodeError }, `byte ${at}`);
+  const ownLine = Buffer.from(receipt).indexOf(`\n\u2014 ${originOf(changed.ledger.logName)} `);
+  const next = Buffer.from(receipt).indexOf('\n\u2014 ', ownLine + 1);
+  for (let at = 0; at < receipt.length; at++)
+    if (at <= ownLine || at >= next) {
+      const wrong = flipped(receipt, at, 1 << (at % 8));
+      t.throws(() => verifyProofReceipt(wrong, founding, { sets }), { instanceOf: FindingError }, `byte ${at}`);
+    }
+});
+
+test('a receipt under a quorum of another epoch is refused, whatever changes are known', (t) => {
+  const changed = new ChangedNode();
+  const { chainId, genesis: founding, store } = changed.ledger;
+  const links = setLinksOf(changed.ledger);
+  const sets = new SetChain(chainId, founding.validators);
+  for (const link of links) sets.add(link);
+  const ruleOf = (receipt: string, known: SetChain | undefined) =>
+    t.throws(() => verifyProofReceipt(utf8(receipt), founding, { sets: known }), { instanceOf: FindingError }).finding;
+  const late = proofAt(changed, store.head().logSize - 2) ?? '';
+  t.is(ruleOf(late, undefined).rule, 'checkpoint-quorum');
+  const early = new SetChain(chainId, founding.validators);
+  for (const link of links.slice(0, 1)) early.add(link);
+  t.regex(ruleOf(late, early).detail, /judged by the validators of epoch 1$/);
+  const padded = (proofAt(changed, 2) ?? '').split('\n');
+  const twice = padded.findIndex((line) => line.includes('/validator/node-1 '));
+  const short = padded.with(twice, padded.find((line) => line.includes('/validator/node-0 ')) ?? '').join('\n');
+  t.is(ruleOf(short, sets).rule, 'checkpoint-form', 'a short quorum with one signer twice');
+});
 
 test('a receipt of a log of 100 million entries under seven validators takes less than 4 kB', (t) => {
   const line = (i: number) => ({
@@ -178,7 +225,7 @@ test('a receipt of a log of 100 million entries under seven validators takes les
     text: `${origin}\n100000000\n${'A'.repeat(43)}=\n`,
     signatures: [own, ...[1, 2, 3, 4, 5].map(line)],
   });
-  const extra = encodeReceiptExtra({ height: 1_000_000, entry: new Uint8Array(350) });
+  const extra = encodeReceiptExtra(new Uint8Array(350));
   const path = Array.from({ length: 27 }, (_, i) => new Uint8Array(32).fill(i));
   const proof = formatProof({ extra, index: 99_999_999, path, note });
   t.true(proof.length < 4_096, `${proof.length} bytes`);

@@ -8,7 +8,7 @@ import { formatGenesis } from '../../genesis/genesis-text.ts';
 import { ArchiveSource } from '../../node/audit/archive-source.ts';
 import { ChainCheck, FindingError } from '../../node/audit/chain.ts';
 import { type Rule, type Verdict, verdictLine } from '../../node/audit/finding.ts';
-import { SourceUnreachableError, StoreSource } from '../../node/audit/source.ts';
+import { SourceError, SourceUnreachableError, StoreSource } from '../../node/audit/source.ts';
 import { encodeEntry, headerDigest } from '../../node/ledger/entry.ts';
 import { firstEntryOf, parseTilePath } from '../../node/ledger/tile-layout.ts';
 import { clearing, TestLedger, testGenesis } from '../execution/_ledger.ts';
@@ -214,6 +214,54 @@ test('exchanged bundles and tiles are found, also when MANIFEST agrees', async (
     await archive.remanifest();
   }
   t.true((await judge(archive)).ok);
+});
+
+test('archives that are mixed: any file of a fork’s, or of another ledger’s, in the place of this one’s', async (t) => {
+  const archive = await archiveOf(t, small);
+  const others = [
+    await archiveOf(t, buildChain(6, 2)),
+    await archiveOf(t, buildChain(6, 1, new TestLedger({ ...testGenesis(), name: 'daybook.example/other' }))),
+  ];
+  for (const other of others)
+    for (const path of (await archive.paths()).filter((each) => each !== 'MANIFEST')) {
+      const [good, wrong] = [await archive.read(path), await other.read(path).catch(() => undefined)];
+      // A fork is under the same validators, so these say the same.
+      if (wrong === undefined || Buffer.compare(good, wrong) === 0) continue;
+      await archive.write(path, wrong);
+      await archive.remanifest();
+      const verdict = await judge(archive);
+      t.false(verdict.ok, path);
+      t.not(verdict.finding?.rule, 'file-sum', `${path}: it is found by what it says`);
+      await archive.write(path, good);
+    }
+  await archive.remanifest();
+  t.true((await judge(archive)).ok);
+});
+
+test('entries in another order, twice or not at all, are found although every sum and tile was made again', async (t) => {
+  const entries = small.store.entries(0, small.store.head().logSize);
+  const at = small.store.block(3)?.firstIndex ?? 0;
+  const [one = new Uint8Array(0), two = new Uint8Array(0)] = entries.slice(at);
+  const cases: readonly (readonly [string, readonly Uint8Array[]])[] = [
+    ['two in the place of one another', entries.with(at, two).with(at + 1, one)],
+    ['one twice', entries.toSpliced(at, 0, one)],
+    ['one left out', entries.toSpliced(at, 1)],
+    ['two blocks in the place of one another', [...entries.slice(0, at), ...entries.slice(at).reverse()]],
+    ['genesis not first', [...entries.slice(1), ...entries.slice(0, 1)]],
+  ];
+  for (const [what, list] of cases) {
+    const archive = await TestArchive.of(t, new ListSource(list, certificateOf(small))).catch(
+      (error: unknown) => error,
+    );
+    // A folder without a genesis document first cannot even be written.
+    if (!(archive instanceof TestArchive)) {
+      t.true(archive instanceof SourceError, what);
+      continue;
+    }
+    const verdict = await judge(archive);
+    t.false(verdict.ok, what);
+    t.true(ofEntries.includes(verdict.finding?.rule ?? 'file-sum'), `${what}: ${verdictLine(verdict)}`);
+  }
 });
 
 test('an archive cut at an older block, MANIFEST and tiles made anew, lacks its last certificate', async (t) => {

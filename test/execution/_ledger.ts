@@ -1,5 +1,6 @@
 // A small ledger for tests: four validators and members, users with known keys, a memory store and an executor on it.
-import { defaultParameters, type Parameters } from '../../contracts/consortium-state.ts';
+import { approveArguments, proposeArguments } from '../../contracts/consortium.ts';
+import { type Change, defaultParameters, type Parameters } from '../../contracts/consortium-state.ts';
 import type { Contract, Role } from '../../contracts/contract.ts';
 import { contracts as registry } from '../../contracts/registry.ts';
 import type { Genesis } from '../../genesis/genesis.ts';
@@ -41,10 +42,17 @@ export function signer(member: string, user: string, ...roles: Role[]): Signer {
   return { member, user, seed, publicKey: publicKeyOf(seed), roles };
 }
 
+/** By vote key: from which seed a validator's keys were made, so that it can sign in whatever set it sits. */
+const seedNames = new Map<string, string>();
+export const seedBehind = ({ voteKey }: Pick<Validator, 'voteKey'>): Uint8Array =>
+  seedOf(seedNames.get(toHex(voteKey)) ?? 'nobody');
+
 export function validator(id: string, member: string, scope: Uint8Array = nonce): Validator {
   const seed = seedOf(id);
   const seeds = keyKinds.map((kind) => [kind, deriveSeed(seed, kind)] as const);
   const keys = Object.fromEntries(seeds.map(([kind, each]) => [`${kind}Key`, publicKeyOf(each)]));
+  const voteSeed = seeds.find(([kind]) => kind === 'vote')?.[1];
+  if (voteSeed !== undefined) seedNames.set(toHex(publicKeyOf(voteSeed)), id);
   const proofs = seeds.map(([kind, each]) => {
     return [`${kind}Proof`, sign(keyProofMessage(scope, member, kind, publicKeyOf(each)), each)] as const;
   });
@@ -142,13 +150,40 @@ export class TestLedger {
   }
 
   /** A quorum's certificate for a block. */
-  certify(block: ExecutedBlock, view = 0): CommitCertificate {
-    const position = { epoch: 0, view, height: block.header.height, digest: block.digest };
+  certify({ header: { epoch, height }, digest }: ExecutedBlock, view = 0): CommitCertificate {
+    const position = { epoch, view, height, digest };
     const message = voteMessage('commit', this.chainId, position);
-    const signers = Array.from({ length: quorumOf(members.length).size }, (_, i) => {
-      return { validator: i, signature: sign(message, deriveSeed(seedOf(`node-${i}`), 'vote')) };
+    const signers = this.#quorumAt(height).map((each, i) => {
+      return { validator: i, signature: sign(message, deriveSeed(seedBehind(each), 'vote')) };
     });
     return { ...position, signers };
+  }
+
+  /** In force at a height. */
+  validatorsAt(height: number): readonly Validator[] {
+    return this.executor.validatorsAt(height) ?? [];
+  }
+
+  #quorumAt(height: number): readonly Validator[] {
+    const set = this.validatorsAt(height);
+    return set.slice(0, quorumOf(set.length).size);
+  }
+
+  /** A change that registers keys made from a seed's name, for a validator to be or as the next ones of one that is. */
+  learner(id: string, seed = id, member = 'NORTH'): Change {
+    return { kind: 'add-learner', ...validator(seed, member, this.chainId), id };
+  }
+
+  /** Proposed and approved by three of four officers in one block. */
+  govern(...changes: Change[]): Outcome[] {
+    const reference = `G${++this.#references}`;
+    const name = approveArguments({ member: 'NORTH', reference });
+    const proposed = proposeArguments(changes, this.chainId);
+    return this.settle(
+      this.transaction(officers.NORTH, 'consortium', 'propose', proposed, reference),
+      this.transaction(officers.EAST, 'consortium', 'approve', name),
+      this.transaction(officers.WEST, 'consortium', 'approve', name),
+    );
   }
 
   commit(block: ExecutedBlock): void {
@@ -163,7 +198,7 @@ export class TestLedger {
   /** As a note without any node's own line. */
   checkpointNote(height: number): Uint8Array | undefined {
     const checkpoint = this.store.checkpoint(height);
-    return checkpoint && checkpointNote(this.logName, checkpoint, this.genesis.validators);
+    return checkpoint && checkpointNote(this.logName, checkpoint, this.validatorsAt(height));
   }
 
   get logName(): LogName {
@@ -175,8 +210,8 @@ export class TestLedger {
     const origin = originOf(this.logName);
     const treeHead = { size: head.logSize, root: digestOf(Frontier.fromHashes(head.logSize, head.peaks).root()) };
     const time = Math.floor(head.timestamp / 1_000);
-    const cosignatures = Array.from({ length: quorumOf(members.length).size }, (_, validator) => {
-      const seed = deriveSeed(seedOf(`node-${validator}`), 'audit');
+    const cosignatures = this.#quorumAt(head.height).map((each, validator) => {
+      const seed = deriveSeed(seedBehind(each), 'audit');
       return { validator, time, signature: sign(cosignatureMessage({ origin, ...treeHead }, time), seed) };
     });
     return { height: head.height, ...treeHead, cosignatures };

@@ -71,7 +71,7 @@ function checkpointTexts(): [string, string][] {
   if (founder === undefined || cosignature === undefined) throw new Error('the example has validators');
   const message = cosignatureMessage({ origin: originOf(logName), ...checkpoint }, cosignature.time);
   const path = inclusionPath((level, index) => store.node(level, index), 4, checkpoint.size);
-  const extra = encodeReceiptExtra({ height: 2, entry: entryAt(4) });
+  const extra = encodeReceiptExtra(entryAt(4));
   const keys = [logKey, cosignerKey(logName, founder)].map(formatVerifierKey);
   return [
     ['checkpoint', Buffer.from(checkpointBytes()).toString()],

@@ -1,10 +1,20 @@
-// Governance once more: proposals, approvals and what they enact. Nothing of contracts/ is used.
+// Governance once more: proposals, approvals and what they enact; what they do to the validators is in
+// validators-model.ts. Nothing of contracts/ is used.
 import type { Value } from '../../node/ledger/codec.ts';
 import { publicKeyProblem } from '../../node/ledger/validators.ts';
 import type { Call, Decision, EventRow } from './payments-model.ts';
 import { officer } from './payments-model.ts';
 import { bytesOf, hexOf, idOf, must, type Row, referenceOf, rowOf, textOf, userNameOf } from './raw.ts';
 import type { State } from './state.ts';
+import {
+  beginEpoch,
+  enactSetChange,
+  isKeyProblem,
+  keysIn,
+  NextSet,
+  type SetChange,
+  setChangeOf,
+} from './validators-model.ts';
 
 const malformed = 'FF01';
 
@@ -18,7 +28,8 @@ interface NewUser {
 type Change =
   | { readonly adds: 'member'; readonly id: string; readonly name: string; readonly users: readonly NewUser[] }
   | { readonly adds: 'user'; readonly user: NewUser }
-  | { readonly adds: 'nothing'; readonly member: string; readonly user: string };
+  | { readonly adds: 'nothing'; readonly member: string; readonly user: string }
+  | { readonly adds: 'validators'; readonly change: SetChange };
 
 export function govern(call: Call, method: string, args: Value): Decision {
   if (method === 'propose') return propose(call, args);
@@ -46,7 +57,10 @@ function changeOf(value: Value): Change | undefined {
     const user = userOf(idOf(member), rest);
     return user === undefined ? undefined : { adds: 'user', user };
   }
-  if (kind !== 2) return undefined;
+  if (kind !== 2) {
+    const change = setChangeOf(kind, fields);
+    return change === undefined ? undefined : { adds: 'validators', change };
+  }
   const row = rowOf(fields, 2);
   const [member, user] = [idOf(row?.[0]), userNameOf(row?.[1])];
   return member === undefined || user === undefined ? undefined : { adds: 'nothing', member, user };
@@ -60,19 +74,29 @@ function changesOf(value: Value | undefined): readonly Change[] | undefined {
 }
 
 /** Tries the changes one after another on a shadow of who there is. */
-function problemOf(state: State, changes: readonly Change[]): string | undefined {
+function problemOf(state: State, next: NextSet, changes: readonly Change[]): string | undefined {
   const [members, users, keys, left] = [new Set<string>(), new Set<string>(), new Set<string>(), new Set<string>()];
   const count = Number(state.get('consortium', 'counts', 'members') ?? 0);
-  const problemOfUser = ({ member, user, key }: NewUser): string | undefined => {
-    const [place, hex] = [`${member}/${user}`, hexOf(key)];
-    if (users.has(place) || state.get('consortium', 'users', place) !== undefined) return 'DUPUSER';
-    const isTaken =
-      state.get('consortium', 'keys', hex) !== undefined ||
-      state.get('consortium', 'validator-keys', hex) !== undefined;
-    if (isTaken || keys.has(hex)) return 'DUPKEY';
-    users.add(place);
+  const takes = (key: Uint8Array): boolean => {
+    const hex = hexOf(key);
+    const places = ['keys', 'validator-keys'];
+    if (keys.has(hex) || places.some((place) => state.get('consortium', place, hex) !== undefined)) return false;
     keys.add(hex);
-    return undefined;
+    return true;
+  };
+  const problemOfUser = ({ member, user, key }: NewUser): string | undefined => {
+    const place = `${member}/${user}`;
+    if (users.has(place) || state.get('consortium', 'users', place) !== undefined) return 'DUPUSER';
+    users.add(place);
+    return takes(key) ? undefined : 'DUPKEY';
+  };
+  const problemOfSet = (change: SetChange): string | undefined => {
+    if (change.does === 'learn') {
+      const member = String(change.row[1]);
+      if (!members.has(member) && !state.isMember(member)) return 'NOMEMB';
+      if (!keysIn(change.row).every(takes)) return 'DUPKEY';
+    }
+    return next.refuses(change);
   };
   for (const change of changes) {
     if (change.adds === 'member') {
@@ -87,6 +111,9 @@ function problemOf(state: State, changes: readonly Change[]): string | undefined
       const { member } = change.user;
       if (!members.has(member) && !state.isMember(member)) return 'NOMEMB';
       const problem = problemOfUser(change.user);
+      if (problem !== undefined) return problem;
+    } else if (change.adds === 'validators') {
+      const problem = problemOfSet(change.change);
       if (problem !== undefined) return problem;
     } else {
       const place = `${change.member}/${change.user}`;
@@ -107,11 +134,11 @@ function propose(call: Call, args: Value): Decision {
   const raw = rowOf(args, 1)?.[0];
   const changes = changesOf(raw);
   if (raw === undefined || changes === undefined) return malformed;
-  const { state, signer, reference } = call;
+  const { state, signer, reference, height } = call;
   if ((signer.roles & officer) === 0) return 'DS0G';
   const place = `${signer.member}/${reference}`;
   if (state.get('consortium', 'proposals', place) !== undefined) return 'DUPPROP';
-  const problem = problemOf(state, changes);
+  const problem = problemOf(state, new NextSet(state, height), changes);
   if (problem !== undefined) return problem;
   state.set(['consortium', 'proposals', place], [raw, [signer.member], 'open', []]);
   const id = [signer.member, reference];
@@ -135,7 +162,7 @@ function approve(call: Call, args: Value): Decision {
 }
 
 /** More than two thirds of the members close a proposal: it is enacted, or fails for what became of the state. */
-function closing({ state }: Call, id: Value, place: string): EventRow[] {
+function closing({ state, height, chainId }: Call, id: Value, place: string): EventRow[] {
   const [raw, list] = must(rowOf(state.get('consortium', 'proposals', place), 4), 'a proposal');
   const approvals = must(rowOf(list), 'approvals');
   if (3 * approvals.length <= 2 * Number(state.get('consortium', 'counts', 'members') ?? 0)) return [];
@@ -144,8 +171,12 @@ function closing({ state }: Call, id: Value, place: string): EventRow[] {
     if (change.adds === 'user') return [change.user.key];
     return change.adds === 'member' ? change.users.map(({ key }) => key) : [];
   });
-  const bad = keys.some((key) => publicKeyProblem(key) !== undefined) ? 'BADKEY' : undefined;
-  const problem = problemOf(state, changes) ?? bad;
+  const isBad = (change: Change) =>
+    change.adds === 'validators' && change.change.does === 'learn' && isKeyProblem(change.change.row, chainId);
+  const next = new NextSet(state, height);
+  const problem =
+    problemOf(state, next, changes) ??
+    (keys.some((key) => publicKeyProblem(key) !== undefined) || changes.some(isBad) ? 'BADKEY' : undefined);
   const end: Value = problem === undefined ? [] : [problem];
   state.set(
     ['consortium', 'proposals', place],
@@ -153,7 +184,11 @@ function closing({ state }: Call, id: Value, place: string): EventRow[] {
   );
   if (problem !== undefined) return [['consortium', 'failed', [id, problem]]];
   for (const change of changes) enact(state, change);
-  return [['consortium', 'enacted', [id]]];
+  const enacted: EventRow = ['consortium', 'enacted', [id]];
+  if (!next.touched) return [enacted];
+  const { event } = next;
+  beginEpoch(state, event);
+  return [enacted, ['consortium', 'validators-changed', event]];
 }
 
 export function addMember(state: State, id: string, name: string): void {
@@ -171,6 +206,7 @@ function enact(state: State, change: Change): void {
     addMember(state, change.id, change.name);
     for (const user of change.users) addUser(state, user);
   } else if (change.adds === 'user') addUser(state, change.user);
+  else if (change.adds === 'validators') enactSetChange(state, change.change);
   else {
     const key = state.get('consortium', 'users', `${change.member}/${change.user}`) as Uint8Array;
     const row = must(rowOf(state.get('consortium', 'keys', hexOf(key)), 4), 'a key');

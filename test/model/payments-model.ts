@@ -22,6 +22,9 @@ export interface Call {
   readonly signer: Signer;
   readonly index: number;
   readonly reference: string;
+  /** Of the block. */
+  readonly height: number;
+  readonly chainId: Uint8Array;
 }
 
 const malformed = 'FF01';

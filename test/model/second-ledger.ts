@@ -1,13 +1,15 @@
 // A second re-execution of the log, written from the documents and not from the node: it takes the entries of each
 // block, works out what each should be, and compares the bytes and both roots. It imports neither execution nor
 // contracts (tidy holds it), so that a mistake there is not its own as well.
-import { createPublicKey, verify } from 'node:crypto';
 import { decode, encode, type Value } from '../../node/ledger/codec.ts';
 import { addMember, addUser, govern } from './consortium-model.ts';
+import { accuse } from './evidence-model.ts';
 import { type Decision, type EventRow, pay } from './payments-model.ts';
 import { bigOf, bytesOf, Disagreement, hexOf, must, numberOf, type Row, rowOf } from './raw.ts';
+import { isSignature } from './signatures.ts';
 import { type Signer, State } from './state.ts';
 import { LogTree, leafOf, stateRootOf } from './trees.ts';
+import { epochAt, lastEpoch, setHashOf } from './validators-model.ts';
 
 const entryMax = 65_535;
 const lineEntryMax = 16_384;
@@ -39,6 +41,7 @@ export class SecondLedger {
   #time: number;
   height = 0;
   transactions = 0;
+  accusations = 0;
   outcomes = new Map<string, number>();
 
   constructor(genesisEntry: Uint8Array, options: SecondLedgerOptions = {}) {
@@ -86,6 +89,18 @@ export class SecondLedger {
     }
   }
 
+  get epoch(): number {
+    return lastEpoch(this.state);
+  }
+
+  /** Why proposals failed that had approvals enough. */
+  failures(): string[] {
+    return [...this.state.records()].flatMap(([[, collection], value]) => {
+      const failure = collection === 'proposals' ? rowOf(rowOf(value, 4)?.[3]) : undefined;
+      return (failure ?? []).map(String);
+    });
+  }
+
   /** One block: its entries in order, the header last. Throws Disagreement. */
   block(entries: readonly Uint8Array[]): void {
     const headerBytes = must(entries.at(-1), 'a header');
@@ -95,9 +110,15 @@ export class SecondLedger {
     const time = must(numberOf(header[5]), 'a timestamp');
     ask(time > this.#time, 'time grows');
     const first = this.#log.size;
-    for (let at = 0; at < entries.length - 1; ) at += this.#transaction(entries.slice(at, -1), first + at, time);
+    const { set, number } = epochAt(this.state, this.height + 1);
+    let at = this.#evidence(entries[0], first);
+    while (at < entries.length - 1) at += this.#transaction(entries.slice(at, -1), first + at, time);
     for (const entry of entries.slice(0, -1)) this.#log.append(entry);
     this.#sealed(header);
+    const sets = [set, epochAt(this.state, this.height + 1).set].map(setHashOf);
+    ask(header[2] === number && Number(header[4]) < set.length, `height ${this.height}: epoch ${number} in its header`);
+    for (const [i, hash] of sets.entries())
+      ask(Buffer.compare(header[10 + i] as Uint8Array, hash) === 0, `height ${this.height}: validator set ${i}`);
     this.#log.append(headerBytes);
     this.#parent = leafOf(headerBytes);
     this.#time = time;
@@ -108,11 +129,22 @@ export class SecondLedger {
     const same = (at: number, bytes: Uint8Array, what: string) =>
       ask(Buffer.compare(must(bytesOf(header[at], 32), what), bytes) === 0, `height ${this.height}: ${what}`);
     same(1, this.#chainId, 'chain id');
+    ask(header[0] === 1 && header[12] === 1, `height ${this.height}: versions`);
     ask(header[3] === this.height, `height ${this.height} in its header`);
     same(6, this.#parent, 'parent');
     ask(header[7] === this.#log.size, `height ${this.height}: log size`);
     same(8, this.#log.root(), 'log root');
     if (this.height % this.#options.stateRootEvery === 0) same(9, stateRootOf(this.state.records()), 'state root');
+  }
+
+  /** [A3] At most one piece, first in its block; answers how many entries that were. */
+  #evidence(bytes: Uint8Array | undefined, index: number): number {
+    const [kind, evidence] = must(rowOf(decode(must(bytes, 'an entry'))), 'an entry');
+    if (kind !== 4) return 0;
+    const event = accuse(this.state, this.#chainId, evidence, index);
+    this.accusations++;
+    this.#compare(bytes, encode([4, evidence as Value, [event]]), index);
+    return 1;
   }
 
   /** Works out the first transaction of `entries` with its lines; answers how many entries that were. */
@@ -153,7 +185,7 @@ export class SecondLedger {
     const until = Number(validUntil);
     ask(until > time && until <= time + this.#parameters.validityMs, 'a transaction in its time');
     ask(!this.#isUsed(String(member), String(reference), time), `a reference that is free: ${reference}`);
-    if (this.#options.checkSignatures) ask(isSigned(bodyBytes, key, signature), 'a signature');
+    if (this.#options.checkSignatures) ask(isSignature('daybook/tx/v1', bodyBytes, key, signature), 'a signature');
     return { body, signer: { member: String(member), user: String(row[1]), roles: Number(row[2]) } };
   }
 
@@ -175,7 +207,7 @@ export class SecondLedger {
     const { contract, method, args, reference, index } = operation;
     const { state } = this;
     state.begin();
-    const call = { state, signer, index, reference };
+    const call = { state, signer, index, reference, height: this.height + 1, chainId: this.#chainId };
     let decision: Decision = 'AG03';
     if (contract === 'payments') decision = pay(call, method, args);
     if (contract === 'consortium') decision = govern(call, method, args);
@@ -197,13 +229,4 @@ export class SecondLedger {
     const show = (bytes: Uint8Array | undefined) => (bytes === undefined ? 'nothing' : hexOf(bytes));
     throw new Disagreement(`entry ${index} is ${show(found)}, the model has ${show(expected)}`);
   }
-}
-
-// RFC 8410 section 4: what stands before the 32 bytes of an Ed25519 key.
-const spkiPrefix = Buffer.from('302a300506032b6570032100', 'hex');
-const signedTag = new TextEncoder().encode('daybook/tx/v1');
-
-function isSigned(body: Uint8Array, key: Uint8Array, signature: Uint8Array): boolean {
-  const publicKey = createPublicKey({ key: Buffer.concat([spkiPrefix, key]), format: 'der', type: 'spki' });
-  return verify(null, Buffer.concat([signedTag, body]), publicKey, signature);
 }

@@ -23,15 +23,17 @@ const separator = '\u0000';
 
 export class State {
   readonly #records = new Map<string, Value>();
-  #draft: Map<string, Value> | undefined;
+  /** Undefined: taken away. */
+  #draft: Map<string, Value | undefined> | undefined;
 
   begin(): void {
     this.#draft = new Map();
   }
 
   keep(): void {
-    for (const [key, value] of this.#draft ?? []) this.#records.set(key, value);
+    const draft = this.#draft ?? new Map<string, Value | undefined>();
     this.#draft = undefined;
+    for (const [key, value] of draft) this.#put(key, value);
   }
 
   drop(): void {
@@ -40,11 +42,21 @@ export class State {
 
   get(...place: Place): Value | undefined {
     const key = place.join(separator);
-    return this.#draft?.get(key) ?? this.#records.get(key);
+    return this.#draft?.has(key) === true ? this.#draft.get(key) : this.#records.get(key);
   }
 
   set(place: Place, value: Value): void {
-    (this.#draft ?? this.#records).set(place.join(separator), value);
+    this.#put(place.join(separator), value);
+  }
+
+  remove(place: Place): void {
+    this.#put(place.join(separator), undefined);
+  }
+
+  #put(key: string, value: Value | undefined): void {
+    if (this.#draft !== undefined) this.#draft.set(key, value);
+    else if (value === undefined) this.#records.delete(key);
+    else this.#records.set(key, value);
   }
 
   *records(): Iterable<readonly [Place, Value]> {

@@ -1,5 +1,11 @@
 // Verifies a log in C2SP tile layout with golang.org/x/mod/sumdb (tlog, note) and the standard library: nothing of the
-// project's own. Usage: verify FOLDER LOGKEY QUORUM COSIGNERKEY...
+// project's own. Usage:
+//
+//	verify FOLDER LOGKEY QUORUM COSIGNERKEY...
+//	verify continues FOLDER NOTE QUORUM COSIGNERKEY...
+//
+// The second proves by the tiles of the folder that its checkpoint continues an older one, which is judged by the
+// cosigners of its own time.
 package main
 
 import (
@@ -120,27 +126,24 @@ func entriesOf(folder string, size int64) [][]byte {
 	return entries
 }
 
-func main() {
-	folder, logKey := os.Args[1], os.Args[2]
-	quorum, err := strconv.Atoi(os.Args[3])
-	must(err, "quorum")
+// Opens a note under a quorum of cosigners; logKey "-": under cosignatures alone.
+func openNote(path, logKey string, quorum int, keys []string) (size int64, root tlog.Hash, cosigned int) {
 	var verifiers []note.Verifier
 	logName := ""
-	// "-": a checkpoint under cosignatures alone, as an archive that was made from a folder holds it.
 	if logKey != "-" {
 		logVerifier, err := note.NewVerifier(logKey)
 		must(err, "log key")
 		verifiers = append(verifiers, logVerifier)
 		logName = logVerifier.Name()
 	}
-	for _, key := range os.Args[4:] {
+	for _, key := range keys {
 		verifiers = append(verifiers, cosignerOf(key))
 	}
-	data, err := os.ReadFile(filepath.Join(folder, "checkpoint"))
+	data, err := os.ReadFile(path)
 	must(err, "checkpoint")
 	opened, err := note.Open(data, note.VerifierList(verifiers...))
 	must(err, "note")
-	cosigned, signedByLog := 0, false
+	signedByLog := false
 	for _, sig := range opened.Sigs {
 		if sig.Name == logName {
 			signedByLog = true
@@ -151,14 +154,42 @@ func main() {
 	if (logName != "" && !signedByLog) || cosigned < quorum {
 		fail("signed by the log: %v; cosigned by %d of %d", signedByLog, cosigned, quorum)
 	}
-	lines := strings.Split(opened.Text, "\n")
+	size, root = headOf(opened.Text, logName)
+	return size, root, cosigned
+}
+
+func headOf(text, logName string) (int64, tlog.Hash) {
+	lines := strings.Split(text, "\n")
 	if len(lines) != 4 || (logName != "" && lines[0] != logName) {
-		fail("a checkpoint of another form: %q", opened.Text)
+		fail("a checkpoint of another form: %q", text)
 	}
 	size, err := strconv.ParseInt(lines[1], 10, 64)
 	must(err, "size")
 	root, err := tlog.ParseHash(lines[2])
 	must(err, "root")
+	return size, root
+}
+
+func main() {
+	if os.Args[1] == "continues" {
+		folder, path := os.Args[2], os.Args[3]
+		quorum, err := strconv.Atoi(os.Args[4])
+		must(err, "quorum")
+		older, before, cosigned := openNote(path, "-", quorum, os.Args[5:])
+		data, err := os.ReadFile(filepath.Join(folder, "checkpoint"))
+		must(err, "checkpoint")
+		text, _, _ := strings.Cut(string(data), "\n\n")
+		size, root := headOf(text+"\n", "")
+		proof, err := tlog.ProveTree(size, older, tlog.TileHashReader(tlog.Tree{N: size, Hash: root}, tiles{folder}))
+		must(err, "tree proof")
+		must(tlog.CheckTree(proof, size, root, older, before), "consistency")
+		fmt.Printf("OK %d entries continue %d, %d cosignatures\n", size, older, cosigned)
+		return
+	}
+	folder := os.Args[1]
+	quorum, err := strconv.Atoi(os.Args[3])
+	must(err, "quorum")
+	size, root, cosigned := openNote(filepath.Join(folder, "checkpoint"), os.Args[2], quorum, os.Args[4:])
 	check(folder, size, root)
 	fmt.Printf("OK %d entries, %d cosignatures\n", size, cosigned)
 }
