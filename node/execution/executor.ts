@@ -66,9 +66,10 @@ export interface Proposed {
 /** A state record that the state root does not cover: this node's state differs from the chain, and it heals [R4]. */
 export class DivergedRecord extends FatalError {
   override name = 'DivergedRecord';
-  readonly path: StatePath;
+  /** Undefined where it is not known which one. */
+  readonly path: StatePath | undefined;
 
-  constructor(message: string, path: StatePath) {
+  constructor(message: string, path?: StatePath) {
     super(message);
     this.path = path;
   }

@@ -7,6 +7,7 @@ import type { Head, Store } from '../store/store.ts';
 import { manifestSchema } from './manifest.ts';
 import { OfferWriter, type SetFrom } from './offer.ts';
 import { baseHeightFor, pruningStep } from './pruner.ts';
+import { StoredOffers } from './stored.ts';
 
 export interface SnapshotSettings {
   /** A snapshot is made at each height that this divides. */
@@ -38,42 +39,48 @@ const offersMax = 2;
 
 export class SnapshotKeeper {
   readonly #parts: KeeperParts;
+  readonly #offers: StoredOffers;
   #writer: OfferWriter | undefined;
   #isStopped = false;
 
   constructor(parts: KeeperParts) {
+    const { store } = parts;
     this.#parts = parts;
+    this.#offers = new StoredOffers(store, () => parts.stableHeight());
     // An offer without a manifest is what an earlier process began and did not end.
-    for (const height of parts.store.partHeights('offered'))
-      if (this.manifest(height) === undefined) parts.store.dropParts('offered', height);
+    for (const height of store.partHeights('offered'))
+      if (this.manifest(height) === undefined) store.dropParts('offered', height);
+    // Nobody takes what is behind it by now.
+    for (const height of store.partHeights('staged'))
+      if (height <= store.head().height) store.dropParts('staged', height);
+    // [S1] Else nothing here could make a damaged state again until the next height that is due.
+    if (store.base().height > 0 && store.partHeights('offered').length === 0) parts.soon(() => this.#begin());
   }
 
   /** [S1] Called after each commit, with the store at that height. */
   onBlock(height: number): void {
+    if (height % this.#parts.settings.everyBlocks === 0) this.#begin();
+  }
+
+  #begin(): void {
     const { store, settings } = this.#parts;
-    if (this.#isStopped || height % settings.everyBlocks !== 0 || this.#writer !== undefined) return;
+    if (this.#isStopped || this.#writer !== undefined) return;
     const { head, tree, sets, windowMs } = this.#parts.now();
     const baseHeight = baseHeightFor(store, head, windowMs, settings.keepBlocksMin);
     this.#writer = new OfferWriter({ store, head, tree, sets, baseHeight });
     this.#parts.soon(() => this.#write());
   }
 
-  /** The newest snapshot that a stable checkpoint covers. */
   newest(): { readonly height: number; readonly manifest: Uint8Array } | undefined {
-    const stable = this.#parts.stableHeight();
-    for (const height of this.#parts.store.partHeights('offered').reverse()) {
-      const manifest = height <= stable ? this.manifest(height) : undefined;
-      if (manifest !== undefined) return { height, manifest };
-    }
-    return undefined;
+    return this.#offers.newest();
   }
 
   manifest(height: number): Uint8Array | undefined {
-    return this.#parts.store.part({ area: 'offered', height, kind: 'manifest', first: 0, second: 0 });
+    return this.#offers.manifest(height);
   }
 
   piece(height: number, chunk: number, piece: number): Uint8Array | undefined {
-    return this.#parts.store.part({ area: 'offered', height, kind: 'piece', first: chunk, second: piece });
+    return this.#offers.piece(height, chunk, piece);
   }
 
   stop(): void {
