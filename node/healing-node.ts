@@ -17,8 +17,8 @@ import {
 } from './divergence.ts';
 import { treeOf } from './execution/genesis-commit.ts';
 import type { StateTree } from './execution/state-tree.ts';
-import { type Electors, electorsOf } from './execution/validator-sets.ts';
 import { type Healed, HealingError, heal } from './healing.ts';
+import { electorsToAsk } from './healing-electors.ts';
 import { readable } from './healing-walk.ts';
 import { certificateSchema } from './ledger/certificate.ts';
 import { originOf } from './ledger/checkpoint.ts';
@@ -305,7 +305,7 @@ export class HealingNode implements LedgerNode, Receiver {
 
   #performHealing(work: Work): Promise<Healed | undefined> {
     const { genesis, chainId, transport, timers, loop, log } = this.#parts;
-    if (this.#peers.voters.length === 0) this.#peers.enter(this.#electors());
+    if (this.#peers.voters.length === 0) this.#peers.enter(electorsToAsk(this.store, genesis));
     const others = this.#peers.voters;
     const sync = { chainId: digestBytes(chainId), timeoutMs: timers.syncTimeoutMs, after: loop.after };
     const record = this.store.voteRecord();
@@ -339,18 +339,6 @@ export class HealingNode implements LedgerNode, Receiver {
       passedOver: (source, why) => log('warn', 'the state is not made again from there', { source, why }),
       isStopped: () => work.isStopped,
     });
-  }
-
-  /** Before the first life: of the state here where it can be read, else those of genesis. */
-  #electors(): Electors {
-    const { genesis } = this.#parts;
-    return (
-      readable(() => electorsOf(this.store)) ?? {
-        current: { number: 0, from: 1, validators: genesis.validators },
-        previous: undefined,
-        learners: [],
-      }
-    );
   }
 
   #healed(work: Work, incident: DivergenceIncident, healed: Healed): void {

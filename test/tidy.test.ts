@@ -165,12 +165,23 @@ const layers: readonly Layer[] = [
     mayTypes: ['contracts', 'genesis'],
   },
   {
+    of: 'node/healing-electors.ts',
+    may: ['node/ledger', 'node/execution', 'node/snapshot', 'node/divergence.ts'],
+    mayTypes: ['genesis', 'node/store/store.ts'],
+  },
+  {
     of: 'node/healing-node.ts',
     may: [
       ...['node/ledger', 'node/execution', 'node/store/store.ts', 'node/consensus/record.ts', 'contracts/registry.ts'],
-      ...['divergence', 'healing', 'healing-walk', 'peers', 'validator-node', 'network/sync-client'].map(
-        (file) => `node/${file}.ts`,
-      ),
+      ...[
+        'divergence',
+        'healing',
+        'healing-electors',
+        'healing-walk',
+        'peers',
+        'validator-node',
+        'network/sync-client',
+      ].map((file) => `node/${file}.ts`),
       ...['node/network/sync-server.ts', 'node/snapshot'],
     ],
     mayTypes: ['node', 'genesis'],

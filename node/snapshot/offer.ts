@@ -1,6 +1,6 @@
 // Puts a snapshot of this node's own state on offer: reads one view of the state in slices, while blocks go on, and
 // writes the chunks as parts of the store. The manifest comes last; without it there is no offer.
-import { DivergedRecord } from '../execution/executor.ts';
+import { DivergedRecord } from '../execution/diverged-record.ts';
 import { stateKey, stateValueHash } from '../execution/state-path.ts';
 import type { StateTree } from '../execution/state-tree.ts';
 import { assert } from '../ledger/assert.ts';

@@ -71,7 +71,8 @@ export async function readCertifiedState(
   return { ...checked, state };
 }
 
-function readManifest(
+/** [S2] Checked as a peer's is; or what is wrong with it. */
+export function readManifest(
   store: Store,
   area: Area,
   height: number,

@@ -1,5 +1,5 @@
-// Healing where the log's beginning is forgotten: from a snapshot of one's own or a peer's that is no later than what is
-// here, so that a quorum that needs the damaged validator, or is damaged as a whole, comes back by itself.
+// Healing where the log's beginning is forgotten: from a snapshot of one's own or a peer's that is no later than what
+// is here, so that a quorum that needs the damaged validator, or is damaged as a whole, comes back by itself.
 import test, { type ExecutionContext } from 'ava';
 import { openArguments, transferArguments } from '../../contracts/payments.ts';
 import { type MemoryImage, MemoryStore } from '../../node/store/memory-store.ts';
@@ -64,6 +64,14 @@ function damageState(cluster: MemoryCluster, index: number): void {
   change(cluster, index, ({ state }) => ({ state: new Map(state).set(accountA, flipped(state.get(accountA))) }));
 }
 
+/** The bytes are a record, only not this one's: a sum of their own would be sound. */
+function misdirect(cluster: MemoryCluster, index: number, path: string): void {
+  cluster.kill(index);
+  change(cluster, index, ({ state }) => ({
+    state: new Map(state).set(path, state.get(accountA) ?? flipped(undefined)),
+  }));
+}
+
 /** Of the pieces and the manifest of each snapshot on offer there. */
 function damageOffers(cluster: MemoryCluster, index: number, kind: 'piece' | 'manifest', heights?: number[]): void {
   change(cluster, index, ({ parts }) => {
@@ -120,7 +128,19 @@ test('[R4] all validators heal when all their states are damaged at once', async
   level(t, cluster, all);
 });
 
-test('[R4] an own snapshot that is damaged is passed over: the newer one, then a peer that heals as well', async (t) => {
+test('[R4] whom to ask is not read from a state that may be what is damaged', async (t) => {
+  const cluster = await pruned(t);
+  misdirect(cluster, 3, 'consortium/epochs/0');
+  damageOffers(cluster, 3, 'piece');
+  cluster.kill(2);
+  cluster.start(3);
+  await cluster.run(() => healed(cluster, [3]));
+  t.like(cluster.divergences.at(-1)?.records?.[0], { contract: 'consortium', collection: 'epochs', key: '0' });
+  await grow(cluster, 2);
+  level(t, cluster, [0, 1, 3]);
+});
+
+test('[R4] a damaged snapshot is passed over: for the newer one, then for that of a peer that heals too', async (t) => {
   const cluster = await pruned(t);
   cluster.kill(2);
   for (const each of [1, 3]) damageState(cluster, each);
@@ -159,7 +179,7 @@ test('[R4] one that finds nothing that verifies says what it waits for, and goes
   level(t, cluster, [0, 1, 3]);
 });
 
-test('[R4, C2] a block after the snapshot that cannot be read here is fetched, also one before its height', async (t) => {
+test('[R4, C2] a block from the base of a snapshot on that cannot be read here is fetched', async (t) => {
   const cluster = await pruned(t);
   damageState(cluster, 3);
   const [older = 0] = memoryOf(cluster, 3).partHeights('offered');

@@ -179,8 +179,8 @@ export class Nemesis {
   }
 
   /**
-   * One validator's snapshots may be damaged, too, and others heal it. Were they damaged everywhere in one chunk, nobody
-   * would have what they say.
+   * One validator's snapshots may be damaged, too, and others heal it. Were they damaged everywhere in one chunk,
+   * nobody would have what they say.
    */
   #flipOffers({ index, station, parts: { disk } }: ValidatorStation): void {
     const { seed, validators } = this.#cluster.plan;
