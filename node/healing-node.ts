@@ -174,9 +174,14 @@ export class HealingNode implements LedgerNode, Receiver {
 
   /** [R4] While it heals others may need what it has: the asker checks all of it. */
   serve(from: number, request: Uint8Array): Uint8Array | undefined {
-    if (this.#work === undefined) return this.#life?.serve(from, request);
+    if (this.#work === undefined || this.#isStopped) return this.#life?.serve(from, request);
     const offers = new StoredOffers(this.store, () => this.store.lastCheckpoint()?.height ?? 0);
-    return readable(() => new SyncServer(this.store, offers).serve(request));
+    try {
+      return new SyncServer(this.store, offers).serve(request);
+    } catch (error) {
+      this.failed(error); // what is damaged is answered by others
+      return undefined;
+    }
   }
 
   connected(peer: number): void {
@@ -228,7 +233,7 @@ export class HealingNode implements LedgerNode, Receiver {
     const peers = from.map((index) => this.#peers.peerOf(index)).filter((peer) => peer !== undefined);
     if (!(await takeSnapshot(this.#takeParts(isWanted), peers))) return false;
     this.store.markDivergence(undefined); // a block that was awaited is behind it
-    this.start();
+    if (!this.#isStopped) this.start();
     return true;
   }
 

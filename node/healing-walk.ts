@@ -67,6 +67,8 @@ export class LogWalk {
   readonly #fetched: number[] = [];
   #ahead: FetchedLogBlock[] = [];
   #kept: LogStart['kept'] = [];
+  /** Where the log here begins: put right at once, but moved on only when all else is known to be at hand. */
+  #begins: LogStart | undefined;
   #rows = 0;
   #sinceSlice = 0;
 
@@ -98,11 +100,7 @@ export class LogWalk {
     let end: LogEnd = { ...base, peaks: basePeaks };
     this.#kept = keptOf(start).filter(({ block }) => block.height < base.height);
     if (base.height > 0 && base.height === this.#baseHeight)
-      this.#rows += this.#parts.store.repairStart({
-        base,
-        peaks: peakNodes(base.logSize, basePeaks),
-        kept: keptOf(start),
-      });
+      this.#begin({ base, peaks: peakNodes(base.logSize, basePeaks), kept: keptOf(start) });
     while (end.height < header.height) {
       const set = sets.at(end.height + 1)?.validators;
       assert(set !== undefined, 'the changes of a checked manifest reach its height');
@@ -132,6 +130,7 @@ export class LogWalk {
       await this.#landed(rows, fold.head);
       if (this.#parts.isStopped()) return undefined;
     }
+    if (this.#begins !== undefined) this.#rows += this.#parts.store.repairStart(this.#begins);
     return { fold, rows: this.#rows, fetched: this.#fetched };
   }
 
@@ -191,8 +190,13 @@ export class LogWalk {
     this.#kept = [...this.#kept, { block, header, certificate }];
     if (!isBase) return;
     const { height, digest, logSize, peaks } = end;
-    const base = { height, digest, logSize };
-    this.#rows += this.#parts.store.repairStart({ base, peaks: peakNodes(logSize, peaks), kept: this.#kept });
+    this.#begin({ base: { height, digest, logSize }, peaks: peakNodes(logSize, peaks), kept: this.#kept });
+  }
+
+  #begin(start: LogStart): void {
+    const { store } = this.#parts;
+    if (start.base.height === store.base().height) this.#rows += store.repairStart(start);
+    else this.#begins = start;
   }
 }
 

@@ -2,8 +2,17 @@
 // is here, so that a quorum that needs the damaged validator, or is damaged as a whole, comes back by itself.
 import test, { type ExecutionContext } from 'ava';
 import { openArguments, transferArguments } from '../../contracts/payments.ts';
+import { createStore } from '../../node/create-store.ts';
+import { treeOf } from '../../node/execution/genesis-commit.ts';
+import { digestOf } from '../../node/ledger/hash.ts';
+import { chunkOf } from '../../node/snapshot/chunk.ts';
+import { checkIntegrity } from '../../node/store/integrity.ts';
+import { numberKey, partKey, stateKey } from '../../node/store/keys.ts';
+import { openEnvironment } from '../../node/store/lmdb-environment.ts';
+import { openLmdbStore } from '../../node/store/lmdb-store.ts';
 import { type MemoryImage, MemoryStore } from '../../node/store/memory-store.ts';
 import { clearing } from '../execution/_ledger.ts';
+import { testFolder } from '../store/_folder.ts';
 import { MemoryCluster } from './_memory-cluster.ts';
 
 const windowMs = 4_000_000;
@@ -28,8 +37,7 @@ async function grow(cluster: MemoryCluster, blocks: number): Promise<void> {
 }
 
 /** So long that everybody has forgotten the first blocks; 13 blocks after the last snapshot but one. */
-async function pruned(t: ExecutionContext, blocks = 62): Promise<MemoryCluster> {
-  const cluster = new MemoryCluster(options);
+async function pruned(t: ExecutionContext, cluster = new MemoryCluster(options)): Promise<MemoryCluster> {
   for (const each of all) cluster.start(each);
   await cluster.run(() => cluster.nodes.every((node) => node?.status().ready === true));
   for (const account of ['A', 'B']) {
@@ -37,7 +45,7 @@ async function pruned(t: ExecutionContext, blocks = 62): Promise<MemoryCluster> 
     cluster.nodes[0]?.submit(cluster.transaction(clearing, 'open', openArguments(args)).bytes);
   }
   await cluster.run(() => all.every((each) => cluster.height(each) >= 1));
-  await grow(cluster, blocks);
+  await grow(cluster, 62);
   for (const store of cluster.stores) t.true(store.base().height > 0, 'the first blocks are forgotten');
   return cluster;
 }
@@ -251,6 +259,54 @@ test('[R4] who was killed while it healed from a snapshot begins again', async (
   t.deepEqual(memoryOf(cluster, 3).partHeights('staged'), []);
   await grow(cluster, 12);
   level(t, cluster, [0, 1, 3]);
+});
+
+test('[R4] the same over LMDB: state, snapshots and rows of the log in one folder are damaged at once', async (t) => {
+  const cluster = new MemoryCluster(options);
+  const folder = testFolder(t);
+  await createStore(folder, cluster.genesis, 'node-3');
+  cluster.stores[3] = await openLmdbStore(folder);
+  await pruned(t, cluster);
+  cluster.kill(3);
+  cluster.kill(2);
+  const store = cluster.stores[3];
+  const [{ height, stateRoot }, base] = [store.head(), store.base()];
+  const [older = 0, newer = 0] = store.partHeights('offered');
+  const firstIndex = (at: number) => store.block(at)?.firstIndex ?? -1;
+  const place = { area: 'offered', first: chunkOf(accountA), second: 0 } as const;
+  const damaged = [
+    stateKey(accountA),
+    partKey({ ...place, height: older, kind: 'piece' }),
+    partKey({ ...place, height: newer, kind: 'manifest', first: 0 }),
+    ...[older - 1, older + 1].map((at) => numberKey('entry', firstIndex(at))),
+    numberKey('certificate', base.height),
+    numberKey('block', newer),
+  ];
+  await store.close();
+  const environment = openEnvironment(folder);
+  environment.transactionSync(() => {
+    for (const key of damaged) environment.putSync(key, Buffer.from(flipped(environment.getBinary(key))));
+  });
+  await environment.close();
+  const opened = await openLmdbStore(folder, { toHeal: true });
+  cluster.stores[3] = opened;
+  cluster.start(3);
+  t.is(cluster.nodes[3]?.status().mode, 'healing');
+  await cluster.run(() => healed(cluster, [3]));
+  t.is(opened.head().height, height);
+  t.is(digestOf(treeOf(opened).root), stateRoot);
+  t.like(cluster.divergences.at(-1)?.records?.[0], { key: 'A', found: 'damaged', bits: 1 });
+  // What is whole of the newer snapshot goes together with the manifest of a peer; the log begins at its base now.
+  t.true(opened.base().height > base.height);
+  const needed = [older - 1, older + 1, newer].filter((at) => at > opened.base().height);
+  t.deepEqual(cluster.divergences.at(-1)?.fetchedBlocks, needed);
+  t.truthy(opened.certificate(opened.base().height));
+  t.notThrows(() => checkIntegrity(opened));
+  await grow(cluster, 12);
+  t.is(cluster.stores[0]?.head().digest, opened.head().digest);
+  t.deepEqual(cluster.incidents, []);
+  cluster.kill(3);
+  await opened.close();
 });
 
 test('[S1] a record that lay unread is found when a snapshot is made of it, and goes on offer nowhere', async (t) => {
