@@ -137,6 +137,14 @@ const spoil: readonly (readonly [string, (answer: Uint8Array, kind: string) => U
     },
   ],
   [
+    'bends a path',
+    (answer, kind) => {
+      if (kind !== 'piece') return answer;
+      const text = Buffer.from(answer).toString('latin1');
+      return Buffer.from(text.replaceAll('/', '.'), 'latin1');
+    },
+  ],
+  [
     'leaves a record out',
     (answer, kind) => {
       if (kind !== 'piece') return answer;
