@@ -5,11 +5,8 @@
 import { treeOf } from './execution/genesis-commit.ts';
 import type { StateTree } from './execution/state-tree.ts';
 import { LogWalk, type Walked, type WalkParts } from './healing-walk.ts';
-import { decodeHeader } from './ledger/entry.ts';
 import { type Digest, digestBytes, digestOf, equalBytes } from './ledger/hash.ts';
-import { decodeAs } from './ledger/schema.ts';
-import { manifestSchema } from './snapshot/manifest.ts';
-import { type CertifiedState, readCertifiedState } from './snapshot/stored.ts';
+import { type CertifiedState, readCertifiedState, readManifest } from './snapshot/stored.ts';
 import type { Head, PartPlace, StateDifference } from './store/store.ts';
 
 /** Rounds of asking come more seldom each time, up to 2^4 of the interval. */
@@ -159,10 +156,10 @@ class Healing {
   }
 
   #baseOfOffer(height: number): number | undefined {
-    const manifest = this.#parts.store.part({ area: 'offered', height, kind: 'manifest', first: 0, second: 0 });
-    if (manifest === undefined) return undefined;
-    const { base } = decodeAs(manifestSchema, manifest);
-    return base === undefined ? 0 : decodeHeader(base.header).height;
+    const { store, genesis } = this.#parts;
+    const chainId = digestBytes(store.identity.chainId);
+    const checked = readManifest(store, 'offered', height, chainId, genesis.validators);
+    return typeof checked === 'string' ? undefined : checked.base.height;
   }
 
   /** A program that evolves events otherwise than the others: where it first shows, for whoever looks for the bug. */

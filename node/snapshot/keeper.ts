@@ -1,7 +1,8 @@
 // Keeps a snapshot on offer and forgets what it makes needless: begins one at fixed heights, so that all validators
 // offer the same, writes it in steps between other work, and then prunes in steps, if the operator wants that.
 import type { StateTree } from '../execution/state-tree.ts';
-import { decodeHeader } from '../ledger/entry.ts';
+import { DecodeError } from '../ledger/codec.ts';
+import { decodeHeader, headerDigest } from '../ledger/entry.ts';
 import { decodeAs } from '../ledger/schema.ts';
 import type { Head, Store } from '../store/store.ts';
 import { manifestSchema } from './manifest.ts';
@@ -107,14 +108,21 @@ export class SnapshotKeeper {
     const [oldest] = heights;
     if (oldest === undefined || heights.length < offersMax || oldest > stableHeight()) return;
     const manifest = this.manifest(oldest);
-    const step = manifest === undefined ? undefined : pruningStep(store, baseHeightOf(manifest));
+    const step = manifest === undefined ? undefined : pruningStep(store, baseHeightOf(store, manifest));
     if (step === undefined) return;
     store.prune(step);
     this.#parts.soon(() => this.#prune());
   }
 }
 
-function baseHeightOf(manifest: Uint8Array): number {
-  const { base } = decodeAs(manifestSchema, manifest);
-  return base === undefined ? 0 : decodeHeader(base.header).height;
+/** 0, which nothing is below, for a manifest that is not as it was written: what it says must forget no block. */
+function baseHeightOf(store: Store, manifest: Uint8Array): number {
+  try {
+    const { base } = decodeAs(manifestSchema, manifest);
+    const height = base === undefined ? 0 : decodeHeader(base.header).height;
+    return base !== undefined && store.block(height)?.digest === headerDigest(base.header) ? height : 0;
+  } catch (error) {
+    if (error instanceof DecodeError) return 0;
+    throw error;
+  }
 }

@@ -121,6 +121,24 @@ test('[S5] what pruning leaves is enough for a newcomer, and the store stays of 
   follows(t, late, source);
 });
 
+test('[S5] no block is forgotten for a manifest that is not as it was written', (t) => {
+  const source = offering(20, { prune: true });
+  const { store } = source;
+  const place = { area: 'offered', height: 20, kind: 'manifest', first: 0, second: 0 } as const;
+  const manifest = decodeAs(manifestSchema, store.part(place) ?? new Uint8Array(0));
+  const { base } = manifest;
+  if (base === undefined) return t.fail('it has a base');
+  const header = base.header.map((byte, at) => (at === base.header.length - 9 ? byte ^ 1 : byte));
+  for (const bytes of [encodeAs(manifestSchema, { ...manifest, base: { ...base, header } }), Uint8Array.of(7)]) {
+    store.putParts([[place, bytes]]);
+    for (let i = 0; i < 3; i++) {
+      source.grow(store.head().height < 40 ? 20 : 1);
+      source.work();
+    }
+    t.is(store.base().height, 0);
+  }
+});
+
 const spoil: readonly (readonly [string, (answer: Uint8Array, kind: string) => Uint8Array | undefined])[] = [
   ['says nothing', () => undefined],
   ['has no snapshot', (answer, kind) => (kind === 'manifest' ? undefined : answer)],
