@@ -1,7 +1,7 @@
 // What a node notices when its state differs from the chain, how it marks that in its store, and the report that it
 // leaves to the operator (rule R4).
 
-import { DivergedRecord } from './execution/executor.ts';
+import { DivergedRecord } from './execution/diverged-record.ts';
 import { statePartsOf } from './execution/state-path.ts';
 import { type CommitCertificate, certificateSchema } from './ledger/certificate.ts';
 import { DecodeError } from './ledger/codec.ts';

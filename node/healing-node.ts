@@ -17,8 +17,9 @@ import {
 } from './divergence.ts';
 import { treeOf } from './execution/genesis-commit.ts';
 import type { StateTree } from './execution/state-tree.ts';
-import { type Electors, electorsOf } from './execution/validator-sets.ts';
-import { type Healed, HealingError, heal, readable } from './healing.ts';
+import { type Healed, HealingError, heal } from './healing.ts';
+import { electorsToAsk } from './healing-electors.ts';
+import { readable } from './healing-walk.ts';
 import { certificateSchema } from './ledger/certificate.ts';
 import { originOf } from './ledger/checkpoint.ts';
 import { type Digest, digestBytes, digestOf, toHex } from './ledger/hash.ts';
@@ -27,9 +28,11 @@ import { encodeAs } from './ledger/schema.ts';
 import { quorumOf, type Validator, validatorSetHash } from './ledger/validators.ts';
 import { formatVerifierKey, verifierKey } from './ledger/verifier-key.ts';
 import { SyncClient } from './network/sync-client.ts';
+import { SyncServer } from './network/sync-server.ts';
 import type { Channel, Receiver } from './network/transport.ts';
 import { Peers } from './peers.ts';
-import { takeSnapshot } from './snapshot/take.ts';
+import { StoredOffers } from './snapshot/stored.ts';
+import { type TakeParts, takeAnySnapshot, takeSnapshot } from './snapshot/take.ts';
 import type { ProvenState } from './state-prover.ts';
 import type { StatePath, Store } from './store/store.ts';
 import { ValidatorNode, type ValidatorNodeParts } from './validator-node.ts';
@@ -45,6 +48,7 @@ interface Work {
   readonly mark: DivergenceMark;
   readonly noticedAt: number;
   height: number;
+  waitsFor: string | undefined;
   isStopped: boolean;
 }
 
@@ -168,9 +172,16 @@ export class HealingNode implements LedgerNode, Receiver {
     this.#life?.receive(from, channel, bytes);
   }
 
-  /** While it heals, what it would answer may be what is damaged. */
+  /** [R4] While it heals others may need what it has: the asker checks all of it. */
   serve(from: number, request: Uint8Array): Uint8Array | undefined {
-    return this.#life?.serve(from, request);
+    if (this.#work === undefined || this.#isStopped) return this.#life?.serve(from, request);
+    const offers = new StoredOffers(this.store, () => this.store.lastCheckpoint()?.height ?? 0);
+    try {
+      return new SyncServer(this.store, offers).serve(request);
+    } catch (error) {
+      this.failed(error); // what is damaged is answered by others
+      return undefined;
+    }
   }
 
   connected(peer: number): void {
@@ -220,27 +231,19 @@ export class HealingNode implements LedgerNode, Receiver {
   /** [S2, S4] From the moment at which all of it is here, nothing of the life before uses the store. */
   async #takeSnapshot(from: readonly number[], isWanted: () => boolean): Promise<boolean> {
     const peers = from.map((index) => this.#peers.peerOf(index)).filter((peer) => peer !== undefined);
-    if (!(await this.#putSnapshot(peers, isWanted))) return false;
+    if (!(await takeSnapshot(this.#takeParts(isWanted), peers))) return false;
     this.store.markDivergence(undefined); // a block that was awaited is behind it
-    this.start();
+    if (!this.#isStopped) this.start();
     return true;
   }
 
-  #putSnapshot(peers: readonly number[], isStillWanted: () => boolean): Promise<boolean> {
+  #takeParts(isStillWanted: () => boolean): TakeParts {
     const { genesis, chainId, transport, timers, loop, log } = this.#parts;
     const sync = { transport, timeoutMs: timers.syncTimeoutMs, after: loop.after };
     const sets = { chainId: digestBytes(chainId), genesisSet: genesis.validators };
     const isWanted = () => !this.#isStopped && isStillWanted();
     const ready = () => this.#end();
-    return takeSnapshot({ store: this.store, ...sets, ...sync, isWanted, ready, log }, peers);
-  }
-
-  /** [R4, S2] The log here cannot be folded from its beginning, and nobody has it any more: the state comes whole. */
-  async #healBySnapshot(work: Work, incident: DivergenceIncident, peers: readonly number[]): Promise<boolean> {
-    if (!(await this.#putSnapshot(peers, () => this.#work === work))) return false;
-    work.isStopped = true;
-    this.#healed(work, incident, { tree: treeOf(this.store), records: [], rows: 0, fetched: [] });
-    return true;
+    return { store: this.store, ...sets, ...sync, isWanted, ready, log };
   }
 
   /** A block that is refused again although the state is the certified one: nothing here can heal that. */
@@ -281,7 +284,13 @@ export class HealingNode implements LedgerNode, Receiver {
   }
 
   #heal(mark: DivergenceMark, path?: string): void {
-    const work: Work = { mark, noticedAt: this.#parts.now(), height: 0, isStopped: this.#isStopped };
+    const work: Work = {
+      mark,
+      noticedAt: this.#parts.now(),
+      height: 0,
+      waitsFor: undefined,
+      isStopped: this.#isStopped,
+    };
     this.#work = work;
     const incident = this.#incident(work, path);
     this.#parts.keepIncident(incident);
@@ -290,7 +299,7 @@ export class HealingNode implements LedgerNode, Receiver {
       reason: mark.reason,
       ...incident.record,
     });
-    this.#performHealing(work, incident)
+    this.#performHealing(work)
       .then((healed) => {
         if (healed !== undefined && !work.isStopped) this.#healed(work, incident, healed);
       })
@@ -299,9 +308,9 @@ export class HealingNode implements LedgerNode, Receiver {
       });
   }
 
-  #performHealing(work: Work, incident: DivergenceIncident): Promise<Healed | undefined> {
-    const { genesis, chainId, transport, timers, loop } = this.#parts;
-    if (this.#peers.voters.length === 0) this.#peers.enter(this.#electors());
+  #performHealing(work: Work): Promise<Healed | undefined> {
+    const { genesis, chainId, transport, timers, loop, log } = this.#parts;
+    if (this.#peers.voters.length === 0) this.#peers.enter(electorsToAsk(this.store, genesis));
     const others = this.#peers.voters;
     const sync = { chainId: digestBytes(chainId), timeoutMs: timers.syncTimeoutMs, after: loop.after };
     const record = this.store.voteRecord();
@@ -317,27 +326,24 @@ export class HealingNode implements LedgerNode, Receiver {
         if (client?.hash !== hash) client = { hash, of: new SyncClient(transport, { ...sync, validators: set }) };
         return client.of.fetchBlocks(height, others, end);
       },
-      takeSnapshot: () => this.#healBySnapshot(work, incident, others),
+      takeSnapshot: () =>
+        takeAnySnapshot(
+          this.#takeParts(() => this.#work === work),
+          others,
+        ),
       soon: loop.soon,
       after: loop.after,
       askAgainMs: timers.statusIntervalMs,
       progress: (height) => {
-        work.height = height;
+        [work.height, work.waitsFor] = [height, undefined];
       },
+      waits: (waitsFor) => {
+        if (work.waitsFor !== waitsFor) log('warn', 'healing waits', { waitsFor });
+        work.waitsFor = waitsFor;
+      },
+      passedOver: (source, why) => log('warn', 'the state is not made again from there', { source, why }),
       isStopped: () => work.isStopped,
     });
-  }
-
-  /** Before the first life: of the state here where it can be read, else those of genesis. */
-  #electors(): Electors {
-    const { genesis } = this.#parts;
-    return (
-      readable(() => electorsOf(this.store)) ?? {
-        current: { number: 0, from: 1, validators: genesis.validators },
-        previous: undefined,
-        learners: [],
-      }
-    );
   }
 
   #healed(work: Work, incident: DivergenceIncident, healed: Healed): void {
@@ -403,12 +409,14 @@ export class HealingNode implements LedgerNode, Receiver {
     const encoded = this.store.voteRecord();
     const { epoch, view } = encoded === undefined ? { epoch: 0, view: 0 } : decodeRecord(encoded);
     const validators = genesis.validators.length;
-    const { mark, height } = this.#work ?? { mark: undefined, height: 0 };
+    const { mark, height, waitsFor } = this.#work ?? { mark: undefined, height: 0, waitsFor: undefined };
     const reason =
       mark === undefined
         ? 'this node has stopped'
         : `the state differed from the chain at height ${mark.height} (${mark.reason}): this node votes again once ` +
-          `it is made again from the log; it is at block ${height} of ${head.height}`;
+          `it is made again from the log; it ${
+            waitsFor === undefined ? `is at block ${height} of ${head.height}` : `waits for ${waitsFor}`
+          }`;
     return {
       version,
       chainId,

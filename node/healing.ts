@@ -1,48 +1,29 @@
-// Heals a store whose state or rows differ from the chain (rule R4): the log is folded again from genesis, blocks that
-// cannot be read here are fetched and checked, every row is compared with what the log makes it, and the state is put
-// right in one write. The vote record is not touched. It works in slices, and can begin again after a crash.
-import type { Contract } from '../contracts/contract.ts';
-import type { Genesis } from '../genesis/genesis.ts';
-import { genesisCommit, treeOf } from './execution/genesis-commit.ts';
-import { type FoldedBlock, StateFold } from './execution/state-fold.ts';
+// Heals a store whose state or rows differ from the chain (rule R4): from genesis, a snapshot of its own or a peer's,
+// the log is gone through again, blocks that cannot be read here are fetched and checked, every row is compared with
+// what the log makes it, and the state is put right in one write. The vote record is not touched. It works in slices,
+// and can begin again after a crash.
+import { treeOf } from './execution/genesis-commit.ts';
 import type { StateTree } from './execution/state-tree.ts';
-import type { CommitCertificate } from './ledger/certificate.ts';
-import { DecodeError } from './ledger/codec.ts';
-import { decodeEntry } from './ledger/entry.ts';
-import { type Digest, digestOf, equalBytes } from './ledger/hash.ts';
-import { decodeTransaction } from './ledger/transaction.ts';
-import type { ValidatorSet } from './ledger/validators.ts';
-import { DamagedRow, type Head, type ReferenceRow, type StateDifference, type Store } from './store/store.ts';
+import { LogWalk, type Walked, type WalkParts } from './healing-walk.ts';
+import { type Digest, digestBytes, digestOf, equalBytes } from './ledger/hash.ts';
+import { type CertifiedState, readCertifiedState, readManifest } from './snapshot/stored.ts';
+import type { Head, PartPlace, StateDifference } from './store/store.ts';
 
-/** Entries that are folded before the event loop gets its turn. */
-const sliceEntries = 500;
+/** Rounds of asking come more seldom each time, up to 2^4 of the interval. */
+const doublingsMax = 4;
 
-export interface HealingParts {
-  readonly store: Store;
-  readonly genesis: Genesis;
-  readonly contracts: readonly Contract[];
+export interface HealingParts extends WalkParts {
   /** Bodies that the vote record names. */
   readonly bodies: readonly Digest[];
-  /** Blocks after `end`, from any peer, each checked against its certificate and its log root. */
-  fetch(
-    height: number,
-    end: Head,
-    validators: ValidatorSet,
-  ): Promise<readonly FetchedLogBlock[] | 'pruned' | undefined>;
-  /** Where the others have forgotten a block that is needed: true when the store holds a snapshot now [S2]. */
-  takeSnapshot(): Promise<boolean>;
-  soon(work: () => void): void;
+  /** True when the store holds a later snapshot now [S2]; else the height of one that is staged. */
+  takeSnapshot(): Promise<true | number | undefined>;
   after(delayMs: number, work: () => void): () => void;
   /** Between two rounds of asking everybody for a block. */
   readonly askAgainMs: number;
-  progress(height: number): void;
-  /** Whoever began it has no use for it any more. */
-  isStopped(): boolean;
-}
-
-export interface FetchedLogBlock {
-  readonly entries: readonly Uint8Array[];
-  readonly certificate: CommitCertificate;
+  /** Nothing at hand leads to the state. */
+  waits(forWhat: string): void;
+  /** A source that was no good. */
+  passedOver(source: string, why: string): void;
 }
 
 export interface Healed {
@@ -61,123 +42,151 @@ export class HealingError extends Error {
 
 /** Undefined when it was stopped. Throws HealingError. */
 export async function heal(parts: HealingParts): Promise<Healed | undefined> {
-  const { store } = parts;
-  const head = store.head();
-  await new Promise<void>((resolve) => parts.soon(resolve));
-  if (parts.isStopped()) return undefined;
-  const fold = new StateFold(parts.genesis, parts.contracts);
-  const fetched: number[] = [];
-  const ahead: FetchedLogBlock[] = [];
-  let [rows, sinceSlice] = [store.repairBlock(genesisCommit(parts.genesis, parts.contracts).commit), 0];
-  while (fold.head.height < head.height) {
-    const height = fold.head.height + 1;
-    const folded = foldOwn(store, fold, height) ?? (await foldFetched(parts, fold, ahead, fetched));
-    if (folded === undefined || parts.isStopped()) return undefined;
-    // What is pruned stays pruned.
-    if (height > store.base().height) rows += store.repairBlock(withoutLater(store, folded));
-    sinceSlice += folded.entries.length;
-    if (sinceSlice < sliceEntries) continue;
-    sinceSlice = 0;
-    parts.progress(height);
-    await new Promise<void>((resolve) => parts.soon(resolve));
-    if (parts.isStopped()) return undefined;
+  await turn(parts);
+  return parts.isStopped() ? undefined : new Healing(parts).run();
+}
+
+class Healing {
+  readonly #parts: HealingParts;
+  readonly #head: Head;
+  /** Own snapshots that are damaged: they stay so. */
+  readonly #damaged = new Set<number>();
+  #missing: number | undefined;
+
+  constructor(parts: HealingParts) {
+    this.#parts = parts;
+    this.#head = parts.store.head();
   }
-  if (!isSameHead(fold.head, head))
-    throw new HealingError(`the log ends in block ${fold.head.digest}, and the head record does not say so`);
-  const records = store.repairState(fold.state);
-  store.dropDamagedBodies(parts.bodies);
-  const tree = treeOf(store);
-  if (digestOf(tree.root) !== head.stateRoot) throw new HealingError(await firstWrong(parts));
-  return { tree, records, rows, fetched };
+
+  async run(): Promise<Healed | undefined> {
+    const parts = this.#parts;
+    const sources = this.#sources();
+    for (let round = 0; ; round++) {
+      for (const source of sources) {
+        const healed = await source();
+        if (healed !== undefined || parts.isStopped()) return healed;
+      }
+      const block = this.#missing === undefined ? '' : `block ${this.#missing} or for `;
+      parts.waits(`${block}a snapshot that verifies: nobody in reach has either`);
+      await this.#pause(2 ** Math.min(round, doublingsMax));
+      if (parts.isStopped()) return undefined;
+    }
+  }
+
+  /** In the order in which they are tried: what is here comes first. */
+  #sources(): (() => Promise<Healed | undefined>)[] {
+    const isWhole = this.#parts.store.base().height === 0;
+    const whole = () => this.#fromGenesis();
+    const snapshots = [() => this.#fromOffers(), () => this.#fromPeers()];
+    return isWhole ? [whole, ...snapshots] : [...snapshots, whole];
+  }
+
+  /** A block that nobody has at the moment may be had later; one that is forgotten hardly. */
+  async #fromGenesis(): Promise<Healed | undefined> {
+    const isWhole = this.#parts.store.base().height === 0;
+    return this.#from(undefined, async (answer) => {
+      if (answer === 'pruned' || !isWhole) return false;
+      this.#parts.waits('a block that cannot be read here and that nobody in reach gives');
+      await this.#pause(1);
+      return true;
+    });
+  }
+
+  /** [S5] The log reaches back to the base of the older one. */
+  async #fromOffers(): Promise<Healed | undefined> {
+    for (const height of this.#parts.store.partHeights('offered')) {
+      if (height > this.#head.height || this.#damaged.has(height)) continue;
+      const healed = await this.#fromStored('offered', height);
+      if (healed !== undefined || this.#parts.isStopped()) return healed;
+    }
+    return undefined;
+  }
+
+  async #fromPeers(): Promise<Healed | undefined> {
+    const { store, takeSnapshot } = this.#parts;
+    const taken = await takeSnapshot();
+    if (taken === undefined || this.#parts.isStopped()) return undefined;
+    if (taken === true) return { tree: treeOf(store), records: [], rows: 0, fetched: [] };
+    return this.#fromStored('staged', taken);
+  }
+
+  async #fromStored(area: PartPlace['area'], height: number): Promise<Healed | undefined> {
+    const { store, genesis, isStopped, passedOver } = this.#parts;
+    const sets = { chainId: digestBytes(store.identity.chainId), genesisSet: genesis.validators };
+    const start = await readCertifiedState({ store, ...sets, rest: () => turn(this.#parts) }, area, height);
+    if (isStopped()) return undefined;
+    if (typeof start !== 'string') return this.#from(start, async () => false);
+    passedOver(`the snapshot ${area} here at height ${height}`, start);
+    if (area === 'offered') this.#damaged.add(height);
+    return undefined;
+  }
+
+  async #from(
+    start: CertifiedState | undefined,
+    asksAgain: (answer: 'pruned' | undefined) => Promise<boolean>,
+  ): Promise<Healed | undefined> {
+    const end = await new LogWalk(this.#parts, start).to(this.#head.height, asksAgain);
+    if (end === undefined) return undefined;
+    if ('problem' in end) throw new HealingError(end.problem);
+    if (!('missing' in end)) return this.#finish(start, end);
+    this.#missing = end.missing;
+    return undefined;
+  }
+
+  async #finish(start: CertifiedState | undefined, { fold, rows, fetched }: Walked): Promise<Healed> {
+    const { store, bodies } = this.#parts;
+    if (!isSameHead(fold.head, this.#head))
+      throw new HealingError(`the log ends in block ${fold.head.digest}, and the head record does not say so`);
+    const records = store.repairState(fold.state);
+    store.dropDamagedBodies(bodies);
+    this.#dropParts();
+    const tree = treeOf(store);
+    if (digestOf(tree.root) !== this.#head.stateRoot) throw new HealingError(await this.#firstWrong(start));
+    return { tree, records, rows, fetched };
+  }
+
+  /** What is staged has served, and what is damaged, or reaches back to blocks that went with it, serves nobody. */
+  #dropParts(): void {
+    const { store } = this.#parts;
+    for (const height of store.partHeights('staged')) store.dropParts('staged', height);
+    for (const height of store.partHeights('offered')) {
+      const base = this.#damaged.has(height) ? undefined : this.#baseOfOffer(height);
+      if (base === undefined || base < store.base().height) store.dropParts('offered', height);
+    }
+  }
+
+  #baseOfOffer(height: number): number | undefined {
+    const { store, genesis } = this.#parts;
+    const chainId = digestBytes(store.identity.chainId);
+    const checked = readManifest(store, 'offered', height, chainId, genesis.validators);
+    return typeof checked === 'string' ? undefined : checked.base.height;
+  }
+
+  /** A program that evolves events otherwise than the others: where it first shows, for whoever looks for the bug. */
+  async #firstWrong(start: CertifiedState | undefined): Promise<string> {
+    const walk = new LogWalk(this.#parts, start, { checksRoots: true });
+    const end = await walk.to(this.#head.height, async () => false);
+    if (end === undefined || !('fold' in end) || end.fold.isRight)
+      return 'the state that was written reads back otherwise: check the disk and the memory of this machine';
+    const { head, lastWrites } = end.fold;
+    return (
+      `from height ${head.height} on the log makes another state here than was certified; that block writes ` +
+      `${lastWrites.slice(0, 8).join(', ')}${lastWrites.length > 8 ? ' and more' : ''}: this program evolves ` +
+      'events otherwise than those of the others; compare its version with theirs'
+    );
+  }
+
+  #pause(times: number): Promise<void> {
+    return new Promise<void>((resolve) => this.#parts.after(times * this.#parts.askAgainMs, resolve));
+  }
+}
+
+function turn({ soon }: Pick<HealingParts, 'soon'>): Promise<void> {
+  return new Promise<void>((resolve) => soon(resolve));
 }
 
 function isSameHead(a: Head, b: Head): boolean {
   const peaks = a.peaks.length === b.peaks.length && a.peaks.every((peak, at) => equalBytes(peak, b.peaks[at] ?? peak));
   const same = a.digest === b.digest && a.logSize === b.logSize && a.timestamp === b.timestamp;
   return same && peaks && a.stateRoot === b.stateRoot;
-}
-
-function foldOwn(store: Store, fold: StateFold, height: number): FoldedBlock | undefined {
-  try {
-    const certificate = store.certificate(height);
-    const row = store.block(height);
-    if (certificate === undefined || row === undefined || row.firstIndex !== fold.head.logSize) return undefined;
-    const folded = fold.add(store.entries(row.firstIndex, row.headerIndex + 1), certificate);
-    return typeof folded === 'string' ? undefined : folded;
-  } catch (error) {
-    if (error instanceof DamagedRow) return undefined;
-    throw error;
-  }
-}
-
-/** Asks until somebody has it: without the block there is nothing to go on with. An answer's others wait in `ahead`. */
-async function foldFetched(
-  parts: HealingParts,
-  fold: StateFold,
-  ahead: FetchedLogBlock[],
-  heights: number[],
-): Promise<FoldedBlock | undefined> {
-  const height = fold.head.height + 1;
-  while (!parts.isStopped()) {
-    while (ahead[0] !== undefined && ahead[0].certificate.height < height) ahead.shift();
-    const block = ahead.shift();
-    if (block !== undefined) {
-      const folded = fold.add(block.entries, block.certificate);
-      if (typeof folded === 'string') throw new HealingError(`block ${height} is certified, and ${folded}`);
-      heights.push(height);
-      return folded;
-    }
-    const answer = await parts.fetch(height, fold.head, fold.validators);
-    if (answer === 'pruned' && (parts.isStopped() || (await parts.takeSnapshot()))) return undefined;
-    if (answer !== 'pruned') ahead.push(...(answer ?? []));
-    // Another may come that has not pruned it, or a later snapshot.
-    if (ahead.length === 0) await new Promise<void>((resolve) => parts.after(parts.askAgainMs, resolve));
-  }
-  return undefined;
-}
-
-/** A reference may be used again once its window is over: a row that names a later use is right already. */
-function withoutLater(store: Store, block: FoldedBlock): FoldedBlock {
-  const references = block.references.filter((row) => {
-    const stored = readable(() => store.reference(row.member, row.reference));
-    return stored === undefined || stored.index <= row.index || !isUse(store, stored);
-  });
-  return { ...block, references };
-}
-
-function isUse(store: Store, row: ReferenceRow): boolean {
-  try {
-    const bytes = store.entry(row.index);
-    const entry = bytes === undefined ? undefined : decodeEntry(bytes);
-    if (entry?.kind === 1) return decodeTransaction(entry.transaction).body.reference === row.reference;
-    return entry?.kind === 2 && entry.reference === row.reference;
-  } catch (error) {
-    if (error instanceof DamagedRow || error instanceof DecodeError) return false;
-    throw error;
-  }
-}
-
-export function readable<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof DamagedRow) return undefined;
-    throw error;
-  }
-}
-
-/** A program that evolves events otherwise than the others do: where it first shows, for whoever looks for the bug. */
-async function firstWrong({ store, genesis, contracts, soon }: HealingParts): Promise<string> {
-  const fold = new StateFold(genesis, contracts, { checksRoots: true });
-  const { height } = store.head();
-  for (let next = 1; next <= height && fold.isRight; next++) {
-    if (foldOwn(store, fold, next) === undefined) break;
-    if (next % 16 === 0) await new Promise<void>((resolve) => soon(resolve));
-  }
-  const { head, lastWrites } = fold;
-  return fold.isRight
-    ? 'the state that was written reads back otherwise: check the disk and the memory of this machine'
-    : `from height ${head.height} on the log makes another state here than was certified; that block writes ` +
-        `${lastWrites.slice(0, 8).join(', ')}${lastWrites.length > 8 ? ' and more' : ''}: this program evolves ` +
-        'events otherwise than those of the others; compare its version with theirs';
 }

@@ -156,16 +156,33 @@ const layers: readonly Layer[] = [
   { of: 'node/divergence.ts', may: ['node/ledger', 'node/execution', 'node/store/store.ts'] },
   {
     of: 'node/healing.ts',
-    may: ['node/ledger', 'node/execution', 'node/store/store.ts'],
+    may: ['node/ledger', 'node/execution', 'node/healing-walk.ts', 'node/snapshot'],
+    mayTypes: ['node/store/store.ts'],
+  },
+  {
+    of: 'node/healing-walk.ts',
+    may: ['node/ledger', 'node/execution', 'node/snapshot', 'node/network/fetched-block.ts', 'node/store'],
     mayTypes: ['contracts', 'genesis'],
+  },
+  {
+    of: 'node/healing-electors.ts',
+    may: ['node/ledger', 'node/execution', 'node/snapshot', 'node/divergence.ts'],
+    mayTypes: ['genesis', 'node/store/store.ts'],
   },
   {
     of: 'node/healing-node.ts',
     may: [
       ...['node/ledger', 'node/execution', 'node/store/store.ts', 'node/consensus/record.ts', 'contracts/registry.ts'],
-      ...['divergence', 'healing', 'peers', 'validator-node', 'network/sync-client', 'snapshot/take'].map(
-        (file) => `node/${file}.ts`,
-      ),
+      ...[
+        'divergence',
+        'healing',
+        'healing-electors',
+        'healing-walk',
+        'peers',
+        'validator-node',
+        'network/sync-client',
+      ].map((file) => `node/${file}.ts`),
+      ...['node/network/sync-server.ts', 'node/snapshot'],
     ],
     mayTypes: ['node', 'genesis'],
   },

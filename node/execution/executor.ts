@@ -12,7 +12,7 @@ import {
   parametersOf,
 } from '../../contracts/consortium-state.ts';
 import type { Contract } from '../../contracts/contract.ts';
-import { assert, FatalError } from '../ledger/assert.ts';
+import { assert } from '../ledger/assert.ts';
 import type { CommitCertificate } from '../ledger/certificate.ts';
 import { DecodeError } from '../ledger/codec.ts';
 import { decodeEntry, decodeHeader, encodeHeader } from '../ledger/entry.ts';
@@ -27,6 +27,7 @@ import type { BlockCommit, Head, ReferenceStore, StatePath, StateStore } from '.
 import { accusationOf, type EvidenceProblem } from './accusation.ts';
 import { type AdmissionProblem, admit } from './admission.ts';
 import { type AddProblem, admissionView, BlockRun, type RunGround } from './block-run.ts';
+import { DivergedRecord } from './diverged-record.ts';
 import { type BlockProblem, type BlockRule, headerProblem } from './header-rules.ts';
 import { Host } from './host.ts';
 import { DecodedRecords, Overlay, readerOf } from './overlay.ts';
@@ -61,17 +62,6 @@ export interface Proposed {
   /** Undefined when neither evidence nor a candidate is left to propose. */
   readonly block: ExecutedBlock | undefined;
   readonly left: readonly LeftOut[];
-}
-
-/** A state record that the state root does not cover: this node's state differs from the chain, and it heals [R4]. */
-export class DivergedRecord extends FatalError {
-  override name = 'DivergedRecord';
-  readonly path: StatePath;
-
-  constructor(message: string, path: StatePath) {
-    super(message);
-    this.path = path;
-  }
 }
 
 export interface ExecuteOptions {

@@ -1,6 +1,6 @@
-// The state as the log makes it: every accepted event of every entry evolved again, in order, from genesis on. Nothing
-// is decided again and no signature verified: the log root in each header says whether the log is whole, and the state
-// root of the last one whether the fold is right. It holds the whole state in memory.
+// The state as the log makes it: every accepted event of every entry evolved again, in order, from genesis on or from a
+// certified state. Nothing is decided again and no signature verified: the log root in each header says whether the log
+// is whole, and the state root of the last one whether the fold is right. It holds the whole state in memory.
 import { consortiumName, latestEpoch } from '../../contracts/consortium-state.ts';
 import { type Contract, hostRefusals } from '../../contracts/contract.ts';
 import type { Genesis } from '../../genesis/genesis.ts';
@@ -16,10 +16,22 @@ import type { BlockCommit, Head, ReferenceRow, StatePath } from '../store/store.
 import { stateChanges } from './executor.ts';
 import { genesisCommit } from './genesis-commit.ts';
 import { DecodedRecords, Overlay, readerOf, writerOf } from './overlay.ts';
-import type { StateTree } from './state-tree.ts';
+import { StateTree } from './state-tree.ts';
 
 /** A block of the log with every row that follows from it; the state it writes has gone into the fold. */
 export type FoldedBlock = Omit<BlockCommit, 'head' | 'writes'>;
+
+/** A state that a quorum certified, and the block that it is the state after. */
+export interface FoldStart {
+  readonly head: Head;
+  readonly state: Iterable<readonly [StatePath, Uint8Array]>;
+}
+
+export interface FoldOptions {
+  readonly checksRoots?: boolean;
+  /** Genesis where it is not given. */
+  readonly start?: FoldStart | undefined;
+}
 
 export class StateFold {
   readonly #contracts: ReadonlyMap<string, Contract>;
@@ -31,13 +43,13 @@ export class StateFold {
   #head: Head;
   #lastWrites: readonly StatePath[] = [];
 
-  constructor(genesis: Genesis, contracts: readonly Contract[], options: { readonly checksRoots?: boolean } = {}) {
+  constructor(genesis: Genesis, contracts: readonly Contract[], { checksRoots = false, start }: FoldOptions = {}) {
     this.#contracts = new Map(contracts.map((contract) => [contract.name, contract]));
-    const { commit, tree } = genesisCommit(genesis, contracts);
-    this.#head = commit.head;
+    const { commit } = genesisCommit(genesis, contracts);
     this.#chainId = digestBytes(commit.head.digest);
-    this.#tree = options.checksRoots === true ? tree : undefined;
-    this.#put(commit.writes);
+    this.#head = start?.head ?? commit.head;
+    this.#put(start?.state ?? commit.writes);
+    if (checksRoots) this.#tree = StateTree.empty.update(stateChanges([...this.#state]));
   }
 
   /** The block that was folded last; its state root is that of the header, whatever the fold gives. */
@@ -140,7 +152,7 @@ export class StateFold {
     known.evolve(writerOf(layer, contract), { type, payload }, index);
   }
 
-  #put(writes: BlockCommit['writes']): void {
+  #put(writes: Iterable<BlockCommit['writes'][number]>): void {
     for (const [path, value] of writes)
       if (value === undefined) this.#state.delete(path);
       else this.#state.set(path, value);

@@ -15,6 +15,12 @@ export function statePath(contract: string, collection: string, key: string): St
   return `${contract}/${collection}/${key}`;
 }
 
+/** For bytes from outside, before anything takes them for a path. */
+export function isStatePath(text: string): text is StatePath {
+  const first = text.indexOf('/');
+  return first > 0 && text.indexOf('/', first + 1) > first + 1;
+}
+
 export function statePartsOf(path: StatePath): StateParts {
   const first = path.indexOf('/');
   const second = path.indexOf('/', first + 1);

@@ -10,25 +10,22 @@ import {
   learnersMax,
 } from '../../contracts/consortium-state.ts';
 import type { StateReader } from '../../contracts/contract.ts';
-import { assert } from '../ledger/assert.ts';
-import { decodeAs } from '../ledger/schema.ts';
+import { DecodeError } from '../ledger/codec.ts';
+import { decodeAs, type Schema } from '../ledger/schema.ts';
 import type { Validator, ValidatorSet } from '../ledger/validators.ts';
-import type { StateStore, Store } from '../store/store.ts';
-import { Overlay, readerOf } from './overlay.ts';
+import type { StatePath, StateStore, Store } from '../store/store.ts';
+import { DivergedRecord } from './diverged-record.ts';
+import { statePath } from './state-path.ts';
 
 /** Of a height up to the one after the head. Genesis (height 0) counts to the first epoch. */
 export function epochOfHeight(store: StateStore, height: number): Epoch {
   const reader = consortiumOf(store);
-  const epoch = epochAt(reader, Math.max(height, 1));
-  assert(epoch !== undefined, 'genesis wrote the first epoch');
-  return epoch;
+  return present(epochAt(reader, Math.max(height, 1)));
 }
 
 /** Of the block after the head. */
 export function epochInForce(store: StateStore): Epoch {
-  const epoch = latestEpoch(consortiumOf(store));
-  assert(epoch !== undefined, 'genesis wrote the first epoch');
-  return epoch;
+  return present(latestEpoch(consortiumOf(store)));
 }
 
 /** [E5] The height that an epoch ended with; undefined where it has not ended. */
@@ -45,11 +42,8 @@ export function setAt(store: StateStore, height: number): ValidatorSet {
 /** Every epoch so far, the first one first. */
 export function allEpochs(store: StateStore): Epoch[] {
   const reader = consortiumOf(store);
-  return Array.from({ length: epochInForce(store).number + 1 }, (_, number) => {
-    const epoch = epochNumbered(reader, number);
-    assert(epoch !== undefined, 'epochs are kept for ever');
-    return epoch;
-  });
+  const count = epochInForce(store).number + 1;
+  return Array.from({ length: count }, (_, number) => present(epochNumbered(reader, number)));
 }
 
 export interface Electors {
@@ -69,9 +63,31 @@ export function electorsOf(store: Pick<Store, 'get' | 'stateRange'>): Electors {
 /** Who follows without a vote, ascending by id. */
 export function learnersOf(store: Pick<Store, 'stateRange'>): Validator[] {
   const rows = store.stateRange(`${consortiumName}/${learnerRecords.name}/`, learnersMax);
-  return rows.map(([, bytes]) => decodeAs(learnerRecords.schema, bytes));
+  return rows.map(([path, bytes]) => decoded(path, learnerRecords.schema, bytes));
+}
+
+/** Genesis wrote the first epoch, and each is kept for ever. */
+function present(epoch: Epoch | undefined): Epoch {
+  if (epoch === undefined) throw new DivergedRecord('the state has no record of an epoch that there was');
+  return epoch;
 }
 
 function consortiumOf(store: StateStore): StateReader {
-  return readerOf(new Overlay(store), consortiumName);
+  return {
+    read: ({ name, schema }, key) => {
+      const path = statePath(consortiumName, name, key);
+      const bytes = store.get(path);
+      return bytes === undefined ? undefined : decoded(path, schema, bytes);
+    },
+  };
+}
+
+/** Nothing compares it with the state tree: what a flipped bit left may have no form. */
+function decoded<T>(path: StatePath, schema: Schema<T>, bytes: Uint8Array): T {
+  try {
+    return decodeAs(schema, bytes);
+  } catch (error) {
+    if (error instanceof DecodeError) throw new DivergedRecord(`state record ${path}: ${error.message}`, path);
+    throw error;
+  }
 }

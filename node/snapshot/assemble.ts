@@ -4,15 +4,15 @@ import { consortiumName, currentKey, parameterRecords, parametersSchema } from '
 import { statePath } from '../execution/state-path.ts';
 import { assert } from '../ledger/assert.ts';
 import { decodeHeader } from '../ledger/entry.ts';
-import { leafHash } from '../ledger/hash.ts';
-import { type CompleteSubtree, Frontier } from '../ledger/merkle.ts';
+import { Frontier } from '../ledger/merkle.ts';
 import { decodeAs } from '../ledger/schema.ts';
 import { storedBlockSchema } from '../network/sync-messages.ts';
-import { peakPlaces } from '../store/pruned-nodes.ts';
-import type { BlockRow, Snapshot, Store } from '../store/store.ts';
+import { peakNodes } from '../store/pruned-nodes.ts';
+import type { BlockRow, RepairedBlock, Snapshot, Store } from '../store/store.ts';
 import { chunkCount, chunkOf, pieceSchema, type StateRecord } from './chunk.ts';
 import { type Downloaded, stagedAt } from './download.ts';
-import { indexRowsOf } from './log-rows.ts';
+import { blockRowsOf } from './log-rows.ts';
+import type { CheckedManifest } from './manifest.ts';
 
 /** The snapshot, or why this one must not be taken. */
 export function assemble(store: Store, downloaded: Downloaded): Snapshot | string {
@@ -22,17 +22,14 @@ export function assemble(store: Store, downloaded: Downloaded): Snapshot | strin
   // [S3] Were a used reference left out, this validator would let it be used again and the others would not.
   if (baseTime !== undefined && header.timestamp - baseTime <= windowMs)
     return 'a log that begins within the reference window';
-  const peaks = peakPlaces(base.logSize).map((place, i) => {
-    const hash = basePeaks[i];
-    assert(hash !== undefined, 'the manifest was checked to have a hash for each peak');
-    return { ...place, hash };
-  });
+  const peaks = peakNodes(base.logSize, basePeaks);
   const blocks = { [Symbol.iterator]: () => blocksOf(store, downloaded) };
   const state = { [Symbol.iterator]: () => stateOf(store, head.height) };
   return { head, base, peaks, kept: keptOf(downloaded), blocks, state };
 }
 
-function keptOf({ manifest, base }: Downloaded): Snapshot['kept'] {
+/** Blocks up to the base that stay for their header. */
+export function keptOf({ manifest, base }: CheckedManifest): Snapshot['kept'] {
   const links = manifest.changes.map(({ header, certificate }) => ({ header, certificate }));
   const all = manifest.base === undefined ? links : [...links, manifest.base];
   return all.flatMap(({ header, certificate }) => {
@@ -46,24 +43,14 @@ function keptOf({ manifest, base }: Downloaded): Snapshot['kept'] {
   });
 }
 
-function* blocksOf(store: Store, { head, base, basePeaks }: Downloaded): Generator<BlockOf> {
+function* blocksOf(store: Store, { head, base, basePeaks }: Downloaded): Generator<RepairedBlock> {
   const frontier = Frontier.fromHashes(base.logSize, basePeaks);
   for (let height = base.height + 1; height <= head.height; height++) {
     const bytes = store.part(stagedAt(head.height, 'block', height));
     assert(bytes !== undefined, `block ${height} is staged`);
-    const { entries, certificate } = decodeAs(storedBlockSchema, bytes);
-    const last = entries.at(-1);
-    assert(last !== undefined, 'a block ends with its header');
-    const firstIndex = frontier.size;
-    const nodes: CompleteSubtree[] = [];
-    for (const entry of entries) frontier.append(leafHash(entry), nodes);
-    const block = { height, digest: certificate.digest, firstIndex, headerIndex: frontier.size - 1 };
-    const { timestamp } = decodeHeader(last);
-    yield { block, entries, certificate, nodes, ...indexRowsOf(entries, firstIndex, timestamp) };
+    yield blockRowsOf(decodeAs(storedBlockSchema, bytes), frontier);
   }
 }
-
-type BlockOf = Snapshot['blocks'] extends Iterable<infer T> ? T : never;
 
 function* stateOf(store: Store, height: number): Generator<StateRecord> {
   for (let chunk = 0; chunk < chunkCount; chunk++) yield* chunkRecords(store, height, chunk);

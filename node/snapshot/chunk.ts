@@ -1,9 +1,10 @@
 // State on its way to another validator: 256 chunks by the first byte of the tree's key, each of pieces that fit one
 // answer. A chunk is believed when its own tree has the root that the manifest names for it.
-import { stateKey, stateValueHash } from '../execution/state-path.ts';
+import { isStatePath, stateKey, stateValueHash } from '../execution/state-path.ts';
 import { StateTree } from '../execution/state-tree.ts';
+import { DecodeError } from '../ledger/codec.ts';
 import { equalBytes } from '../ledger/hash.ts';
-import { bytes, encodeAs, integer, list, record, type TypeOf, text } from '../ledger/schema.ts';
+import { bytes, encodeAs, integer, list, record, type Schema, type TypeOf, text } from '../ledger/schema.ts';
 import type { StatePath } from '../store/store.ts';
 
 export const chunkCount = 256;
@@ -18,7 +19,16 @@ const valueBytesMax = 4_194_304;
 
 export type StateRecord = readonly [StatePath, Uint8Array];
 
-const recordSchema = record({ path: text(1, pathCharactersMax), value: bytes(0, valueBytesMax) });
+const pathText = text(1, pathCharactersMax);
+const path: Schema<StatePath> = {
+  write: (value) => pathText.write(value),
+  read: (value) => {
+    const read = pathText.read(value);
+    if (!isStatePath(read)) throw new DecodeError('a record that lies in no collection of a contract');
+    return read;
+  },
+};
+const recordSchema = record({ path, value: bytes(0, valueBytesMax) });
 export const pieceSchema = record({
   /** 1 on the last piece of its chunk. */
   last: integer(0, 1),

@@ -21,6 +21,7 @@ import type { Transport } from '../network/transport.ts';
 import type { Head, PartPlace, Store } from '../store/store.ts';
 import { chunkCount, isChunk, isFull, PieceWriter, pieceSchema, type StateRecord } from './chunk.ts';
 import { type CheckedManifest, checkManifest, type Manifest, manifestSchema } from './manifest.ts';
+import { readChunk } from './stored.ts';
 
 /** Of one chunk, from a peer that sends what it likes: a state of four million records stays below. */
 const chunkBytesMax = 67_108_864;
@@ -55,18 +56,31 @@ export class SnapshotDownload {
     this.#asker = new PeerAsker({ request }, parts);
   }
 
-  /** [S2] Undefined when these peers together do not give a whole one; what they gave is kept. */
+  /** [S2] Undefined when these peers together do not give a whole later one; what they gave is kept. */
   async from(peers: readonly number[]): Promise<Downloaded | undefined> {
+    const found = await this.#from(peers, (height) => height > this.#parts.store.head().height);
+    return found !== undefined && 'head' in found ? found : undefined;
+  }
+
+  /** [R4] Also one that is not later: of that the chunks are staged, and its blocks are those of the log here. */
+  anyFrom(peers: readonly number[]): Promise<Downloaded | CheckedManifest | undefined> {
+    return this.#from(peers, () => true);
+  }
+
+  async #from(
+    peers: readonly number[],
+    isWelcome: (height: number) => boolean,
+  ): Promise<Downloaded | CheckedManifest | undefined> {
     const { store } = this.#parts;
     for (const peer of this.#asker.bestFirst(peers)) {
       if (!this.#parts.isWanted()) return undefined;
       const checked = await this.#manifest(peer);
-      if (checked === undefined || checked.header.height <= store.head().height) continue;
+      if (checked === undefined || !isWelcome(checked.header.height)) continue;
       this.#stage(checked.manifest, checked.header.height);
       const others = peers.filter((other) => other !== peer);
-      const head = (await this.#chunks(checked, peer, others))
-        ? await this.#tail(checked, [peer, ...others])
-        : undefined;
+      if (!(await this.#chunks(checked, peer, others))) continue;
+      if (checked.header.height <= store.head().height) return checked;
+      const head = await this.#tail(checked, [peer, ...others]);
       if (head !== undefined) return { ...checked, head };
     }
     return undefined;
@@ -88,21 +102,24 @@ export class SnapshotDownload {
     const { store } = this.#parts;
     for (const staged of store.partHeights('staged')) {
       const kept = store.part(stagedAt(staged, 'manifest'));
-      const same = kept !== undefined && staged === height && sameState(decodeAs(manifestSchema, kept), manifest);
+      const same = kept !== undefined && staged === height && isOfSameState(kept, manifest);
       if (!same) store.dropParts('staged', staged);
     }
     store.putParts([[stagedAt(height, 'manifest'), encodeAs(manifestSchema, manifest)]]);
   }
 
   async #chunks({ manifest, header }: CheckedManifest, first: number, others: readonly number[]): Promise<boolean> {
-    const { store } = this.#parts;
+    const { store, after } = this.#parts;
     for (let chunk = 0; chunk < chunkCount; chunk++) {
+      // What is here already is read without a wait for anybody: others get their turn all the same.
+      if (chunk % 16 === 15) await new Promise<void>((resolve) => after(0, resolve));
+      if (!this.#parts.isWanted()) return false;
       const root = manifest.roots[chunk];
-      if (root === undefined || store.part(stagedAt(header.height, 'piece', chunk)) !== undefined) continue;
-      let records: readonly StateRecord[] | undefined;
+      if (root === undefined || readChunk(store, 'staged', header.height, chunk, root) !== undefined) continue;
+      let records = readChunk(store, 'offered', header.height, chunk, root);
       for (const peer of this.#asker.bestFirst([first, ...others])) {
-        records = await this.#chunk(peer, header.height, chunk, root);
         if (records !== undefined) break;
+        records = await this.#chunk(peer, header.height, chunk, root);
       }
       if (records === undefined) return false;
       store.putParts(
@@ -203,10 +220,17 @@ export function stagedAt(height: number, kind: PartPlace['kind'], first = 0, sec
   return { area: 'staged', height, kind, first, second };
 }
 
-function sameState(a: Manifest, b: Manifest): boolean {
-  return equalBytes(a.header, b.header) && baseOf(a) === baseOf(b);
+/** Whatever an earlier version staged is of no use where it cannot be read. */
+function isOfSameState(kept: Uint8Array, manifest: Manifest): boolean {
+  try {
+    const { header, base } = decodeAs(manifestSchema, kept);
+    return equalBytes(header, manifest.header) && nameOf(base) === nameOf(manifest.base);
+  } catch (error) {
+    if (error instanceof DecodeError) return false;
+    throw error;
+  }
 }
 
-function baseOf({ base }: Manifest): string {
+function nameOf(base: Manifest['base']): string {
   return base === undefined ? '' : Buffer.from(base.header).toString('hex');
 }

@@ -1,12 +1,14 @@
 // Keeps a snapshot on offer and forgets what it makes needless: begins one at fixed heights, so that all validators
 // offer the same, writes it in steps between other work, and then prunes in steps, if the operator wants that.
 import type { StateTree } from '../execution/state-tree.ts';
-import { decodeHeader } from '../ledger/entry.ts';
+import { DecodeError } from '../ledger/codec.ts';
+import { decodeHeader, headerDigest } from '../ledger/entry.ts';
 import { decodeAs } from '../ledger/schema.ts';
 import type { Head, Store } from '../store/store.ts';
 import { manifestSchema } from './manifest.ts';
 import { OfferWriter, type SetFrom } from './offer.ts';
 import { baseHeightFor, pruningStep } from './pruner.ts';
+import { StoredOffers } from './stored.ts';
 
 export interface SnapshotSettings {
   /** A snapshot is made at each height that this divides. */
@@ -38,42 +40,48 @@ const offersMax = 2;
 
 export class SnapshotKeeper {
   readonly #parts: KeeperParts;
+  readonly #offers: StoredOffers;
   #writer: OfferWriter | undefined;
   #isStopped = false;
 
   constructor(parts: KeeperParts) {
+    const { store } = parts;
     this.#parts = parts;
+    this.#offers = new StoredOffers(store, () => parts.stableHeight());
     // An offer without a manifest is what an earlier process began and did not end.
-    for (const height of parts.store.partHeights('offered'))
-      if (this.manifest(height) === undefined) parts.store.dropParts('offered', height);
+    for (const height of store.partHeights('offered'))
+      if (this.manifest(height) === undefined) store.dropParts('offered', height);
+    // Nobody takes what is behind it by now.
+    for (const height of store.partHeights('staged'))
+      if (height <= store.head().height) store.dropParts('staged', height);
+    // [S1] Else nothing here could make a damaged state again until the next height that is due.
+    if (store.base().height > 0 && store.partHeights('offered').length === 0) parts.soon(() => this.#begin());
   }
 
   /** [S1] Called after each commit, with the store at that height. */
   onBlock(height: number): void {
+    if (height % this.#parts.settings.everyBlocks === 0) this.#begin();
+  }
+
+  #begin(): void {
     const { store, settings } = this.#parts;
-    if (this.#isStopped || height % settings.everyBlocks !== 0 || this.#writer !== undefined) return;
+    if (this.#isStopped || this.#writer !== undefined) return;
     const { head, tree, sets, windowMs } = this.#parts.now();
     const baseHeight = baseHeightFor(store, head, windowMs, settings.keepBlocksMin);
     this.#writer = new OfferWriter({ store, head, tree, sets, baseHeight });
     this.#parts.soon(() => this.#write());
   }
 
-  /** The newest snapshot that a stable checkpoint covers. */
   newest(): { readonly height: number; readonly manifest: Uint8Array } | undefined {
-    const stable = this.#parts.stableHeight();
-    for (const height of this.#parts.store.partHeights('offered').reverse()) {
-      const manifest = height <= stable ? this.manifest(height) : undefined;
-      if (manifest !== undefined) return { height, manifest };
-    }
-    return undefined;
+    return this.#offers.newest();
   }
 
   manifest(height: number): Uint8Array | undefined {
-    return this.#parts.store.part({ area: 'offered', height, kind: 'manifest', first: 0, second: 0 });
+    return this.#offers.manifest(height);
   }
 
   piece(height: number, chunk: number, piece: number): Uint8Array | undefined {
-    return this.#parts.store.part({ area: 'offered', height, kind: 'piece', first: chunk, second: piece });
+    return this.#offers.piece(height, chunk, piece);
   }
 
   stop(): void {
@@ -100,14 +108,21 @@ export class SnapshotKeeper {
     const [oldest] = heights;
     if (oldest === undefined || heights.length < offersMax || oldest > stableHeight()) return;
     const manifest = this.manifest(oldest);
-    const step = manifest === undefined ? undefined : pruningStep(store, baseHeightOf(manifest));
+    const step = manifest === undefined ? undefined : pruningStep(store, baseHeightOf(store, manifest));
     if (step === undefined) return;
     store.prune(step);
     this.#parts.soon(() => this.#prune());
   }
 }
 
-function baseHeightOf(manifest: Uint8Array): number {
-  const { base } = decodeAs(manifestSchema, manifest);
-  return base === undefined ? 0 : decodeHeader(base.header).height;
+/** 0, which nothing is below, for a manifest that is not as it was written: what it says must forget no block. */
+function baseHeightOf(store: Store, manifest: Uint8Array): number {
+  try {
+    const { base } = decodeAs(manifestSchema, manifest);
+    const height = base === undefined ? 0 : decodeHeader(base.header).height;
+    return base !== undefined && store.block(height)?.digest === headerDigest(base.header) ? height : 0;
+  } catch (error) {
+    if (error instanceof DecodeError) return 0;
+    throw error;
+  }
 }

@@ -1,13 +1,15 @@
 // Puts a snapshot of this node's own state on offer: reads one view of the state in slices, while blocks go on, and
 // writes the chunks as parts of the store. The manifest comes last; without it there is no offer.
+import { DivergedRecord } from '../execution/diverged-record.ts';
+import { stateKey, stateValueHash } from '../execution/state-path.ts';
 import type { StateTree } from '../execution/state-tree.ts';
 import { assert } from '../ledger/assert.ts';
 import { frontierAt } from '../ledger/merkle.ts';
 import { encodeAs } from '../ledger/schema.ts';
 import type { SetLink } from '../ledger/set-chain.ts';
 import type { ValidatorSet } from '../ledger/validators.ts';
-import type { Head, PartPlace, StateView, Store } from '../store/store.ts';
-import { chunkCount, chunkOf, PieceWriter } from './chunk.ts';
+import type { Head, PartPlace, StatePath, StateView, Store } from '../store/store.ts';
+import { chunkCount, PieceWriter } from './chunk.ts';
 import { type Manifest, manifestSchema } from './manifest.ts';
 
 /** Records of one step: a few milliseconds. */
@@ -35,11 +37,14 @@ export class OfferWriter {
   readonly #height: number;
   readonly #manifest: Manifest;
   readonly #view: StateView;
+  readonly #tree: StateTree;
+  #written = 0;
   readonly #chunks = Array.from({ length: chunkCount }, () => new PieceWriter());
 
   /** Takes its view of the state at once: it is that of `head`, which is the store's. */
   constructor(parts: OfferParts) {
-    const { store, head } = parts;
+    const { store, head, tree } = parts;
+    this.#tree = tree;
     assert(store.head().digest === head.digest, 'an offer is made of the state that is there');
     this.#store = store;
     this.#height = head.height;
@@ -52,7 +57,10 @@ export class OfferWriter {
     return this.#height;
   }
 
-  /** Writes some more; true when the snapshot is on offer. */
+  /**
+   * Writes some more; true when the snapshot is on offer. Throws DivergedRecord for a state that the root does not
+   * cover: what is made of it would be refused everywhere, and blocks would be forgotten for it.
+   */
   step(): boolean {
     const records = this.#view.next(stepRecords);
     if (records.length === 0) {
@@ -61,7 +69,10 @@ export class OfferWriter {
     }
     const parts: (readonly [PartPlace, Uint8Array])[] = [];
     for (const [path, value] of records) {
-      const chunk = chunkOf(path);
+      const key = stateKey(path);
+      if (!this.#tree.holds(key, stateValueHash(value))) throw this.#diverged(`state record ${path}`, path);
+      this.#written += 1;
+      const chunk = key[0] ?? 0;
       const closed = this.#chunks[chunk]?.add(path, value);
       if (closed !== undefined) parts.push([this.#place('piece', chunk, closed[0]), closed[1]]);
     }
@@ -76,11 +87,18 @@ export class OfferWriter {
 
   #finish(): void {
     this.#view.close();
+    if (this.#written !== this.#tree.size) throw this.#diverged(`a state of ${this.#written} records`);
     const parts = this.#chunks.map((writer, chunk) => {
       const [number, piece] = writer.end();
       return [this.#place('piece', chunk, number), piece] as const;
     });
     this.#store.putParts([...parts, [this.#place('manifest'), encodeAs(manifestSchema, this.#manifest)]]);
+  }
+
+  #diverged(what: string, path?: StatePath): DivergedRecord {
+    this.#view.close();
+    const height = this.#height;
+    return new DivergedRecord(`${what} is not the one that the state root of height ${height} covers`, path);
   }
 
   #place(kind: PartPlace['kind'], first = 0, second = 0): PartPlace {

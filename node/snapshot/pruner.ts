@@ -5,7 +5,7 @@ import { decodeHeader } from '../ledger/entry.ts';
 import { equalBytes } from '../ledger/hash.ts';
 import type { Header } from '../ledger/header.ts';
 import { frontierAt } from '../ledger/merkle.ts';
-import { peakPlaces } from '../store/pruned-nodes.ts';
+import { peakNodes } from '../store/pruned-nodes.ts';
 import type { Pruning, Store } from '../store/store.ts';
 import { indexRowsOf } from './log-rows.ts';
 
@@ -63,14 +63,9 @@ export function pruningStep(store: Log, to: number): Pruning | undefined {
   assert(row !== undefined, `block ${last} is held`);
   const base = { height: last, digest: row.digest, logSize: row.headerIndex + 1 };
   const hashes = frontierAt((level, index) => store.node(level, index), base.logSize).toHashes();
-  const peaks = peakPlaces(base.logSize).map((place, i) => {
-    const hash = hashes[i];
-    assert(hash !== undefined, 'a hash for each peak');
-    return { ...place, hash };
-  });
-  return { base, peaks, kept, transactions, references };
+  return { base, peaks: peakNodes(base.logSize, hashes), kept, transactions, references };
 }
 
-function changesSet({ validatorSetHash, nextValidatorSetHash }: Header): boolean {
+export function changesSet({ validatorSetHash, nextValidatorSetHash }: Header): boolean {
   return !equalBytes(validatorSetHash, nextValidatorSetHash);
 }

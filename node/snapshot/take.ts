@@ -5,7 +5,7 @@ import { assert } from '../ledger/assert.ts';
 import { equalBytes } from '../ledger/hash.ts';
 import type { VoteChange } from '../store/store.ts';
 import { assemble } from './assemble.ts';
-import { type DownloadParts, SnapshotDownload } from './download.ts';
+import { type Downloaded, type DownloadParts, SnapshotDownload } from './download.ts';
 
 export interface TakeParts extends DownloadParts {
   /** Called when all of it is here: nothing else may use the store any more. */
@@ -15,9 +15,21 @@ export interface TakeParts extends DownloadParts {
 
 /** Whether one was taken. Throws only what the store throws. */
 export async function takeSnapshot(parts: TakeParts, from: readonly number[]): Promise<boolean> {
-  const { store, log } = parts;
   const downloaded = await new SnapshotDownload(parts).from(from);
-  if (downloaded === undefined || !parts.isWanted() || downloaded.head.height <= store.head().height) return false;
+  return downloaded !== undefined && put(parts, downloaded);
+}
+
+/** [R4] For who heals: that one was taken, or the height of one that is staged and no later than what is here. */
+export async function takeAnySnapshot(parts: TakeParts, from: readonly number[]): Promise<true | number | undefined> {
+  const downloaded = await new SnapshotDownload(parts).anyFrom(from);
+  if (downloaded === undefined || !parts.isWanted()) return undefined;
+  if ('head' in downloaded) return put(parts, downloaded) || undefined;
+  return downloaded.header.height;
+}
+
+function put(parts: TakeParts, downloaded: Downloaded): boolean {
+  const { store, log } = parts;
+  if (!parts.isWanted() || downloaded.head.height <= store.head().height) return false;
   const snapshot = assemble(store, downloaded);
   if (typeof snapshot === 'string') {
     log('warn', 'a snapshot was not taken', { height: downloaded.head.height, reason: snapshot });

@@ -143,12 +143,17 @@ export function seal(key: Buffer, payload: Uint8Array): Buffer {
 
 /** The payload of a stored value; throws StoreError when the sum is wrong. */
 export function unseal(key: Buffer, value: Uint8Array): Uint8Array {
+  if (value.length < sumBytes) throw damaged(key, 'it is too short');
+  if (!isSound(key, value)) throw damaged(key, 'its sum is wrong');
+  return value.subarray(0, value.length - sumBytes);
+}
+
+export function isSound(key: Buffer, value: Uint8Array): boolean {
   const at = value.length - sumBytes;
-  if (at < 0) throw damaged(key, 'it is too short');
-  const payload = value.subarray(0, at);
-  const sum = Buffer.from(value.buffer, value.byteOffset + at, sumBytes).toString('latin1');
-  if (sum !== sumOf(key, payload)) throw damaged(key, 'its sum is wrong');
-  return payload;
+  if (at < 0) return false;
+  return (
+    Buffer.from(value.buffer, value.byteOffset + at, sumBytes).toString('latin1') === sumOf(key, value.subarray(0, at))
+  );
 }
 
 function sumOf(key: Buffer, payload: Uint8Array): string {

@@ -2,10 +2,10 @@
 // snapshot that takes the place of everything. Each function runs inside a write transaction that somebody else began.
 import { certificateSchema } from '../ledger/certificate.ts';
 import * as keys from './keys.ts';
-import { type Environment, putPayload, putRow, readRow } from './lmdb-environment.ts';
+import { type Environment, putPayload, putRow, readRow, readValue } from './lmdb-environment.ts';
 import { needlessNodes } from './pruned-nodes.ts';
 import * as rows from './rows.ts';
-import type { BlockCommit, LogBase, Pruning, Snapshot, StateView } from './store.ts';
+import type { BlockCommit, LogBase, PartPlace, Pruning, Snapshot, StateView } from './store.ts';
 
 /**
  * Nodes of smaller subtrees are hashed from their entries when they are asked for: a proof reads at most 15 entries for
@@ -78,6 +78,12 @@ export function installRows(environment: Environment, snapshot: Snapshot): void 
   putRow(environment, keys.singleKey('head'), rows.headRow, head);
   // What was on offer reaches back to blocks that are gone.
   for (const area of ['staged', 'offered'] as const) removeRange(environment, keys.tableRange(area));
+}
+
+export function readPart(environment: Environment, place: PartPlace): Uint8Array | undefined {
+  const key = keys.partKey(place);
+  const value = readValue(environment, key);
+  return value !== undefined && keys.isSound(key, value) ? keys.unseal(key, value) : undefined;
 }
 
 export function removeRange(

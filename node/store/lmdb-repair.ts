@@ -4,9 +4,10 @@ import { certificateSchema } from '../ledger/certificate.ts';
 import { equalBytes } from '../ledger/hash.ts';
 import * as keys from './keys.ts';
 import { type Environment, readValue } from './lmdb-environment.ts';
-import { nodeLevelMin } from './lmdb-log.ts';
+import { nodeLevelMin, removeRange } from './lmdb-log.ts';
+import { needlessNodes } from './pruned-nodes.ts';
 import * as rows from './rows.ts';
-import type { RepairedBlock, StateDifference, StatePath } from './store.ts';
+import type { BlockRow, LogBase, LogStart, RepairedBlock, StateDifference, StatePath } from './store.ts';
 import { DamagedRow } from './store.ts';
 
 const sliceRows = 1_000;
@@ -14,9 +15,7 @@ const sliceRows = 1_000;
 export function repairBlock(environment: Environment, block: RepairedBlock): number {
   let repaired = 0;
   const put = (key: Buffer, value: Buffer) => {
-    if (equalBytes(readValue(environment, key) ?? Buffer.alloc(0), value)) return;
-    environment.putSync(key, value);
-    repaired++;
+    repaired += putWhereOther(environment, key, value);
   };
   block.entries.forEach((entry, at) => {
     const key = keys.numberKey('entry', block.block.firstIndex + at);
@@ -44,12 +43,68 @@ export function repairBlock(environment: Environment, block: RepairedBlock): num
   return repaired;
 }
 
+/** Rows of blocks up to the new base go with their indexes; what stays of them is put whether it was there or not. */
+export function repairStart(environment: Environment, from: LogBase, { base, peaks, kept }: LogStart): number {
+  if (base.height > from.height) forget(environment, from, base);
+  let repaired = 0;
+  const put = (key: Buffer, value: Buffer) => {
+    repaired += putWhereOther(environment, key, value);
+  };
+  for (const { level, index, hash } of peaks) {
+    const key = keys.nodeKey(level, index);
+    put(key, keys.seal(key, hash));
+  }
+  for (const { block, header, certificate } of kept) {
+    const [entry, row, seal] = [
+      keys.numberKey('entry', block.headerIndex),
+      keys.numberKey('block', block.height),
+      keys.numberKey('certificate', block.height),
+    ];
+    put(entry, keys.seal(entry, header));
+    if (!isKeptRow(environment, row, block)) put(row, rows.encodeRow(row, rows.blockRow, block));
+    put(seal, rows.encodeRow(seal, certificateSchema, certificate));
+  }
+  const key = keys.singleKey('base');
+  put(key, rows.encodeRow(key, rows.baseRow, base));
+  return repaired;
+}
+
+/** Where the block began is known to whoever pruned it, and not to whoever came by a snapshot. */
+function isKeptRow(environment: Environment, key: Buffer, { headerIndex, digest }: BlockRow): boolean {
+  const value = readValue(environment, key);
+  if (value === undefined || !keys.isSound(key, value)) return false;
+  const row = rows.decodeRow(key, rows.blockRow, value);
+  return row.headerIndex === headerIndex && row.digest === digest;
+}
+
+function forget(environment: Environment, from: LogBase, base: LogBase): void {
+  removeRange(environment, { start: keys.numberKey('entry', 1), end: keys.numberKey('entry', base.logSize) });
+  for (const table of ['block', 'certificate', 'checkpoint'] as const)
+    removeRange(environment, { start: keys.numberKey(table, 1), end: keys.numberKey(table, base.height + 1) });
+  for (const { level, index } of needlessNodes(from.logSize, base.logSize, nodeLevelMin))
+    environment.removeSync(keys.nodeKey(level, index));
+  const isBefore = (key: Buffer, value: Buffer) =>
+    keys.isSound(key, value) && rows.decodeRow(key, rows.indexRow, value) < base.logSize;
+  const isUsedBefore = (key: Buffer, value: Buffer) =>
+    keys.isSound(key, value) && rows.decodeRow(key, rows.referenceRow, value).index < base.logSize;
+  for (const { key, value } of rowsIn(environment, keys.tableRange('transaction')))
+    if (isBefore(key, value)) environment.removeSync(key);
+  for (const { key, value } of rowsIn(environment, keys.tableRange('reference')))
+    if (isUsedBefore(key, value)) environment.removeSync(key);
+}
+
+function putWhereOther(environment: Environment, key: Buffer, value: Buffer): 0 | 1 {
+  if (equalBytes(readValue(environment, key) ?? Buffer.alloc(0), value)) return 0;
+  environment.putSync(key, value);
+  return 1;
+}
+
 /** Keys are compared as bytes: a flipped bit may have made one that is no path. */
 export function repairState(environment: Environment, right: ReadonlyMap<StatePath, Uint8Array>): StateDifference[] {
   const wanted = new Map([...right].map(([path, value]) => [keys.stateKey(path).toString('latin1'), { path, value }]));
   const differences: StateDifference[] = [];
   const wrong: { readonly key: Buffer; readonly value: Uint8Array | undefined }[] = [];
-  for (const { key, value } of stateRows(environment)) {
+  for (const { key, value } of rowsIn(environment, keys.tableRange('state'))) {
     const expected = wanted.get(key.toString('latin1'));
     wanted.delete(key.toString('latin1'));
     const stored = payloadOf(key, value);
@@ -79,9 +134,11 @@ function payloadOf(key: Buffer, value: Buffer): Uint8Array | undefined {
 }
 
 /** Copies: nothing is written while a cursor is open. */
-function* stateRows(environment: Environment): Iterable<{ readonly key: Buffer; readonly value: Buffer }> {
-  let start = keys.stateKey('');
-  const end = keys.endOfPrefix(start);
+function* rowsIn(
+  environment: Environment,
+  { start: first, end }: { readonly start: Buffer; readonly end: Buffer },
+): Iterable<{ readonly key: Buffer; readonly value: Buffer }> {
+  let start = first;
   for (;;) {
     const slice = [...environment.getRange({ start, end, limit: sliceRows })];
     for (const { key, value } of slice) yield { key: Buffer.from(key), value: Buffer.from(value) };

@@ -28,8 +28,8 @@ import {
   readPayload,
   readRow,
 } from './lmdb-environment.ts';
-import { installRows, nodeLevelMin, pruneRows, putLog, removeRange, viewOf } from './lmdb-log.ts';
-import { repairBlock, repairState } from './lmdb-repair.ts';
+import { installRows, nodeLevelMin, pruneRows, putLog, readPart, removeRange, viewOf } from './lmdb-log.ts';
+import { repairBlock, repairStart, repairState } from './lmdb-repair.ts';
 import * as rows from './rows.ts';
 import type {
   BlockCommit,
@@ -37,6 +37,7 @@ import type {
   CheckpointChange,
   Head,
   LogBase,
+  LogStart,
   PartPlace,
   Pruning,
   ReferenceRow,
@@ -351,7 +352,7 @@ class LmdbStore implements Store {
   }
 
   part(place: PartPlace): Uint8Array | undefined {
-    return readPayload(this.environment, keys.partKey(place));
+    return readPart(this.environment, place);
   }
 
   partHeights(area: PartPlace['area']): number[] {
@@ -386,6 +387,12 @@ class LmdbStore implements Store {
 
   repairBlock(block: RepairedBlock): number {
     return this.change(() => repairBlock(this.environment, block));
+  }
+
+  repairStart(start: LogStart): number {
+    const repaired = this.change(() => repairStart(this.environment, this.first, start));
+    this.first = start.base;
+    return repaired;
   }
 
   repairState(right: ReadonlyMap<StatePath, Uint8Array>): StateDifference[] {

@@ -12,6 +12,7 @@ import type {
   CheckpointChange,
   Head,
   LogBase,
+  LogStart,
   PartPlace,
   Pruning,
   ReferenceRow,
@@ -322,6 +323,37 @@ export class MemoryStore implements Store {
     for (const row of references) this.references.set(`${row.member}\0${row.reference}`, row);
     for (const [id, index] of transactions) this.transactions.set(id, index);
     return repaired;
+  }
+
+  repairStart({ base, peaks, kept }: LogStart): number {
+    if (base.height > this.first.height) this.forget(base);
+    let repaired = 0;
+    for (const { level, index, hash } of peaks) {
+      if (!equalBytes(this.node(level, index) ?? new Uint8Array(0), hash)) repaired++;
+      this.nodes.set(`${level}/${index}`, hash);
+    }
+    for (const { block, header, certificate } of kept) {
+      if (!equalBytes(this.entryList[block.headerIndex] ?? new Uint8Array(0), header)) repaired++;
+      this.entryList[block.headerIndex] = header;
+      // Where the block began is known to whoever pruned it, and not to whoever came by a snapshot.
+      if (this.blocks[block.height]?.digest !== block.digest) this.blocks[block.height] = block;
+      this.certificates.set(block.height, certificate);
+    }
+    this.first = base;
+    return repaired;
+  }
+
+  private forget({ height: last, logSize }: LogBase): void {
+    for (let index = 1; index < logSize; index++) delete this.entryList[index];
+    for (let height = 1; height <= last; height++) {
+      delete this.blocks[height];
+      this.certificates.delete(height);
+      this.checkpoints.delete(height);
+    }
+    for (const { level, index } of needlessNodes(this.first.logSize, logSize, 0))
+      this.nodes.delete(`${level}/${index}`);
+    for (const [id, index] of this.transactions) if (index < logSize) this.transactions.delete(id);
+    for (const [name, { index }] of this.references) if (index < logSize) this.references.delete(name);
   }
 
   repairState(right: ReadonlyMap<StatePath, Uint8Array>): StateDifference[] {

@@ -1,6 +1,8 @@
 // Which tree nodes a pruned log still needs. A log of S entries is made of complete subtrees, its peaks; a proof of an
 // entry from S on asks for those and for nodes that end after S, never for what lies inside a peak.
 
+import { assert } from '../ledger/assert.ts';
+
 export interface NodePlace {
   readonly level: number;
   readonly index: number;
@@ -12,6 +14,15 @@ export function peakPlaces(size: number): NodePlace[] {
   for (let rest = size, level = 0; rest > 0; rest = Math.floor(rest / 2), level++)
     if (rest % 2 === 1) places.push({ level, index: rest - 1 });
   return places.reverse();
+}
+
+/** The peaks with their hashes, which were checked to be as many. */
+export function peakNodes(size: number, hashes: readonly Uint8Array[]): (NodePlace & { readonly hash: Uint8Array })[] {
+  return peakPlaces(size).map((place, i) => {
+    const hash = hashes[i];
+    assert(hash !== undefined, 'a hash for each peak');
+    return { ...place, hash };
+  });
 }
 
 /** Stored nodes that a move of the base makes needless. Nodes below `levelMin` are stored for peaks alone. */

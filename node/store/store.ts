@@ -99,17 +99,21 @@ export interface Pruning {
   readonly references: readonly ReferenceRow[];
 }
 
-/** A whole ledger in place of what is held: state, the log from a base on, and the headers that lead to it. */
-export interface Snapshot {
-  readonly head: Head;
+/** Where a log begins, and what stays of all that came before: peaks of the tree, and headers. */
+export interface LogStart {
   readonly base: LogBase;
   readonly peaks: readonly TreeNode[];
-  /** Blocks below the base that stay for their header. */
+  /** Blocks up to the base that stay for their header. */
   readonly kept: readonly {
     readonly block: BlockRow;
     readonly header: Uint8Array;
     readonly certificate: CommitCertificate;
   }[];
+}
+
+/** A whole ledger in place of what is held: state, the log from a base on, and the headers that lead to it. */
+export interface Snapshot extends LogStart {
+  readonly head: Head;
   readonly blocks: Iterable<Omit<BlockCommit, 'head' | 'writes'>>;
   readonly state: Iterable<readonly [StatePath, Uint8Array]>;
 }
@@ -200,6 +204,8 @@ export interface RepairableStore {
   markDivergence(mark: Uint8Array | undefined): void;
   /** Puts each row that is not the one it should be. Answers how many there were. */
   repairBlock(block: RepairedBlock): number;
+  /** In one write: the log begins after this block, no earlier than it did; of what came before exactly this stays. */
+  repairStart(start: LogStart): number;
   /** In one write: afterwards the state is exactly this. Answers what was not. */
   repairState(right: ReadonlyMap<StatePath, Uint8Array>): StateDifference[];
   /** Removes bodies that cannot be read; others hold them too (rule V7). */
@@ -246,6 +252,7 @@ export interface Store extends StateStore, ReferenceStore, RepairableStore, Clai
   prune(pruning: Pruning): void;
   stateView(): StateView;
   putParts(parts: readonly (readonly [PartPlace, Uint8Array])[]): void;
+  /** Undefined also where it is damaged: a part can be had again, or made. */
   part(place: PartPlace): Uint8Array | undefined;
   /** Heights of which there are parts, ascending. */
   partHeights(area: PartPlace['area']): number[];

@@ -7,6 +7,7 @@ import { type MemoryImage, MemoryStore } from '../../node/store/memory-store.ts'
 import type {
   BlockCommit,
   CheckpointChange,
+  LogStart,
   PartPlace,
   Pruning,
   RepairedBlock,
@@ -100,6 +101,14 @@ export class SimulatedDisk extends MemoryStore {
     return repaired;
   }
 
+  override repairStart(start: LogStart): number {
+    let repaired = 0;
+    this.#write(() => {
+      repaired = super.repairStart(start);
+    });
+    return repaired;
+  }
+
   override repairState(right: ReadonlyMap<StatePath, Uint8Array>): StateDifference[] {
     let differences: StateDifference[] = [];
     this.#write(() => {
@@ -130,6 +139,19 @@ export class SimulatedDisk extends MemoryStore {
   }
 }
 
+/** One byte in a part of each snapshot on offer differs. */
+export function withDamagedOffers(image: MemoryImage, at: number): MemoryImage {
+  const parts = new Map(image.parts);
+  // Most chunks of a state as small as the simulator's are empty, and nobody reads those.
+  const offered = [...parts].filter(([, [place, bytes]]) => place.area === 'offered' && bytes.length > 16);
+  for (const height of new Set(offered.map(([, [place]]) => place.height))) {
+    const all = offered.filter(([, [place]]) => place.height === height);
+    const [name, part] = all[at % all.length] ?? [];
+    if (name !== undefined && part !== undefined) parts.set(name, [part[0], withFlippedBit(part[1], at)]);
+  }
+  return { ...image, parts };
+}
+
 /** One byte of the state differs from what was written. */
 export function damaged(image: MemoryImage, at: number): MemoryImage {
   const state = new Map(image.state);
@@ -137,8 +159,12 @@ export function damaged(image: MemoryImage, at: number): MemoryImage {
   const path = paths[at % paths.length];
   const value = path === undefined ? undefined : state.get(path);
   if (path === undefined || value === undefined) return image;
-  const copy = Uint8Array.from(value);
-  copy[at % copy.length] = (copy[at % copy.length] ?? 0) ^ 1;
-  state.set(path, copy);
+  state.set(path, withFlippedBit(value, at));
   return { ...image, state };
+}
+
+function withFlippedBit(bytes: Uint8Array, at: number): Uint8Array {
+  const copy = Uint8Array.from(bytes);
+  copy[at % copy.length] = (copy[at % copy.length] ?? 0) ^ 1;
+  return copy;
 }

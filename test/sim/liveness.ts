@@ -152,8 +152,8 @@ export async function livenessPhase(
   const chance = new Chance(plan.seed, 'liveness');
   // Often without whoever is primary: then the healed wait for the timer that runs.
   const present = chance.hits(0.5) ? cluster.primaries() : [];
-  const others = wholeOf(cluster).filter((each) => !present.includes(each.station));
-  const core = chance.some(others.length >= plan.quorum ? others : wholeOf(cluster), plan.quorum);
+  const others = cluster.honest().filter((each) => !present.includes(each.station));
+  const core = chance.some(others.length >= plan.quorum ? others : cluster.honest(), plan.quorum);
   const rest = cluster.stations.filter((each) => !core.includes(each));
   heal(cluster, core, chance);
   for (const station of rest) {
@@ -168,17 +168,11 @@ export async function livenessPhase(
   await settled(cluster, core, calm);
   const seconds = (timeline.now - began) / second;
   // Who comes back later catches up.
-  const back = rest.filter((each) => wholeOf(cluster).includes(each) && chance.hits(0.5));
+  const back = rest.filter((each) => cluster.honest().includes(each) && chance.hits(0.5));
   heal(cluster, [...core, ...back], chance);
   workload.burst(2);
   await settled(cluster, [...core, ...back], calm);
   return { seconds, slowest: calm.slowest };
-}
-
-/** Whose state needs no quorum of others to become right again. */
-function wholeOf(cluster: Cluster): ValidatorStation[] {
-  const { plan, flipped } = cluster;
-  return cluster.honest().filter((each) => plan.snapshots === undefined || !flipped.has(each));
 }
 
 export function heal(cluster: Cluster, core: readonly ValidatorStation[], chance: Chance): void {

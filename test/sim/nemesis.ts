@@ -5,7 +5,7 @@ import { decodeAs } from '../../node/ledger/schema.ts';
 import type { MemoryImage } from '../../node/store/memory-store.ts';
 import type { Chance } from './chance.ts';
 import { type Cluster, heightOf } from './cluster.ts';
-import { damaged } from './disk.ts';
+import { damaged, withDamagedOffers } from './disk.ts';
 import type { FaultClass } from './plan.ts';
 import type { ValidatorStation } from './station.ts';
 import { millisecond, second } from './timeline.ts';
@@ -170,18 +170,23 @@ export class Nemesis {
   /** A byte of the state, while the validator runs: it heals, whenever it notices [R4]. */
   #flip(): void {
     const station = this.#victim();
-    if (station.node?.isHealing === true || !this.#mayFlip()) return;
+    if (station.node?.isHealing === true) return;
     const { disk } = station.parts;
     this.#note(`a byte of the state of ${station.station} flips`);
     this.#cluster.flipped.add(station);
     disk.restore(damaged(disk.snapshot(), this.#chance.int(10_000)));
+    if (this.#cluster.plan.snapshots !== undefined) this.#flipOffers(station);
   }
 
-  /** Where nobody has the whole log, a snapshot heals, and it takes a quorum of others to have a later one. */
-  #mayFlip(): boolean {
-    const { plan, flipped } = this.#cluster;
-    const { byzantine, amnesiacs } = plan;
-    return plan.snapshots === undefined || flipped.size + byzantine.length + amnesiacs.length === 0;
+  /**
+   * One validator's snapshots may be damaged, too, and others heal it. Were they damaged everywhere in one chunk,
+   * nobody would have what they say.
+   */
+  #flipOffers({ index, station, parts: { disk } }: ValidatorStation): void {
+    const { seed, validators } = this.#cluster.plan;
+    if (index !== seed % validators || this.#chance.hits(0.5)) return;
+    this.#note(`a byte of each snapshot of ${station} flips`);
+    disk.restore(withDamagedOffers(disk.snapshot(), this.#chance.int(10_000)));
   }
 
   #partition(): void {

@@ -138,7 +138,7 @@ export function drawPlan(seed: number, limits: PlanLimits = {}): Plan {
     amnesiacs: has('amnesia') && !isOverrun ? bad.filter((index) => !byzantine.includes(index)) : [],
     faultEverySeconds: chance.pick([1, 3, 6, 12]),
     proposalTimeoutMs: chance.pick([500, 1_500, 1_500]),
-    statusIntervalMs: chance.pick([200, 500, 1_000]),
+    statusIntervalMs: chance.pick([200, 500, 500]),
     burstEverySeconds: chance.pick([0.3, 1, 3, 6]),
     burstMax: chance.pick([1, 4, 12]),
     safetySeconds: limits.safetySeconds ?? chance.pick([15, 30, 90]),

@@ -18,3 +18,13 @@ test.serial(
     t.true(prunings > 0, 'blocks were forgotten');
   },
 );
+
+test.serial('[R4] any number of states that are damaged heal where old blocks are forgotten', async (t) => {
+  let prunings = 0;
+  for (const seed of [703, 704]) {
+    const result = await runSeed(seed, { validators: 4, faults: ['snapshots', 'bit-flip', 'crash', 'crash-all'] });
+    t.is(result.violation, undefined);
+    prunings += result.prunings;
+  }
+  t.true(prunings > 0, 'blocks were forgotten');
+});

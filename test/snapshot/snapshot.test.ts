@@ -121,6 +121,24 @@ test('[S5] what pruning leaves is enough for a newcomer, and the store stays of 
   follows(t, late, source);
 });
 
+test('[S5] no block is forgotten for a manifest that is not as it was written', (t) => {
+  const source = offering(20, { prune: true });
+  const { store } = source;
+  const place = { area: 'offered', height: 20, kind: 'manifest', first: 0, second: 0 } as const;
+  const manifest = decodeAs(manifestSchema, store.part(place) ?? new Uint8Array(0));
+  const { base } = manifest;
+  if (base === undefined) return t.fail('it has a base');
+  const header = base.header.map((byte, at) => (at === base.header.length - 9 ? byte ^ 1 : byte));
+  for (const bytes of [encodeAs(manifestSchema, { ...manifest, base: { ...base, header } }), Uint8Array.of(7)]) {
+    store.putParts([[place, bytes]]);
+    for (let i = 0; i < 3; i++) {
+      source.grow(store.head().height < 40 ? 20 : 1);
+      source.work();
+    }
+    t.is(store.base().height, 0);
+  }
+});
+
 const spoil: readonly (readonly [string, (answer: Uint8Array, kind: string) => Uint8Array | undefined])[] = [
   ['says nothing', () => undefined],
   ['has no snapshot', (answer, kind) => (kind === 'manifest' ? undefined : answer)],
@@ -134,6 +152,14 @@ const spoil: readonly (readonly [string, (answer: Uint8Array, kind: string) => U
       const piece = decodeAs(pieceSchema, answer);
       const records = piece.records.map(({ path, value }) => ({ path, value: value.map((byte) => byte ^ 1) }));
       return encodeAs(pieceSchema, { ...piece, records });
+    },
+  ],
+  [
+    'bends a path',
+    (answer, kind) => {
+      if (kind !== 'piece') return answer;
+      const text = Buffer.from(answer).toString('latin1');
+      return Buffer.from(text.replaceAll('/', '.'), 'latin1');
     },
   ],
   [

@@ -135,6 +135,42 @@ export function testLogCompliance(test: TestFn, make: MakeStore): void {
     await store.close();
   });
 
+  test('[R4] the beginning of a log is put right, and may move on past blocks that cannot be read', async (t) => {
+    const { chain, store } = await start(37);
+    grown(chain, store, 40);
+    const keptOf = (height: number) => {
+      const { block, entries, certificate } = commitAt(chain, height);
+      return { block, header: entries.at(-1) ?? text(''), certificate: certificate as never };
+    };
+    const startAt = (height: number, kept: readonly number[]) => {
+      return { base: baseAt(chain, height), peaks: peaksAt(chain, height), kept: kept.map(keptOf) };
+    };
+    store.prune(pruningTo(chain, 0, 10, [6, 10]));
+    t.is(store.repairStart(startAt(10, [6, 10])), 0, 'nothing was wrong');
+    t.deepEqual(store.block(6), commitAt(chain, 6).block, 'where a block began stays known');
+    store.repairStart(startAt(25, [6, 18, 25]));
+    t.deepEqual(store.base(), baseAt(chain, 25));
+    for (const height of [6, 18, 25]) {
+      t.is(plain(store.entry(commitAt(chain, height).block.headerIndex)), plain(keptOf(height).header));
+      t.is(store.certificate(height)?.digest, commitAt(chain, height).block.digest);
+    }
+    for (const height of [10, 17, 24]) {
+      const { block, transactions, references } = commitAt(chain, height);
+      t.is(store.block(height), undefined);
+      t.is(store.certificate(height), undefined);
+      t.is(store.entry(block.headerIndex), undefined);
+      for (const [id] of transactions) t.is(store.transaction(id), undefined);
+      for (const { member, reference } of references) t.is(store.reference(member, reference), undefined);
+    }
+    for (const row of commitAt(chain, 26).references) t.deepEqual(store.reference(row.member, row.reference), row);
+    provable(t, chain, store);
+    t.notThrows(() => checkIntegrity(store));
+    store.prune(pruningTo(chain, 25, 33));
+    store.commit(chain.next(2), voteOf(41));
+    provable(t, chain, store);
+    await store.close();
+  });
+
   test('a snapshot takes the place of everything, also of a chain that was begun', async (t) => {
     const { chain, store } = await start(36);
     for (const begun of [0, 4]) {

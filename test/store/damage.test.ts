@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { open } from 'lmdb';
 import { digestOf, sha256 } from '../../node/ledger/hash.ts';
-import { digestKey, nodeKey, numberKey, referenceKey, singleKey, stateKey } from '../../node/store/keys.ts';
+import { digestKey, nodeKey, numberKey, partKey, referenceKey, singleKey, stateKey } from '../../node/store/keys.ts';
 import { openEnvironment } from '../../node/store/lmdb-environment.ts';
 import { createLmdbStore, openLmdbStore } from '../../node/store/lmdb-store.ts';
 import { preflight } from '../../node/store/preflight.ts';
@@ -106,6 +106,24 @@ test('a flipped byte anywhere else is found when the record is read, and the err
     t.regex(error.message, /makes the row again from the log/);
     await store.close();
     await tamper(folder, key, flip);
+  }
+});
+
+test('[S2] a damaged part of a snapshot is as one that is not there', async (t) => {
+  const { folder } = await closedStore(t);
+  const places = (['offered', 'staged'] as const).map((area) => {
+    return { area, height: 3, kind: 'piece', first: 7, second: 0 } as const;
+  });
+  for (const place of places) {
+    const writer = await openLmdbStore(folder);
+    writer.putParts([[place, Uint8Array.of(1, 2, 3)]]);
+    await writer.close();
+    await tamper(folder, partKey(place), flip);
+    const store = await openLmdbStore(folder);
+    t.is(store.part(place), undefined);
+    store.putParts([[place, Uint8Array.of(4)]]);
+    t.deepEqual(Uint8Array.from(store.part(place) ?? []), Uint8Array.of(4));
+    await store.close();
   }
 });
 
