@@ -14,7 +14,7 @@ const print = (line: string) => process.stdout.write(`${line}\n`);
 endOnSignals();
 const options = asked();
 if (options.isListing) for (const { name, says } of scenarios) print(`${name.padEnd(18)} ${says}`);
-else if (options.figures !== undefined) await measure(options.figures, print);
+else if (options.figures !== undefined) await measure(options.figures, print, options.keep);
 else process.exitCode = (await runAll(options)) ? 0 : 1;
 process.exit();
 
