@@ -36,7 +36,7 @@ async function runAll({ seed: given, minutes, validators, only, keep }: ChaosOpt
     for (const scenario of shuffled(only ?? scenarios, random.int)) {
       // One scenario alone takes the seed itself, so that the line below a failure repeats it.
       const own = only?.length === 1 && runs === 0 ? seed : random.next();
-      const count = validators ?? 4 + random.int(4);
+      const count = Math.min(validators ?? 4 + random.int(4), scenario.validatorsMax ?? 7);
       if (performance.now() > endsAt) break;
       const why = scenario.needs?.map((need) => absent[need]).find((reason) => reason !== undefined);
       if (why !== undefined) {
