@@ -13,7 +13,7 @@ interface CompileCache {
 const cache = module as typeof module & CompileCache;
 cache.enableCompileCache?.(join(import.meta.dirname, '../.compile-cache'));
 
-/** Now, and not at the end of the process: a validator may be killed, and should start sooner next time all the same. */
+/** Now, and not at the end of the process: a validator that is killed should start sooner next time all the same. */
 export function keepCompiled(): void {
   cache.flushCompileCache?.();
 }

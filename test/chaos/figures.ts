@@ -56,8 +56,9 @@ export async function measure(plan: FigurePlan, print: (line: string) => void, k
     print(`${((performance.now() - began) / 1_000).toFixed(0)} s; the log is exported and judged ...`);
     const { problems, height, transactions } = await judge(cluster, { history, load }, cluster.validators);
     const { ok, refused, unknown } = history.counts;
+    const kills = plan['total-kills'];
     print(
-      `${plan['total-kills']} kills of all: ${ok + refused} transactions acknowledged in all (${unknown} left unknown), ` +
+      `${kills} kills of all: ${ok + refused} transactions acknowledged in all (${unknown} left unknown), ` +
         `${problems.length === 0 ? '0 lost, none twice, order and balances as the log says' : 'FAILED'}; ` +
         `the log has ${transactions} in ${height} blocks and verifies`,
     );

@@ -25,7 +25,7 @@ const passing = new Set(['not-ready', 'read-only', 'busy', 'mempool-full', 'inte
 const answerTimeoutMs = 2_000;
 const validityMs = 3_000_000;
 /** Of a brief load. */
-const briefValidityMs = 8_000;
+const briefValidityMs = 18_000;
 const accountsMax = 200;
 const currency = 'CZK';
 

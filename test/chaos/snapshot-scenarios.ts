@@ -7,10 +7,10 @@ import type { Scenario, Stage } from './scenario.ts';
 import { dataBytes, prunedHeight, spoilOffers, stagedChunks } from './stores.ts';
 import { until, type Validator } from './validator.ts';
 
-const windowMs = 10_000;
+const windowMs = 20_000;
 const pruneTimeoutMs = 180_000;
 const joinTimeoutMs = 90_000;
-const everyBlocks = 150;
+const everyBlocks = 100;
 const taken = 'the state is that of a snapshot';
 
 const common = {
@@ -147,7 +147,7 @@ async function staysSmall(stage: Stage): Promise<undefined> {
 export const snapshotScenarios: readonly Scenario[] = [
   {
     name: 'snapshot-join',
-    says: 'a newcomer takes a snapshot of those who forgot the beginning, is killed amid it, goes on, and comes to vote',
+    says: 'a newcomer takes a snapshot of those who forgot the beginning, is killed amid it, goes on, and votes',
     ...common,
     settings: pruning(everyBlocks),
     run: joinsKilled,
