@@ -32,7 +32,7 @@ import { ShimControl } from './shim.ts';
 import { type Status, until, Validator } from './validator.ts';
 
 const loopback = '127.0.0.1';
-const readyTimeoutMs = 60_000;
+const readyTimeoutMs = 120_000;
 
 export interface ClusterPlan {
   readonly validators: number;

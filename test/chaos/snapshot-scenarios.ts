@@ -8,8 +8,8 @@ import { dataBytes, prunedHeight, spoilOffers, stagedChunks } from './stores.ts'
 import { until, type Validator } from './validator.ts';
 
 const windowMs = 20_000;
-const pruneTimeoutMs = 180_000;
-const joinTimeoutMs = 90_000;
+const pruneTimeoutMs = 300_000;
+const joinTimeoutMs = 180_000;
 const everyBlocks = 100;
 const taken = 'the state is that of a snapshot';
 

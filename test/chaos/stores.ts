@@ -12,6 +12,12 @@ import type { Validator } from './validator.ts';
 const kindAt = 9;
 const pieceKind = 1;
 const chunkAt = 10;
+/** The first of a liar's chunks are true, so that it is seen to be asked. */
+const soundChunks = 32;
+
+function chunkOf(key: Buffer): number {
+  return Number(key.readBigUInt64BE(chunkAt));
+}
 
 async function read<T>({ paths }: Validator, look: (environment: Environment) => T): Promise<T> {
   const environment = openEnvironment(paths.data, true);
@@ -45,7 +51,7 @@ export function stagedChunks(validator: Validator): Promise<number> {
   return read(validator, (environment) => {
     const chunks = new Set<number>();
     for (const key of environment.getKeys(partRange('staged')))
-      if (key[kindAt] === pieceKind) chunks.add(Number(key.readBigUInt64BE(chunkAt)));
+      if (key[kindAt] === pieceKind) chunks.add(chunkOf(key));
     return chunks.size;
   });
 }
@@ -58,7 +64,7 @@ export async function spoilOffers(validator: Validator): Promise<number> {
     for (const { key, value } of rows) {
       const piece = decodeAs(pieceSchema, unseal(key, value));
       const records = piece.records.map(({ path, value: old }, i) => ({ path, value: i === 0 ? other(old) : old }));
-      if (records.length === 0) continue;
+      if (records.length === 0 || chunkOf(key) < soundChunks) continue;
       environment.putSync(key, seal(key, encodeAs(pieceSchema, { ...piece, records })));
       spoilt += 1;
     }
