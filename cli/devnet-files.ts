@@ -34,6 +34,8 @@ export interface DevnetState {
 export interface DevnetPlan {
   readonly validators: number;
   readonly issuance: readonly Issuance[];
+  /** Where they are not the defaults. */
+  readonly parameters?: Partial<typeof defaultParameters>;
 }
 
 interface PlannedUser {
@@ -88,7 +90,7 @@ export async function createDevnet(paths: HomePaths, plan: DevnetPlan): Promise<
     name: 'daybook.devnet',
     nonce,
     timestamp: Date.now(),
-    parameters: defaultParameters,
+    parameters: { ...defaultParameters, ...plan.parameters },
     validators: keys.map((key, i) => validatorOf(key, branches[i] ?? clearingMember, nonce)),
     consortium: { members, users },
     payments: { issuance: plan.issuance },

@@ -1,5 +1,6 @@
 // The command line: arguments to a command, its error to an exit code.
 import '../node/polyfill.ts';
+import './compile-cache.ts';
 import { CommanderError } from 'commander';
 import { CliError, exitCodes } from './exit-codes.ts';
 import { reportError } from './output.ts';

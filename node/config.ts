@@ -155,6 +155,7 @@ export function formatConfig(settings: NodeSettings): string {
     api: apiShape,
     timers: timersShape,
     mempool: mempoolShape,
+    snapshots: snapshotsShape,
     peers,
     peerKeys,
     ...top
@@ -165,6 +166,7 @@ export function formatConfig(settings: NodeSettings): string {
   lines.push('', '[api]', ...keyLines(apiShape.shape, settings.api));
   lines.push('', '[timers]', ...keyLines(timersShape.unwrap().shape, settings.timers ?? {}));
   lines.push('', '[mempool]', ...keyLines(mempoolShape.unwrap().shape, settings.mempool ?? {}));
+  lines.push('', '[snapshots]', ...keyLines(snapshotsShape.unwrap().shape, settings.snapshots ?? {}));
   lines.push('', '# validator id = "host:port"; a line for this validator itself is ignored', '[peers]');
   for (const [id, address] of Object.entries(settings.peers ?? {})) lines.push(stringify({ [id]: address }).trim());
   return `${lines.join('\n')}\n`;
@@ -213,6 +215,7 @@ function knownKeys(path: readonly PropertyKey[]): string[] {
     api: api.shape,
     timers: timers.shape,
     mempool: mempool.shape,
+    snapshots: snapshots.shape,
   };
   return Object.keys(sections[String(path[0])] ?? settingsSchema.shape);
 }

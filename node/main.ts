@@ -46,10 +46,15 @@ interface Identity {
 /**
  * Throws ConfigError, GenesisError, ValidatorKeyError, StoreError or TransportError before anything is signed; each
  * says what to do. Afterwards a failure of the store ends the process: a retry after a failed write is unsafe.
+ * `isSound` is a preflight of the data folder that was begun before.
  */
-export async function startNode(config: NodeConfig, configFile?: string): Promise<RunningNode> {
+export async function startNode(
+  config: NodeConfig,
+  configFile?: string,
+  isSound?: Promise<void>,
+): Promise<RunningNode> {
   const identity = identityOf(config);
-  await preflight(config.dataFolder, true);
+  await (isSound ?? preflight(config.dataFolder, true));
   const expected = { chainId: identity.chainId, validator: config.validator, toHeal: true };
   const store = await openLmdbStore(config.dataFolder, expected);
   try {

@@ -1,6 +1,8 @@
-import { resolve } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import test from 'ava';
 import { ConfigError, formatConfig, type NodeSettings, parseAddress, parseConfig } from '../node/config.ts';
+import { root } from './_source.ts';
 
 const folder = resolve('/bank/branch-1');
 const smallest = 'validator = "v1"\n[listen]\nport = 7001\n[api]\nport = 8001\n';
@@ -37,12 +39,14 @@ test('what formatConfig writes reads back the same, and its commented lines are 
     listen: { port: 7001 },
     api: { host: '127.0.0.1', port: 0, eventStreamsMax: 7 },
     timers: { tickMs: 20 },
+    snapshots: { prune: true },
     peers: { v1: '127.0.0.1:7001', v2: '127.0.0.1:7002', 'v3.b': '[::1]:7003' },
   };
   const text = formatConfig(settings);
   const config = parseConfig(text, folder);
   t.is(config.keyFile, resolve(folder, 'keys/v1 "a\\b".key'));
   t.is(config.timers.tickMs, 20);
+  t.like(config.snapshots, { everyBlocks: 10_000, prune: true });
   t.is(config.api.eventStreamsMax, 7);
   t.deepEqual(
     [...config.peers],
@@ -55,10 +59,29 @@ test('what formatConfig writes reads back the same, and its commented lines are 
   t.deepEqual(parseConfig(everything, folder), config);
 });
 
+test('every setting stands in the page for operators, with its default', (t) => {
+  const page = readFileSync(join(root, 'docs/operating.md'), 'utf8');
+  let section = '';
+  const missing: string[] = [];
+  for (const line of formatConfig({ validator: 'v1', listen: { port: 1 }, api: { port: 2 } }).split('\n')) {
+    section = /^\[(\w+)\]/.exec(line)?.[1] ?? section;
+    const [, key, value = ''] = /^(?:# )?(\w+) = (.*)$/.exec(line) ?? [];
+    if (key === undefined) continue;
+    const row = page
+      .split('\n')
+      .find((each) => each.startsWith('|') && each.includes(`\`${section && `${section}.`}${key}\``));
+    const isAsked = ['validator', 'port'].includes(key);
+    if (row === undefined || (!isAsked && !row.includes(value.replaceAll('"', ''))))
+      missing.push(`${section}.${key} = ${value}`);
+  }
+  t.deepEqual(missing, []);
+});
+
 test('an unknown key is refused by name, with the nearest known one', (t) => {
   t.regex(problem(`openRead = true\n${smallest}`), /unknown key openRead:.*Did you mean openReads\?/);
   t.regex(problem(`${smallest}[timers]\ntickMS = 5\n`), /unknown key timers\.tickMS:.*Did you mean tickMs\?/);
   t.regex(problem(`${smallest}[timers]\nzebra = 5\n`), /unknown key timers\.zebra:.*The keys there are tickMs,/);
+  t.regex(problem(`${smallest}[snapshots]\nprun = true\n`), /unknown key snapshots\.prun:.*Did you mean prune\?/);
   t.regex(problem(`${smallest}[mempol]\n`), /unknown key mempol:.*Did you mean mempool\?/);
 });
 

@@ -196,7 +196,7 @@ const layers: readonly Layer[] = [
   { of: 'cli/bootstrap.mjs', may: ['node:*', 'cli/lock.mjs'] },
   { of: 'cli/lock.mjs', may: ['node:*'] },
   { of: 'cli/daybook.mjs', may: ['cli/bootstrap.mjs'] },
-  { of: 'cli/commands/node-start.ts', may: [...clients, 'node/main.ts'] },
+  { of: 'cli/commands/node-start.ts', may: [...clients, 'node/main.ts', 'node/store/preflight.ts'] },
   { of: 'bench', may: ['bench', ...product, '*'] },
   {
     of: 'bench/check-signature.ts', // a test run at length: its cases are the test's

@@ -3,7 +3,9 @@
 import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { ConfigError, type NodeConfig, parseConfig } from '../../node/config.ts';
+import { preflight } from '../../node/store/preflight.ts';
 import { ValidatorKeyError } from '../../node/validator-key.ts';
+import { keepCompiled } from '../compile-cache.ts';
 import { CliError } from '../exit-codes.ts';
 import { readInput } from '../files.ts';
 import { isAlive, type ProcessMark } from '../process-alive.ts';
@@ -24,10 +26,14 @@ export async function run(options: Options, id?: string): Promise<void> {
   const config = readConfig(file);
   const parent = options.parent === undefined ? undefined : parseMark(options.parent);
   const stopping = told(options.parentChannel === true, parent);
+  // In a process of its own, while this one loads the node.
+  const isSound = preflight(config.dataFolder, true);
+  isSound.catch(() => undefined); // reported by the start
   const { startNode } = await import('../../node/main.ts');
-  const node = await startNode(config, file).catch((error: unknown) => {
+  const node = await startNode(config, file, isSound).catch((error: unknown) => {
     throw startProblem(error, config);
   });
+  keepCompiled();
   session.output.note(
     `${config.validator}: API http://${config.api.host}:${node.apiPort}, peers ${config.listen.host}:${node.peerPort}`,
   );

@@ -145,7 +145,8 @@ class EventStream {
     for (let written = 0; this.#next <= this.#source.height(); written++) {
       if (written === blocksPerTurn || (written > 0 && performance.now() > end)) return this.#source.later(this);
       const text = this.#source.text(this.#next);
-      if (text === undefined) return;
+      // Forgotten while its reader was slow: when it asks again it is told so.
+      if (text === undefined) return this.end();
       this.#next += 1;
       if (!this.#write(text)) return;
     }

@@ -121,9 +121,9 @@ function receiptOf(store: Store, index: number, entry: Uint8Array, block: BlockR
   return { entry: toBase64(entry), index, path: path.map(toHex), header, certificate };
 }
 
-/** The block whose entries hold `index`, by halving the heights. */
+/** The block whose entries hold `index`, by halving the heights that are held. */
 function blockHolding(store: Store, index: number): BlockRow {
-  let low = 1;
+  let low = store.base().height + 1;
   let high = store.head().height;
   while (low < high) {
     const middle = Math.floor((low + high) / 2);
@@ -137,7 +137,7 @@ function blockHolding(store: Store, index: number): BlockRow {
 
 function blockRow(store: Store, height: number): BlockRow {
   const block = store.block(height);
-  assert(block !== undefined, 'the store has every block up to its head');
+  assert(block !== undefined, 'the store has every block from its base up to its head');
   return block;
 }
 

@@ -78,6 +78,7 @@ export function findVoice(core: Core): void {
   vouch(core);
   considerViewChanges(core);
   tryPropose(core);
+  fetchFrom(core, sources(core)); // [C2]
 }
 
 /** [C4] A peer that is behind in views gets what lets it come. */

@@ -156,9 +156,11 @@ test('a slow reader that goes on reading gets every block', async (t) => {
   const { events, response } = stalled(60_000);
   t.true(response.taken.length < 3);
   response.read();
-  while (response.taken.length < 22) await new Promise((resolve) => setImmediate(resolve));
+  // Heartbeats come in between where the machine is slow.
+  const blocks = () => response.taken.slice(1).filter((message) => !message.startsWith(':'));
+  while (blocks().length < 21) await new Promise((resolve) => setImmediate(resolve));
   t.deepEqual(
-    response.taken.slice(1).map((message) => /id: (\d+)/.exec(message)?.[1]),
+    blocks().map((message) => /id: (\d+)/.exec(message)?.[1]),
     Array.from({ length: 21 }, (_, i) => String(i + 1)),
   );
   events.stop();

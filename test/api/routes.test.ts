@@ -200,7 +200,9 @@ test('the consortium shows members, users with their keys and roles, and validat
 test('what a node has forgotten is gone, which is not the same as never there', async (t) => {
   const api = await running(t);
   const { node } = api;
-  for (let i = 1n; i <= 4n; i++) node.settle(node.transfer('A', 'B', i));
+  for (let i = 1n; i <= 3n; i++) node.settle(node.transfer('A', 'B', i));
+  const pay = node.transfer('A', 'B', 4n);
+  node.settle(pay);
   const step = pruningStep(node.store, 2);
   if (step === undefined) return t.fail('nothing to prune');
   node.store.prune(step);
@@ -217,6 +219,17 @@ test('what a node has forgotten is gone, which is not the same as never there', 
   const kept = await api.get('/v1/blocks/2');
   t.is(kept.status, 200, 'the base stays for its header');
   t.false('transactions' in kept.body);
+  const late = await api.get('/v1/events?from=2');
+  t.is(late.status, 410);
+  t.is(late.body['code'], 'pruned');
+  // Halving the heights must not look at those that are gone: more than half of them.
+  const more = pruningStep(node.store, 4);
+  if (more === undefined) return t.fail('nothing to prune');
+  node.store.prune(more);
+  const outcome = await api.get(`/v1/transactions/${pay.id}`);
+  t.is(outcome.status, 200);
+  t.like(outcome.body, { outcome: 'OK', height: 5 });
+  t.is(provenEntry(api, outcome.body['receipt']).kind, 1);
 });
 
 test('blocks, entries and peaks give an auditor the whole log', async (t) => {

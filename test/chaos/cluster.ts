@@ -1,16 +1,30 @@
 // Four to seven validators as an operator would run them, each reaching each other one through a proxy of the test's.
 // Everything stands in one folder, on the loopback interface, and ends with this process.
-import { randomInt } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createDevnet, demoPassphrase, validatorIds, validatorPathsOf } from '../../cli/devnet-files.ts';
-import { areFree } from '../../cli/free-ports.ts';
+import {
+  createDevnet,
+  type DevnetPlan,
+  demoPassphrase,
+  validatorIds,
+  validatorPathsOf,
+} from '../../cli/devnet-files.ts';
+import { freePorts } from '../../cli/free-ports.ts';
 import { genesisText, type HomePaths, homePaths } from '../../cli/home.ts';
 import { keyNames, openKey, type SigningKey, unlock } from '../../cli/keystore.ts';
 import { type Ledger, readLedger } from '../../cli/session.ts';
-import { writeConfig } from '../../cli/validator-folder.ts';
+import {
+  createValidator,
+  type ValidatorPaths,
+  validatorOf,
+  writeConfig,
+  writePublicFile,
+} from '../../cli/validator-folder.ts';
 import type { NodeSettings } from '../../node/config.ts';
+import { digestBytes } from '../../node/ledger/hash.ts';
+import { seedBytes } from '../../node/ledger/signature.ts';
 import type { Prng } from '../_prng.ts';
 import { leftover } from './leftovers.ts';
 import { Links } from './links.ts';
@@ -18,22 +32,28 @@ import { ShimControl } from './shim.ts';
 import { type Status, until, Validator } from './validator.ts';
 
 const loopback = '127.0.0.1';
-const readyTimeoutMs = 60_000;
+const readyTimeoutMs = 120_000;
 
 export interface ClusterPlan {
   readonly validators: number;
   readonly random: Prng;
   /** The preloaded libraries, where a scenario needs it. */
   readonly library?: string;
-  /** Differences from the defaults, of every validator. */
-  readonly settings?: Partial<NodeSettings>;
+  /** Differences from the defaults, of every validator or by its index. */
+  readonly settings?: SettingsOf;
+  readonly parameters?: DevnetPlan['parameters'];
+  /** Validators to be: their folders are made, and everybody has their addresses; the ledger does not know them. */
+  readonly spares?: number;
 }
+
+export type SettingsOf = Partial<NodeSettings> | ((index: number) => Partial<NodeSettings>);
 
 interface ClusterParts {
   readonly folder: string;
   readonly paths: HomePaths;
   readonly links: Links;
   readonly validators: readonly Validator[];
+  readonly spares: readonly Validator[];
   readonly ledger: Ledger;
   readonly keys: ReadonlyMap<string, SigningKey>;
   readonly forget: () => void;
@@ -43,34 +63,40 @@ export class Cluster {
   readonly folder: string;
   readonly paths: HomePaths;
   readonly links: Links;
-  readonly validators: readonly Validator[];
+  readonly spares: readonly Validator[];
   readonly ledger: Ledger;
+  #validators: readonly Validator[];
   /** By name of the user. */
   readonly keys: ReadonlyMap<string, SigningKey>;
   readonly #forget: () => void;
 
-  private constructor({ folder, paths, links, validators, ledger, keys, forget }: ClusterParts) {
+  private constructor({ folder, paths, links, validators, spares, ledger, keys, forget }: ClusterParts) {
     this.folder = folder;
     this.paths = paths;
     this.links = links;
-    this.validators = validators;
+    this.#validators = validators;
+    this.spares = spares;
     this.ledger = ledger;
     this.keys = keys;
     this.#forget = forget;
   }
 
   /** Writes every file of a new chain and opens the proxies; nothing runs yet. */
-  static async make({ validators: count, random, library, settings }: ClusterPlan): Promise<Cluster> {
+  static async make(plan: ClusterPlan): Promise<Cluster> {
+    const { validators: count, random, library, settings, parameters = {}, spares: spare = 0 } = plan;
+    const total = count + spare;
     const folder = mkdtempSync(join(tmpdir(), 'daybook-chaos-'));
     const forget = leftover(() => rmSync(folder, { recursive: true, force: true }));
     const paths = homePaths(join(folder, 'home'));
     mkdirSync(paths.folder, { recursive: true });
-    await createDevnet(paths, { validators: count, issuance: [{ currency: 'CZK', amount: 10n ** 15n }] });
-    const ports = await quietPorts(2 * count);
-    const links = await Links.open(ports.slice(count), random);
-    const validators = validatorIds(count).map((id, index) => {
+    await createDevnet(paths, { validators: count, issuance: [{ currency: 'CZK', amount: 10n ** 15n }], parameters });
+    const ledger = readLedger(genesisText(paths), paths.genesis);
+    for (const id of validatorIds(total).slice(count)) await createSpare(validatorPathsOf(paths, id), id, ledger);
+    const ports = await freePorts(2 * total);
+    const links = await Links.open(ports.slice(total), random);
+    const validators = validatorIds(total).map((id, index) => {
       const shim = library === undefined ? undefined : new ShimControl(join(folder, id), library);
-      const [apiPort = 0, peerPort = 0] = [ports[index], ports[count + index]];
+      const [apiPort = 0, peerPort = 0] = [ports[index], ports[total + index]];
       return new Validator({ index, id, paths: validatorPathsOf(paths, id), apiPort, peerPort, shim });
     });
     for (const { id, index, paths: own, url, peerPort } of validators) {
@@ -78,7 +104,7 @@ export class Cluster {
         validator: id,
         genesisFile: paths.genesis,
         openReads: true,
-        ...settings,
+        ...(typeof settings === 'function' ? settings(index) : settings),
         listen: { host: loopback, port: peerPort },
         api: { host: loopback, port: Number(new URL(url).port) },
         peers: Object.fromEntries(
@@ -90,8 +116,22 @@ export class Cluster {
     }
     const unlocked = await unlock(paths.keys, demoPassphrase);
     const keys = new Map(keyNames(paths.keys).map((name) => [name, openKey(paths.keys, name, unlocked)]));
-    const ledger = readLedger(genesisText(paths), paths.genesis);
-    return new Cluster({ folder, paths, links, validators, ledger, keys, forget });
+    const [members, spares] = [validators.slice(0, count), validators.slice(count)];
+    return new Cluster({ folder, paths, links, validators: members, spares, ledger, keys, forget });
+  }
+
+  /** Those that take part, or are to. */
+  get validators(): readonly Validator[] {
+    return this.#validators;
+  }
+
+  /** From now on it is held to everything. */
+  join(spare: Validator): void {
+    this.#validators = [...this.#validators, spare];
+  }
+
+  leave(former: Validator): void {
+    this.#validators = this.#validators.filter((each) => each !== former);
   }
 
   /** Starts whatever does not run, and waits until those take part. */
@@ -101,15 +141,11 @@ export class Cluster {
     await Promise.all(idle.map((validator) => validator.ready(readyTimeoutMs)));
   }
 
+  /** By its place among those of genesis. */
   at(index: number): Validator {
     const validator = this.validators[index % this.validators.length];
     if (validator === undefined) throw new RangeError(`validator ${index}`);
     return validator;
-  }
-
-  /** Ports that nobody listens on, for a process beside the validators. */
-  morePorts(count: number): Promise<number[]> {
-    return quietPorts(count);
   }
 
   get faulty(): number {
@@ -124,8 +160,13 @@ export class Cluster {
   /** Whom most of those that answer and vote take for the primary. */
   async primary(): Promise<Validator> {
     const voting = (await this.statuses()).filter(({ mode }) => mode === 'normal');
-    const view = Math.max(0, ...voting.map((status) => status.view));
-    return this.at(view);
+    const epoch = Math.max(0, ...voting.map((status) => status.epoch));
+    const latest = voting.filter((status) => status.epoch === epoch);
+    const view = Math.max(0, ...latest.map((status) => status.view));
+    if (epoch === 0) return this.at(view);
+    const { primary } = latest.find((status) => status.view === view) ?? {};
+    const id = latest.find(({ index }) => index === primary)?.validator;
+    return this.validators.find((each) => each.id === id) ?? this.at(0);
   }
 
   /** Waits for `blocks` more blocks than any of these has now. */
@@ -158,7 +199,7 @@ export class Cluster {
 
   /** Ends every process and removes every file. */
   async remove(): Promise<void> {
-    await Promise.all(this.validators.map((validator) => validator.kill()));
+    await Promise.all([...new Set([...this.validators, ...this.spares])].map((validator) => validator.kill()));
     await this.links.close();
     this.#forget();
   }
@@ -168,15 +209,8 @@ export function summaryOf({ index, height, view, mode, stateRoot }: Status): str
   return `${index}: height ${height}, view ${view}, ${mode}, state ${stateRoot.slice(0, 8)}`;
 }
 
-/**
- * Below the range of outgoing connections (ip_local_port_range begins at 32768): the port of a validator that is killed
- * is free for a while, and from that range any connection of the machine could take it.
- */
-async function quietPorts(count: number): Promise<number[]> {
-  const ports = new Set<number>();
-  while (ports.size < count) {
-    const port = randomInt(16_000, 32_000);
-    if (await areFree([port])) ports.add(port);
-  }
-  return [...ports];
+async function createSpare(files: ValidatorPaths, validator: string, ledger: Ledger): Promise<void> {
+  const key = { validator, seed: new Uint8Array(randomBytes(seedBytes)) };
+  await createValidator(files, key, ledger.genesis);
+  writePublicFile(files, validatorOf(key, 'BRANCH-1', digestBytes(ledger.chainId)));
 }

@@ -1,6 +1,7 @@
 // Faults of disks, clocks and identities: what a validator must notice about itself, while the others go on.
 import { cpSync, readFileSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { freePorts } from '../../cli/free-ports.ts';
 import type { Scenario, Stage } from './scenario.ts';
 import { fillUp, mountSmall } from './small-disk.ts';
 import { until, Validator } from './validator.ts';
@@ -182,7 +183,7 @@ const folders: readonly Scenario[] = [
 async function twinOf(stage: Stage, victim: Validator): Promise<Validator> {
   const folder = `${victim.paths.folder}-twin`;
   cpSync(victim.paths.folder, folder, { recursive: true });
-  const [apiPort = 0, peerPort = 0] = await stage.cluster.morePorts(2);
+  const [apiPort = 0, peerPort = 0] = await freePorts(2);
   const config = join(folder, 'node.toml');
   const own = [`port = ${peerPort}`, `port = ${apiPort}`];
   let text = readFileSync(config, 'utf8').replaceAll(/^port = \d+$/gm, () => own.shift() ?? '');

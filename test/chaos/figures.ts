@@ -7,17 +7,13 @@ import { History } from './history.ts';
 import { judge } from './judge.ts';
 import { Load } from './load.ts';
 import type { FigurePlan } from './options.ts';
+import { Samples } from './samples.ts';
 import { pause, type Status, until, type Validator } from './validator.ts';
-
-interface Row {
-  readonly what: string;
-  readonly goal: string;
-  readonly samples: readonly number[];
-}
 
 interface Ground {
   readonly cluster: Cluster;
   readonly load: Load;
+  readonly samples: Samples;
   readonly print: (line: string) => void;
 }
 
@@ -25,30 +21,44 @@ const validators = 4;
 const waitTimeoutMs = 60_000;
 const pollMs = 4;
 
-export async function measure(plan: FigurePlan, print: (line: string) => void): Promise<void> {
+/** What a figure is called in the table, and what it is to come to. */
+const goals: { readonly [what: string]: string } = {
+  'primary killed to next block': 'p99 <= 2 s',
+  'SIGKILL to voting again': '<= 3 s',
+  '10 s without quorum (links cut), heal to first block': '<= 5 s',
+  '60 s without quorum (links cut), heal to first block': '<= 5 s',
+  '10 s without quorum (links silent), heal to first block': '<= 5 s',
+  '60 s without quorum (links silent), heal to first block': '<= 5 s',
+};
+
+/** With `keep`, samples are added to those of runs before, and the table is of all of them. */
+export async function measure(plan: FigurePlan, print: (line: string) => void, keep?: string): Promise<void> {
+  const began = performance.now();
   const cluster = await Cluster.make({ validators, random: prng(1) });
   const history = new History();
   const load = new Load(cluster, history, { workers: 4, seed: 1, patienceMs: 90_000, restMs: 10 });
-  const rows: Row[] = [];
-  const ground = { cluster, load, print };
+  const samples = new Samples(keep);
+  const ground = { cluster, load, samples, print };
   try {
     await cluster.start();
     load.start();
     await cluster.progress(cluster.validators, 5, waitTimeoutMs);
-    rows.push(await primaryKills(ground, plan.primaryKills));
-    rows.push(await restarts(ground, plan.restarts));
-    rows.push(await outages(ground, 10, plan.shortOutages, 'links cut'));
-    rows.push(await outages(ground, 60, plan.longOutages, 'links cut'));
-    rows.push(await outages(ground, 10, plan.shortOutages, 'links silent'));
-    rows.push(await outages(ground, 60, plan.longOutages, 'links silent'));
-    rows.push(await outages(ground, 10, plan.shortOutages, 'two killed'));
-    rows.push(await totalKills(ground, plan.totalKills));
+    await primaryKills(ground, plan['primary-kills']);
+    await restarts(ground, plan.restarts);
+    await outages(ground, 10, plan['outages-10'], 'links cut');
+    await outages(ground, 10, plan['outages-10'], 'links silent');
+    await outages(ground, 60, plan['outages-60'], 'links cut');
+    await outages(ground, 60, plan['outages-60'], 'links silent');
+    await outages(ground, 10, plan['stops-10'], 'two killed');
+    await totalKills(ground, plan['total-kills']);
     await load.stop();
     await cluster.level(cluster.validators, waitTimeoutMs);
+    print(`${((performance.now() - began) / 1_000).toFixed(0)} s; the log is exported and judged ...`);
     const { problems, height, transactions } = await judge(cluster, { history, load }, cluster.validators);
     const { ok, refused, unknown } = history.counts;
+    const kills = plan['total-kills'];
     print(
-      `${plan.totalKills} kills of all: ${ok + refused} transactions acknowledged in all (${unknown} left unknown), ` +
+      `${kills} kills of all: ${ok + refused} transactions acknowledged in all (${unknown} left unknown), ` +
         `${problems.length === 0 ? '0 lost, none twice, order and balances as the log says' : 'FAILED'}; ` +
         `the log has ${transactions} in ${height} blocks and verifies`,
     );
@@ -58,8 +68,8 @@ export async function measure(plan: FigurePlan, print: (line: string) => void): 
     print(`FAILED: ${error instanceof Error ? error.message : error}`);
     process.exitCode = 1;
   } finally {
-    for (const line of tableOf(rows)) print(line);
-    print(machine());
+    for (const line of samples.table(goals)) print(line);
+    print(`${machine()}, ${((performance.now() - began) / 1_000).toFixed(0)} s`);
     await load.stop();
     await cluster.remove();
   }
@@ -75,8 +85,7 @@ function machine(): string {
 }
 
 /** From the kill to the first block of a later view; blocks that were already decided then do not count. */
-async function primaryKills({ cluster, print }: Ground, count: number): Promise<Row> {
-  const samples: number[] = [];
+async function primaryKills({ cluster, samples, print }: Ground, count: number): Promise<void> {
   for (let i = 0; i < count; i++) {
     const primary = await steady(cluster);
     const { view = 0 } = (await primary.status()) ?? {};
@@ -96,17 +105,16 @@ async function primaryKills({ cluster, print }: Ground, count: number): Promise<
       waitTimeoutMs,
       pollMs,
     );
-    samples.push(performance.now() - began);
+    const took = performance.now() - began;
+    samples.add('primary killed to next block', took);
     await ending;
     await cluster.start([primary]);
-    print(`primary killed ${i + 1}/${count}: next block after ${samples.at(-1)?.toFixed(0)} ms`);
+    print(`primary killed ${i + 1}/${count}: next block after ${took.toFixed(0)} ms`);
   }
-  return { what: 'primary killed to next block', goal: 'p99 <= 2 s', samples };
 }
 
 /** One backup is killed and started at once, as a supervisor would; until it votes and is not behind. */
-async function restarts({ cluster, print }: Ground, count: number): Promise<Row> {
-  const samples: number[] = [];
+async function restarts({ cluster, samples, print }: Ground, count: number): Promise<void> {
   for (let i = 0; i < count; i++) {
     const primary = await steady(cluster);
     const victim = cluster.at(primary.index + 1 + (i % (validators - 1)));
@@ -114,10 +122,10 @@ async function restarts({ cluster, print }: Ground, count: number): Promise<Row>
     await victim.kill();
     victim.start();
     await until('it votes again', async () => isVoting(await victim.status()), waitTimeoutMs, pollMs);
-    samples.push(performance.now() - began);
-    print(`restart ${i + 1}/${count}: votes again after ${samples.at(-1)?.toFixed(0)} ms`);
+    const took = performance.now() - began;
+    samples.add('SIGKILL to voting again', took);
+    print(`restart ${i + 1}/${count}: votes again after ${took.toFixed(0)} ms`);
   }
-  return { what: 'SIGKILL to voting again', goal: '<= 3 s', samples };
 }
 
 function isVoting(status: Status | undefined): boolean {
@@ -127,8 +135,9 @@ function isVoting(status: Status | undefined): boolean {
 type Outage = 'links cut' | 'links silent' | 'two killed';
 
 /** No quorum for so long, with work waiting; from its return to the first block anywhere. */
-async function outages({ cluster, print }: Ground, seconds: number, count: number, how: Outage): Promise<Row> {
-  const samples: number[] = [];
+async function outages(ground: Ground, seconds: number, count: number, how: Outage): Promise<void> {
+  const { cluster, samples, print } = ground;
+  const end = how === 'two killed' ? 'start of the two' : 'heal';
   for (let i = 0; i < count; i++) {
     await steady(cluster);
     const victims = [cluster.at(i), cluster.at(i + 1)];
@@ -140,18 +149,14 @@ async function outages({ cluster, print }: Ground, seconds: number, count: numbe
     if (how === 'two killed') for (const victim of victims) victim.start();
     else cluster.links.heal();
     await until('the first block', async () => (await cluster.height()) > height, waitTimeoutMs, pollMs);
-    samples.push(performance.now() - began);
-    print(`outage of ${seconds} s (${how}) ${i + 1}/${count}: first block after ${samples.at(-1)?.toFixed(0)} ms`);
+    const took = performance.now() - began;
+    samples.add(`${seconds} s without quorum (${how}), ${end} to first block`, took);
+    print(`outage of ${seconds} s (${how}) ${i + 1}/${count}: first block after ${took.toFixed(0)} ms`);
   }
-  const what = `${seconds} s without quorum (${how})`;
-  return how === 'two killed'
-    ? { what: `${what}, start of the two to first block`, goal: '', samples }
-    : { what: `${what}, heal to first block`, goal: '<= 5 s', samples };
 }
 
 /** All are killed at once as soon as some transactions were acknowledged since the last time. */
-async function totalKills({ cluster, load, print }: Ground, count: number): Promise<Row> {
-  const samples: number[] = [];
+async function totalKills({ cluster, load, samples, print }: Ground, count: number): Promise<void> {
   for (let i = 0; i < count; i++) {
     const { settled } = load;
     await until('acknowledged transactions', () => load.settled >= settled + 5, waitTimeoutMs, pollMs);
@@ -161,10 +166,10 @@ async function totalKills({ cluster, load, print }: Ground, count: number): Prom
     await Promise.all(cluster.validators.map((victim) => victim.kill()));
     for (const victim of cluster.validators) victim.start();
     await until('blocks again', async () => (await cluster.height()) > height, waitTimeoutMs, pollMs);
-    samples.push(performance.now() - began);
-    print(`all killed ${i + 1}/${count}: next block after ${samples.at(-1)?.toFixed(0)} ms`);
+    const took = performance.now() - began;
+    samples.add('all killed and started at once, to next block', took);
+    print(`all killed ${i + 1}/${count}: next block after ${took.toFixed(0)} ms`);
   }
-  return { what: 'all killed and started at once, to next block', goal: '', samples };
 }
 
 /** Everybody votes in one view, and blocks come: gives the primary. */
@@ -181,14 +186,4 @@ async function steady(cluster: Cluster): Promise<Validator> {
   );
   await cluster.progress(cluster.validators, 3, waitTimeoutMs);
   return cluster.at(view);
-}
-
-function tableOf(rows: readonly Row[]): string[] {
-  const ms = (value: number | undefined) => (value === undefined ? '-' : `${(value / 1_000).toFixed(2)} s`);
-  const lines = rows.map(({ what, goal, samples }) => {
-    const sorted = [...samples].sort((a, b) => a - b);
-    const at = (part: number) => sorted[Math.min(sorted.length - 1, Math.ceil(part * sorted.length) - 1)];
-    return `| ${what} | ${samples.length} | ${ms(at(0.5))} | ${ms(at(0.99))} | ${ms(sorted.at(-1))} | ${goal} |`;
-  });
-  return ['', '| what | times | p50 | p99 | worst | goal |', '| --- | --- | --- | --- | --- | --- |', ...lines];
 }

@@ -18,7 +18,9 @@ export type Operation =
       readonly opening: string;
     }
   | ({ readonly kind: 'transfer' } & Payment)
-  | { readonly kind: 'batch'; readonly lines: readonly (Payment & { readonly reference: string })[] };
+  | { readonly kind: 'batch'; readonly lines: readonly (Payment & { readonly reference: string })[] }
+  /** Of the consortium, by an officer: what it says is no money. */
+  | { readonly kind: 'governance'; readonly says: string };
 
 export interface Invoked {
   readonly type: 'invoked';

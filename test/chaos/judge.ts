@@ -1,16 +1,13 @@
 // The end of every run: the log is exported and verified by the shipped commands, then held against the history.
-import { spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync, rmSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { check } from './checker.ts';
 import type { Cluster } from './cluster.ts';
+import { daybook } from './command.ts';
 import type { History } from './history.ts';
-import { leftover } from './leftovers.ts';
 import type { Load } from './load.ts';
 import { readLog } from './log.ts';
 import type { Validator } from './validator.ts';
-
-const mainFile = resolve(import.meta.dirname, '../../cli/main.js');
 
 export interface Verdict {
   readonly problems: readonly string[];
@@ -31,31 +28,15 @@ export async function judge(
     if (!(await load.readAll(validator))) problems.push(`${validator.id} does not show its accounts`);
   const archive = join(cluster.folder, 'archive');
   rmSync(archive, { recursive: true, force: true });
-  await daybook(cluster, 'audit', 'export', archive, '--node', from.url);
-  const said = await daybook(cluster, 'audit', 'verify', archive).catch((error: unknown) => {
-    problems.push(`audit verify: ${(error as Error).message}`);
-    return '';
-  });
+  await daybook(cluster.folder, cluster.paths.folder, 'audit', 'export', archive, '--node', from.url);
+  const said = await daybook(cluster.folder, cluster.paths.folder, 'audit', 'verify', archive).catch(
+    (error: unknown) => {
+      problems.push(`audit verify: ${(error as Error).message}`);
+      return '';
+    },
+  );
   if (problems.length === 0 && !/"ok":\s*true/.test(said)) problems.push(`audit verify said ${said}`);
   const log = await readLog(archive);
   for (const { rule, detail } of check(history.events, log)) problems.push(`${rule}: ${detail}`);
   return { problems, height: log.height, transactions: log.transactions.length };
-}
-
-/** Runs a command that must end with 0, and gives what it said. */
-async function daybook(cluster: Cluster, ...args: readonly string[]): Promise<string> {
-  // Into a file: what a busy machine leaves of a pipe must not keep this process.
-  const file = join(cluster.folder, 'said');
-  const said = openSync(file, 'w');
-  const child = spawn(process.execPath, [mainFile, ...args, '--json', '--home', cluster.paths.folder], {
-    stdio: ['ignore', said, said],
-    env: { ...process.env, NO_COLOR: '1' },
-  });
-  closeSync(said);
-  const forget = leftover(() => child.kill('SIGKILL'));
-  const code = await new Promise<number | null>((done) => child.once('exit', done));
-  forget();
-  const text = readFileSync(file, 'utf8');
-  if (code !== 0) throw new Error(`daybook ${args.join(' ')} ended with ${code}: ${text}`);
-  return text;
 }

@@ -45,9 +45,19 @@ export class Links {
     this.#pairs((a, b) => {
       if (groupOf(a) === groupOf(b) && groupOf(a) >= 0) return;
       if (how !== 'cut') return this.both(a, b, { flow: how });
-      this.#at(a, b)?.cut();
-      this.#at(b, a)?.cut();
+      this.cut(a, b);
     });
+  }
+
+  /** Reset and refused, both ways. */
+  cut(a: number, b: number): void {
+    this.#at(a, b)?.cut();
+    this.#at(b, a)?.cut();
+  }
+
+  mend(a: number, b: number): void {
+    this.#at(a, b)?.heal();
+    this.#at(b, a)?.heal();
   }
 
   /** Every connection ends with a TCP reset; new ones are welcome. */

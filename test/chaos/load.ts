@@ -2,11 +2,17 @@
 // until somebody answers, and record every operation. An answer counts only with a receipt that verifies.
 
 import { BadAnswerError, readOutcome } from '../../cli/api-types.ts';
-import { ApiProblem, requestNode, verifyOutcome } from '../../cli/client.ts';
+import { ApiProblem, requestNode, type VerifiedOutcome, verifyOutcome } from '../../cli/client.ts';
 import type { SigningKey } from '../../cli/keystore.ts';
 import { signOperation } from '../../cli/operation.ts';
-import { VerificationError } from '../../cli/receipt.ts';
+import { type Trust, UnknownEpochError, VerificationError } from '../../cli/receipt.ts';
+import { decodedLink } from '../../cli/trusted-sets.ts';
+import { consortiumName } from '../../contracts/consortium-state.ts';
 import { batchArguments, openArguments, paymentsName, transferArguments } from '../../contracts/payments.ts';
+import type { Value } from '../../node/ledger/codec.ts';
+import { decodeHeader } from '../../node/ledger/entry.ts';
+import { digestBytes } from '../../node/ledger/hash.ts';
+import { SetChain } from '../../node/ledger/set-chain.ts';
 import type { Transaction } from '../../node/ledger/transaction.ts';
 import { type Prng, prng } from '../_prng.ts';
 import type { Cluster } from './cluster.ts';
@@ -18,6 +24,8 @@ import { pause, type Validator } from './validator.ts';
 const passing = new Set(['not-ready', 'read-only', 'busy', 'mempool-full', 'internal', 'wrong-host']);
 const answerTimeoutMs = 2_000;
 const validityMs = 3_000_000;
+/** Of a brief load. */
+const briefValidityMs = 18_000;
 const accountsMax = 200;
 const currency = 'CZK';
 
@@ -28,6 +36,8 @@ export interface LoadPlan {
   readonly patienceMs: number;
   /** Between two operations of one worker. */
   readonly restMs: number;
+  /** Where used references are forgotten within the run, none is used again: the model would refuse it for ever. */
+  readonly isBrief?: boolean;
 }
 
 interface Known {
@@ -44,6 +54,7 @@ export class Load {
   /** Answers whose receipt does not verify: nobody here is allowed to lie. */
   readonly lies: string[] = [];
   #isStopping = false;
+  readonly #trust: Trust & { readonly sets: SetChain };
   #running: Promise<unknown> = Promise.resolve();
   #serial = 0;
 
@@ -51,6 +62,8 @@ export class Load {
     this.#cluster = cluster;
     this.#history = history;
     this.#plan = plan;
+    const { chainId, validators } = cluster.ledger;
+    this.#trust = { chainId, validators, sets: new SetChain(digestBytes(chainId), validators) };
   }
 
   /** Operations that got a final answer so far. */
@@ -80,7 +93,7 @@ export class Load {
   }
 
   #choose(random: Prng): { member: string; operation: Operation } {
-    const branches = this.#cluster.validators.length;
+    const branches = this.#cluster.ledger.validators.length;
     const isShort = this.#accounts.length < 8;
     if (isShort || (this.#accounts.length < accountsMax && random.int(8) === 0)) {
       const branch = `BRANCH-${1 + random.int(branches)}`;
@@ -97,7 +110,7 @@ export class Load {
     const member = owner === undefined || random.int(3) === 0 ? clearing : owner;
     if (random.int(6) !== 0) return { member, operation: { kind: 'transfer', ...first } };
     const lines = Array.from({ length: 1 + random.int(8) }, (_, i) => {
-      const isRepeated = random.int(20) === 0 && this.#references.length > 0;
+      const isRepeated = !this.#plan.isBrief && random.int(20) === 0 && this.#references.length > 0;
       const reference = isRepeated ? random.pick(this.#references) : this.#reference();
       return { reference, ...(i === 0 ? first : this.#payment(random)) };
     });
@@ -121,9 +134,40 @@ export class Load {
 
   /** One operation from its signature to its end. */
   async submit(member: string, operation: Operation, random: Prng): Promise<void> {
+    await this.#carry(member, operation, this.#sign(member, operation), random);
+  }
+
+  /** An officer's word in the consortium, to its end, which must be that it is done. Gives its reference. */
+  async govern(member: string, method: string, args: Value, random: Prng): Promise<string> {
+    const key = this.#cluster.keys.get(`${member.toLowerCase()}.officer`);
+    if (key === undefined) throw new Error(`no officer of ${member}`);
+    const reference = this.#reference();
+    const validUntil = Date.now() + this.#validityMs;
+    const transaction = signOperation(
+      this.#cluster.ledger,
+      key,
+      { contract: consortiumName, method, args, reference },
+      validUntil,
+    );
+    const operation: Operation = { kind: 'governance', says: `${method} by ${member}` };
+    const outcome = await this.#carry(member, operation, transaction, random);
+    if (outcome !== 'OK') throw new Error(`${method} by ${member} came to ${outcome ?? 'nothing'}`);
+    return reference;
+  }
+
+  get #validityMs(): number {
+    return this.#plan.isBrief ? briefValidityMs : validityMs;
+  }
+
+  /** Undefined where nobody says what became of it. */
+  async #carry(
+    member: string,
+    operation: Operation,
+    transaction: Transaction,
+    random: Prng,
+  ): Promise<string | undefined> {
     const history = this.#history;
     const op = history.next();
-    const transaction = this.#sign(member, operation);
     const { id, body } = transaction;
     history.add({ type: 'invoked', op, at: history.now(), id, member, reference: body.reference, operation });
     const deadline = history.now() + this.#plan.patienceMs;
@@ -137,23 +181,24 @@ export class Load {
         history.add(outcome === 'OK' ? { type: 'ok', ...seen } : { type: 'refused', code: outcome, ...seen });
         // Learnt only now: an account exists for other workers once its opening was acknowledged.
         if (operation.kind === 'open' && outcome === 'OK') this.#accounts.push(operation);
-        return;
+        return outcome;
       }
       if (answer.rejected !== undefined && !isTaken) {
         history.add({ type: 'rejected', op, at: history.now(), code: answer.rejected });
-        return;
+        return undefined;
       }
       isTaken ||= answer.mayBeTaken;
       if (!answer.mayBeTaken) await pause(50);
     }
     history.add({ type: 'unknown', op, at: history.now() });
+    return undefined;
   }
 
   #sign(member: string, operation: Operation): Transaction {
     const key = this.#key(member);
     const [method, args] = argumentsOf(operation);
     const signed = { contract: paymentsName, method, args, reference: this.#reference() };
-    return signOperation(this.#cluster.ledger, key, signed, Date.now() + validityMs);
+    return signOperation(this.#cluster.ledger, key, signed, Date.now() + this.#validityMs);
   }
 
   #key(member: string): SigningKey {
@@ -170,7 +215,7 @@ export class Load {
     try {
       const value = await requestNode(validator.url, 'POST', path, { body, timeoutMs: answerTimeoutMs });
       if ((value as { readonly status?: unknown }).status === 'pending') return { mayBeTaken: true };
-      const outcome = verifyOutcome(readOutcome(value), this.#cluster.ledger);
+      const outcome = await this.#verified(validator, value);
       if (outcome.id !== id) throw new BadAnswerError('the outcome of another transaction');
       const { height, index, lines } = outcome;
       const isBatch = lines.length > 0;
@@ -181,6 +226,28 @@ export class Load {
       if (error instanceof VerificationError || error instanceof BadAnswerError)
         this.lies.push(`${validator.id} on ${id}: ${error.message}`);
       return { mayBeTaken: !(error instanceof ApiProblem) };
+    }
+  }
+
+  /** Throws VerificationError, UnknownEpochError among them. */
+  async #verified(validator: Validator, value: unknown): Promise<VerifiedOutcome> {
+    const { sets } = this.#trust;
+    for (;;) {
+      try {
+        return verifyOutcome(readOutcome(value), this.#trust);
+      } catch (error) {
+        if (!(error instanceof UnknownEpochError)) throw error;
+        const { epoch } = sets.latest;
+        const shown = (await validator.get(`/v1/validator-sets?after=${epoch}`)) as { changes: string[] } | undefined;
+        // Where it does not answer, the transaction is sent again to another.
+        if (shown === undefined) throw new Error(`${validator.id} does not show its validators`);
+        for (const change of shown.changes) {
+          const link = decodedLink(Uint8Array.from(Buffer.from(change, 'base64')));
+          // Another worker may have learnt it meanwhile.
+          if (sets.latest.epoch === decodeHeader(link.header).epoch) sets.add(link);
+        }
+        if (sets.latest.epoch === epoch) throw error;
+      }
     }
   }
 
@@ -236,6 +303,8 @@ function argumentsOf(operation: Operation): readonly [string, ReturnType<typeof 
       const lines = operation.lines.map(({ reference, ...line }) => ({ reference, args: transferOf(line) }));
       return ['batch', batchArguments(lines)];
     }
+    case 'governance':
+      throw new Error('no payment');
   }
 }
 

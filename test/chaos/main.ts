@@ -14,7 +14,7 @@ const print = (line: string) => process.stdout.write(`${line}\n`);
 endOnSignals();
 const options = asked();
 if (options.isListing) for (const { name, says } of scenarios) print(`${name.padEnd(18)} ${says}`);
-else if (options.figures !== undefined) await measure(options.figures, print);
+else if (options.figures !== undefined) await measure(options.figures, print, options.keep);
 else process.exitCode = (await runAll(options)) ? 0 : 1;
 process.exit();
 
@@ -36,7 +36,7 @@ async function runAll({ seed: given, minutes, validators, only, keep }: ChaosOpt
     for (const scenario of shuffled(only ?? scenarios, random.int)) {
       // One scenario alone takes the seed itself, so that the line below a failure repeats it.
       const own = only?.length === 1 && runs === 0 ? seed : random.next();
-      const count = validators ?? 4 + random.int(4);
+      const count = Math.min(validators ?? 4 + random.int(4), scenario.validatorsMax ?? 7);
       if (performance.now() > endsAt) break;
       const why = scenario.needs?.map((need) => absent[need]).find((reason) => reason !== undefined);
       if (why !== undefined) {

@@ -38,6 +38,8 @@ export class BankModel {
         );
         return { outcome: 'OK', lines };
       }
+      case 'governance':
+        return { outcome: 'OK', lines: [] };
     }
   }
 

@@ -3,25 +3,38 @@ import { parseArgs } from 'node:util';
 import type { Scenario } from './scenario.ts';
 import { scenarios } from './scenarios.ts';
 
-export interface FigurePlan {
-  readonly primaryKills: number;
-  readonly restarts: number;
-  readonly shortOutages: number;
-  readonly longOutages: number;
-  readonly totalKills: number;
-}
+/** How often each figure is measured. */
+export type FigurePlan = { readonly [part in FigurePart]: number };
+export type FigurePart = (typeof figureParts)[number];
+export const figureParts = [
+  'primary-kills',
+  'restarts',
+  'outages-10',
+  'outages-60',
+  'stops-10',
+  'total-kills',
+] as const;
 
 export interface ChaosOptions {
   readonly seed: number | undefined;
   readonly minutes: number | undefined;
   readonly validators: number | undefined;
   readonly only: readonly Scenario[] | undefined;
+  /** Of a run of scenarios: where failed ones are kept. Of figures: where samples are added up. */
   readonly keep: string | undefined;
   readonly isListing: boolean;
   readonly figures: FigurePlan | undefined;
 }
 
-const full: FigurePlan = { primaryKills: 60, restarts: 60, shortOutages: 6, longOutages: 3, totalKills: 200 };
+/** An outage counts once for links that are cut and once for links that fall silent. */
+const full: FigurePlan = {
+  'primary-kills': 50,
+  restarts: 50,
+  'outages-10': 5,
+  'outages-60': 2,
+  'stops-10': 3,
+  'total-kills': 200,
+};
 
 /** Throws an Error that says which word is wrong. */
 export function parseOptions(args: readonly string[]): ChaosOptions {
@@ -47,23 +60,23 @@ export function parseOptions(args: readonly string[]): ChaosOptions {
     seed: numberOf('seed', values.seed),
     minutes: numberOf('minutes', values.minutes),
     validators,
-    only: values.only?.split(',').map(scenarioNamed),
+    only: values.figures ? undefined : values.only?.split(',').map(scenarioNamed),
     keep: values.keep,
     isListing: values.list,
-    figures: values.figures ? scaled(scale) : undefined,
+    figures: values.figures ? scaled(scale, values.only?.split(',').map(partNamed) ?? figureParts) : undefined,
   };
 }
 
-/** A part of the full counts, for a look that takes minutes; at least one of each. */
-function scaled(scale: number): FigurePlan {
-  const of = (count: number) => Math.max(1, Math.round(count * scale));
-  return {
-    primaryKills: of(full.primaryKills),
-    restarts: of(full.restarts),
-    shortOutages: of(full.shortOutages),
-    longOutages: Math.round(full.longOutages * scale),
-    totalKills: of(full.totalKills),
-  };
+/** A part of the full counts, for a look that takes minutes; at least one of each part that is wanted. */
+function scaled(scale: number, wanted: readonly FigurePart[]): FigurePlan {
+  const of = (part: FigurePart) => (wanted.includes(part) ? Math.max(1, Math.round(full[part] * scale)) : 0);
+  return Object.fromEntries(figureParts.map((part) => [part, of(part)])) as FigurePlan;
+}
+
+function partNamed(name: string): FigurePart {
+  const found = figureParts.find((part) => part === name);
+  if (found === undefined) throw new Error(`--only ${name}: with --figures one of ${figureParts.join(', ')}`);
+  return found;
 }
 
 function numberOf(name: string, text: string | undefined): number | undefined {

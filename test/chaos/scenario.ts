@@ -2,12 +2,11 @@
 // the log judged. What a scenario breaks for good it names, so that the rest is held to everything.
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { NodeSettings } from '../../node/config.ts';
 import { type Prng, prng } from '../_prng.ts';
-import { Cluster } from './cluster.ts';
+import { Cluster, type ClusterPlan, type SettingsOf } from './cluster.ts';
 import { History } from './history.ts';
 import { judge, type Verdict } from './judge.ts';
-import { Load } from './load.ts';
+import { Load, type LoadPlan } from './load.ts';
 import { pause, until, type Validator } from './validator.ts';
 
 /** After the last fault is healed all heights must meet within this; the scenarios' own bounds are tighter. */
@@ -18,7 +17,13 @@ export interface Scenario {
   readonly name: string;
   readonly says: string;
   readonly needs?: readonly Need[];
-  readonly settings?: Partial<NodeSettings>;
+  readonly settings?: SettingsOf;
+  readonly parameters?: ClusterPlan['parameters'];
+  /** Validators to be, beside those that there are. */
+  readonly spares?: number;
+  readonly load?: Partial<LoadPlan>;
+  /** Where it costs much: no more validators than so many. */
+  readonly validatorsMax?: number;
   /** Ends with whoever may not take part any more. */
   run(stage: Stage): Promise<readonly Validator[] | undefined>;
 }
@@ -97,9 +102,14 @@ export async function runScenario(scenario: Scenario, plan: RunPlan): Promise<Ru
     random: prng(plan.seed + 1),
     ...(needsShim && plan.library !== undefined ? { library: plan.library } : {}),
     ...(scenario.settings === undefined ? {} : { settings: scenario.settings }),
+    ...(scenario.parameters === undefined ? {} : { parameters: scenario.parameters }),
+    spares: scenario.spares ?? 0,
   });
   const history = new History();
-  const load = new Load(cluster, history, { workers: 4, seed: plan.seed, patienceMs: 30_000, restMs: 10 });
+  const load = new Load(cluster, history, {
+    ...{ workers: 4, seed: plan.seed, patienceMs: 30_000, restMs: 10 },
+    ...scenario.load,
+  });
   let verdict: Verdict = { problems: [], height: 0, transactions: 0 };
   try {
     await cluster.start();

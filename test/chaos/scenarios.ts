@@ -1,7 +1,10 @@
 // Faults of processes and of the network, each bounded in time. A scenario leaves things broken; healing them, and the
 // verdict, are scenario.ts's.
 import { diskScenarios } from './disk-scenarios.ts';
+import { membershipScenarios } from './membership-scenarios.ts';
 import type { Scenario, Stage } from './scenario.ts';
+import { snapshotScenarios } from './snapshot-scenarios.ts';
+import { stateScenarios } from './state-scenarios.ts';
 import type { Validator } from './validator.ts';
 
 async function restarted(stage: Stage, victims: readonly Validator[]): Promise<void> {
@@ -281,4 +284,7 @@ function quorumOf({ all, cluster }: Stage): number {
   return Math.floor((all.length + cluster.faulty) / 2) + 1;
 }
 
-export const scenarios: readonly Scenario[] = [...processes, ...network, ...diskScenarios];
+export const scenarios: readonly Scenario[] = [
+  ...[...processes, ...network, ...diskScenarios],
+  ...[...stateScenarios, ...snapshotScenarios, ...membershipScenarios],
+];

@@ -13,6 +13,7 @@ const pollMs = 20;
 export interface Status {
   readonly validator: string;
   readonly index: number;
+  readonly epoch: number;
   readonly view: number;
   readonly mode: string;
   readonly primary: number;

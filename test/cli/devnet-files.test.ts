@@ -10,7 +10,7 @@ import {
   validatorPathsOf,
   writeAddresses,
 } from '../../cli/devnet-files.ts';
-import { areFree, freePorts } from '../../cli/free-ports.ts';
+import { areFree, freePorts, quietEnd } from '../../cli/free-ports.ts';
 import { homePaths, readSettings } from '../../cli/home.ts';
 import { createKey, keyNames, openKey, unlock } from '../../cli/keystore.ts';
 import { isAlive, markOf, signalProcess } from '../../cli/process-alive.ts';
@@ -84,8 +84,17 @@ test('what an interrupted creation left is removed; what somebody else made neve
   t.true(existsSync(cut.genesis));
 });
 
-test('free ports are free and all different; a taken one is not', async (t) => {
+test('ports are chosen below those that outgoing connections take, wherever that range begins', (t) => {
+  t.is(quietEnd('32768\t60999\n'), 32_768);
+  t.is(quietEnd('20000 65535'), 20_000);
+  t.is(quietEnd(undefined), 32_768, 'where the system does not say');
+  t.is(quietEnd('1024 65535'), 32_768, 'nothing is left below');
+  t.is(quietEnd('nonsense'), 32_768);
+});
+
+test('free ports are free, all different and no outgoing connection takes them; a taken one is not', async (t) => {
   const ports = await freePorts(16);
+  t.true(ports.every((port) => port >= 10_000 && port < 32_768));
   t.is(new Set(ports).size, 16);
   t.true(await areFree(ports));
   const { createServer } = await import('node:net');

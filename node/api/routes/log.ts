@@ -140,6 +140,8 @@ function eventsRoute(app: ApiServer, { node: { store }, events }: ApiParts): voi
     },
     async handler(request, reply) {
       const from = firstHeight(request.headers['last-event-id'], request.query.from);
+      const { height } = store.base();
+      if (from !== undefined && from <= height) throw pruned(`Blocks 1 to ${height}`, { blocksFrom: height + 1 });
       if (events.isFull) throw new Problem('busy', 'All event streams of this node are taken.');
       reply.hijack();
       events.open(reply.raw, from ?? store.head().height + 1);
