@@ -131,9 +131,10 @@ export class Cluster implements StationWatch {
     return station;
   }
 
-  /** What operators know of each other when one starts its node: the keys that the ledger names. */
+  /** What operators know of each other when one starts its node: the keys that the ledger named last. */
   #peerKeys(): Map<string, Uint8Array> {
-    return new Map(this.epochs.latest.validators.map(({ id, networkKey }) => [id, networkKey]));
+    const named = this.epochs.all.flatMap(({ validators }) => validators);
+    return new Map(named.map(({ id, networkKey }) => [id, networkKey]));
   }
 
   /** Of a machine that lies, with the keys that it has in an epoch. */

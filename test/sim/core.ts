@@ -29,7 +29,9 @@ export function drawCore(cluster: Cluster, present: readonly number[], chance: C
   const epoch = epochOf(cluster, furthest);
   const hasCome = (each: ValidatorStation) => heightOf(each) >= epoch.from - 1;
   const seated = whole.filter((each) => epoch.machines.includes(each.index));
-  const guides = [...seated, furthest].filter(hasCome);
+  const come = seated.filter(hasCome);
+  // Who has no vote says nothing of itself: it helps those alone who voted with it.
+  const guides = come.length > 0 ? come : [furthest];
   // [E6] One peer that it knows is enough; where all have left meanwhile it takes a new machine.
   const isReached = (each: ValidatorStation) => hasCome(each) || guideOf(cluster, each, guides) !== undefined;
   const able = seated.filter(isReached);
@@ -41,7 +43,8 @@ export function drawCore(cluster: Cluster, present: readonly number[], chance: C
   const next = cluster.machinesToBe();
   const { size: nextQuorum } = quorumOf(next.length);
   const isNext = (each: ValidatorStation) => next.includes(each.index);
-  for (const each of whole.filter(isNext)) if (core.filter(isNext).length < nextQuorum) more(each);
+  for (const each of whole.filter(isNext))
+    if (core.filter(isNext).length < nextQuorum && isReached(each)) more(each);
   if (!core.some(hasCome)) more(guides[0]);
   for (const each of [...core])
     if (!hasCome(each)) more(guideOf(cluster, each, core.filter(hasCome)) ?? guideOf(cluster, each, guides));
@@ -52,6 +55,20 @@ export function drawCore(cluster: Cluster, present: readonly number[], chance: C
 function guideOf(cluster: Cluster, station: ValidatorStation, guides: readonly ValidatorStation[]) {
   const { machines } = epochOf(cluster, station);
   return guides.find((each) => each !== station && machines.includes(each.index));
+}
+
+/**
+ * Whether a machine would be cut off among these validators: it is epochs behind, or new, and knows none of them.
+ * Nothing but another store brings it back, so that it counts as one that is down for good.
+ */
+export function isCutOff(cluster: Cluster, machine: number, among: readonly number[]): boolean {
+  const { epochs, stations } = cluster;
+  const isNear = (each: ValidatorStation) => epochOf(cluster, each).number + 1 >= epochs.latest.number;
+  const station = stations.find(({ index }) => index === machine);
+  if (station !== undefined && isNear(station)) return false;
+  const { machines } = station === undefined ? epochs.at(1) : epochOf(cluster, station);
+  const guides = stations.filter((each) => among.includes(each.index) && cluster.isHonest(each) && isNear(each));
+  return !guides.some(({ index }) => index !== machine && machines.includes(index));
 }
 
 /** Whether its operator must say the others' keys, and use its own latest alone, for anybody to admit it. */

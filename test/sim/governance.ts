@@ -9,6 +9,7 @@ import { bodyOf, signTransaction } from '../../node/ledger/transaction.ts';
 import { members, type Signer } from '../execution/_ledger.ts';
 import type { Chance } from './chance.ts';
 import { type Cluster, heightOf } from './cluster.ts';
+import { isCutOff } from './core.ts';
 import { validatorName } from './epochs.ts';
 import { drawChanges, machinesAfter, type PlannedChange } from './membership-plan.ts';
 import { validityMsOf } from './plan.ts';
@@ -93,7 +94,8 @@ export class Governance {
       {
         inForce: latest,
         next: this.#cluster.keys.length,
-        isFaulty: (machine) => !this.#cluster.isHonest({ index: machine }),
+        isFaulty: (machine, among) =>
+          !this.#cluster.isHonest({ index: machine }) || isCutOff(this.#cluster, machine, among),
         silenced: stations
           .filter(({ node, index }) => plan.amnesiacs.includes(index) && node?.silence !== undefined)
           .map(({ index }) => index)

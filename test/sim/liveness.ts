@@ -59,6 +59,7 @@ export class Calm {
   readonly #core: readonly ValidatorStation[];
   readonly #began: number;
   readonly #height: number;
+  #epoch: number;
   readonly #behindSince = new Map<ValidatorStation, number>();
   #firstBlockAt: number | undefined;
   #throttledMs = 0;
@@ -70,6 +71,7 @@ export class Calm {
     this.#core = core;
     this.#began = cluster.timeline.now;
     this.#height = cluster.witness.height;
+    this.#epoch = cluster.epochs.latest.number;
     cluster.workload.trust();
   }
 
@@ -82,6 +84,9 @@ export class Calm {
   }
 
   #inspect(): void {
+    const { number } = this.#cluster.epochs.latest;
+    if (number !== this.#epoch) for (const each of this.#core) tellKeys(this.#cluster, each);
+    this.#epoch = number;
     this.#inspectFirstBlock();
     this.#inspectWaits();
     this.#inspectViews();
@@ -194,12 +199,17 @@ export function heal(cluster: Cluster, core: readonly ValidatorStation[], chance
     station.boundariesLeft = Number.POSITIVE_INFINITY;
     station.parts.clock.repair(chance.between(-50, 50));
     station.resume();
-    if (isLeftBehind(cluster, station)) {
-      station.crash('is told the present keys');
-      station.parts.keys.forgetBefore(cluster.epochs.keyOf(station.index, cluster.epochs.latest.number));
-    }
+    tellKeys(cluster, station);
     if (!station.isUp()) cluster.start(station);
   }
+}
+
+/** [E8] */
+function tellKeys(cluster: Cluster, station: ValidatorStation): void {
+  if (!isLeftBehind(cluster, station)) return;
+  station.crash('is told the present keys');
+  station.parts.keys.forgetBefore(cluster.epochs.keyOf(station.index, cluster.epochs.latest.number));
+  cluster.start(station);
 }
 
 /** Who was removed may stay down: nobody need admit it. */

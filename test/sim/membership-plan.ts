@@ -14,7 +14,8 @@ export interface Cast {
   readonly inForce: SetInForce;
   /** Number of the next machine that joins. */
   readonly next: number;
-  isFaulty(machine: number): boolean;
+  /** It lies, or forgets, or would know nobody among these that it can have blocks from. */
+  isFaulty(machine: number, among: readonly number[]): boolean;
   /** Silenced: keys of their own bring them back [E7]. */
   readonly silenced: readonly number[];
 }
@@ -57,10 +58,12 @@ function isBearable({ inForce, isFaulty }: Cast, changes: readonly PlannedChange
   return subsetsOf(changes).every((some) => {
     const after = machinesAfter(machines, some);
     if (after.length < sizeMin || after.length > sizeMax) return false;
-    return after.filter(isFaulty).length <= quorumOf(after.length).faulty;
+    return after.filter((machine) => isFaulty(machine, after)).length <= quorumOf(after.length).faulty;
   });
 }
 
 function subsetsOf<T>(items: readonly T[]): T[][] {
-  return items.reduce<T[][]>((subsets, item) => [...subsets, ...subsets.map((each) => [...each, item])], [[]]);
+  const subsets: T[][] = [[]];
+  for (const item of items) subsets.push(...subsets.map((each) => [...each, item]));
+  return subsets;
 }
