@@ -43,8 +43,7 @@ export function drawCore(cluster: Cluster, present: readonly number[], chance: C
   const next = cluster.machinesToBe();
   const { size: nextQuorum } = quorumOf(next.length);
   const isNext = (each: ValidatorStation) => next.includes(each.index);
-  for (const each of whole.filter(isNext))
-    if (core.filter(isNext).length < nextQuorum && isReached(each)) more(each);
+  for (const each of whole.filter(isNext)) if (core.filter(isNext).length < nextQuorum && isReached(each)) more(each);
   if (!core.some(hasCome)) more(guides[0]);
   for (const each of [...core])
     if (!hasCome(each)) more(guideOf(cluster, each, core.filter(hasCome)) ?? guideOf(cluster, each, guides));

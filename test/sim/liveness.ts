@@ -3,7 +3,7 @@
 import { quorumOf } from '../../node/ledger/validators.ts';
 import { Chance } from './chance.ts';
 import { type Cluster, heightOf } from './cluster.ts';
-import { drawCore, isLeftBehind, isVoter, wholeOf } from './core.ts';
+import { drawCore, epochOf, isLeftBehind, isVoter, wholeOf } from './core.ts';
 import { goodLinks } from './network.ts';
 import type { Plan } from './plan.ts';
 import type { ValidatorStation } from './station.ts';
@@ -67,7 +67,8 @@ export class Calm {
 
   constructor(cluster: Cluster, core: readonly ValidatorStation[]) {
     this.#cluster = cluster;
-    this.#bounds = boundsOf(cluster.plan, missingMaxOf(cluster));
+    const bounds = boundsOf(cluster.plan, missingMaxOf(cluster));
+    this.#bounds = { ...bounds, healMs: bounds.healMs + behindMs(cluster, core) };
     this.#core = core;
     this.#began = cluster.timeline.now;
     this.#height = cluster.witness.height;
@@ -224,9 +225,9 @@ async function settledUnderLoad(
   chance: Chance,
   calm: Calm,
 ): Promise<void> {
-  const { workload, timeline, plan } = cluster;
+  const { workload, timeline } = cluster;
   const waiting = workload.pendingIds();
-  const end = timeline.now + liveWithinSeconds(plan, missingMaxOf(cluster)) * second;
+  const end = timeline.now + settlesWithinMs(cluster, core) * millisecond;
   const isSettled = () => ![...waiting].some((id) => workload.isPending(id));
   while (!isSettled()) {
     if (timeline.now >= end) throw new Violation(`passed over: ${pictureOf(cluster, core)}`);
@@ -237,8 +238,8 @@ async function settledUnderLoad(
 }
 
 async function settled(cluster: Cluster, core: readonly ValidatorStation[], calm: Calm): Promise<void> {
-  const { workload, timeline, plan } = cluster;
-  const end = timeline.now + liveWithinSeconds(plan, missingMaxOf(cluster)) * second;
+  const { workload, timeline } = cluster;
+  const end = timeline.now + settlesWithinMs(cluster, core) * millisecond;
   const isStable = (each: ValidatorStation) => isLastBlockStable(each) || !isVoter(cluster, each);
   const isLevel = () => new Set(core.map(heightOf)).size === 1 && core.every(isStable);
   const isSettled = () => workload.pending === 0 && isLevel() && cluster.unaccused(core) === '';
@@ -253,6 +254,16 @@ async function settled(cluster: Cluster, core: readonly ValidatorStation[], calm
   }
   for (const { node, index } of core)
     if (node?.silence !== undefined) throw new Violation(`validator ${index} is silenced [E7]: ${node.silence}`);
+}
+
+function settlesWithinMs(cluster: Cluster, core: readonly ValidatorStation[]): number {
+  return liveWithinSeconds(cluster.plan, missingMaxOf(cluster)) * 1_000 + behindMs(cluster, core);
+}
+
+/** [E6] Whoever is behind comes through one epoch with each status that it hears. */
+function behindMs(cluster: Cluster, core: readonly ValidatorStation[]): number {
+  const epochs = core.map((each) => cluster.epochs.latest.number - epochOf(cluster, each).number);
+  return Math.max(0, ...epochs) * 2 * cluster.plan.statusIntervalMs;
 }
 
 /** Who may be missing of the set in force, or of the one that may follow. */
