@@ -84,9 +84,9 @@ export class Checkpointing {
   }
 
   /** [K1] [K5] What goes into the block's own write. */
-  cosign(head: Head): CheckpointChange {
+  cosign(head: Head, isSilenced: boolean): CheckpointChange {
     const stable = this.#waiting;
-    return { own: this.#cosigned(head), stable };
+    return { own: isSilenced ? undefined : this.#cosigned(head), stable };
   }
 
   /** The block, and what `cosign` gave for it, is durable. */
@@ -162,22 +162,31 @@ export class Checkpointing {
     return formatVerifierKey(this.#logKey);
   }
 
-  // [R3] Who may have forgotten what it cosigned does not cosign.
   #cosigned(head: Head): CosignedHead | undefined {
-    const keys = this.#parts.auditKeys();
-    const set = this.#parts.validatorsOf(head.height) ?? [];
-    // A set names the key, so that on a rotation the old one and the new one each cosign their heights.
-    const keyOf = (named: Uint8Array) => keys.find(({ publicKey }) => equalBytes(publicKey, named));
-    const validator = set.findIndex(({ auditKey }) => keyOf(auditKey) !== undefined);
-    this.#auditKey = keyOf(set[validator]?.auditKey ?? noKey);
-    if (validator < 0 || this.#parts.status().voice === 'silenced') return undefined;
+    const { validator, key } = this.#ownAt(head.height);
+    this.#auditKey = key;
+    if (key === undefined) return undefined;
     return this.#cosigner.cosign(placeOf(head), validator, Math.floor(this.#parts.now() / 1_000));
   }
 
-  /** A block that came here without a cosignature: with a folder of an earlier version, or with a snapshot. */
+  /** A set names the key, so that on a rotation the old one and the new one each cosign their heights. */
+  #ownAt(height: number): { readonly validator: number; readonly key: NoteKey | undefined } {
+    const keys = this.#parts.auditKeys();
+    const set = this.#parts.validatorsOf(height) ?? [];
+    const keyOf = (named: Uint8Array) => keys.find(({ publicKey }) => equalBytes(publicKey, named));
+    const validator = set.findIndex(({ auditKey }) => keyOf(auditKey) !== undefined);
+    return { validator, key: keyOf(set[validator]?.auditKey ?? noKey) };
+  }
+
+  /**
+   * A block that came here without a cosignature: with a folder of an earlier version, or with a snapshot. Not under a
+   * key that the next block has no more: who votes now may have been silenced under that one [E7].
+   */
   #late(head: Head): CosignedHead | undefined {
     const isMissing = head.height > 0 && this.#cosigner.last?.size !== head.logSize;
-    return isMissing && this.#parts.status().voice === 'voting' ? this.#cosigned(head) : undefined;
+    if (!isMissing || this.#parts.status().voice !== 'voting') return undefined;
+    const isSame = this.#ownAt(head.height).key === this.#ownAt(head.height + 1).key;
+    return isSame ? this.#cosigned(head) : undefined;
   }
 
   // [K6]

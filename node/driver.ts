@@ -53,7 +53,7 @@ export interface Fetcher {
 
 /** [K1] What is cosigned of a block goes into the block's own write. */
 export interface Cosigning {
-  cosign(head: Head): CheckpointChange;
+  cosign(head: Head, isSilenced: boolean): CheckpointChange;
   committed(head: Head): void;
 }
 
@@ -320,14 +320,15 @@ export class Driver {
     }
   }
 
-  #commit({ certificate, record, deleteBodies }: Extract<Effect, { type: 'commit' }>): void {
+  #commit({ certificate, record, deleteBodies, silenced }: Extract<Effect, { type: 'commit' }>): void {
     const { store, executor, mempool, accusations, replica, checkpoints } = this.#parts;
     const executed = this.#executed.get(certificate.digest);
     assert(executed !== undefined, 'only a block that was executed here is committed');
     const vote = { record: encodeRecord(record), putBodies: [], deleteBodies };
-    store.commit({ ...executed.commit, certificate }, vote, checkpoints.cosign(executed.commit.head));
+    const { head } = executed.commit;
+    store.commit({ ...executed.commit, certificate }, vote, checkpoints.cosign(head, silenced));
     executor.committed(executed);
-    checkpoints.committed(executed.commit.head);
+    checkpoints.committed(head);
     if (executed.commit.writes.some(([path]) => decidesMembership(path))) this.#parts.onMembership();
     this.#executed.clear();
     replica.noteLogSize(executor.head.logSize);

@@ -170,6 +170,10 @@ export class Core {
     return this.choice?.fixed?.height === this.height ? this.choice.fixed : undefined;
   }
 
+  get isSilenced(): boolean {
+    return this.voice === 'silenced';
+  }
+
   emit(effect: Effect): void {
     if (this.ended === undefined || effect.type === 'incident') this.#effects.push(effect);
   }
@@ -295,7 +299,7 @@ export class Core {
       this.choice = undefined;
       this.viewEntered();
     }
-    this.emit({ type: 'commit', certificate, record: this.record(), deleteBodies });
+    this.emit({ type: 'commit', certificate, record: this.record(), deleteBodies, silenced: this.isSilenced });
   }
 
   /** [E3] */
@@ -303,7 +307,7 @@ export class Core {
     const voice = this.#voiceIn(next, isFetched);
     const silenced = voice === 'silenced' ? this.silenced : undefined;
     const record = { ...firstRecord(this.height, this.epoch + 1), silenced };
-    this.emit({ type: 'commit', certificate, record, deleteBodies });
+    this.emit({ type: 'commit', certificate, record, deleteBodies, silenced: this.isSilenced });
     this.ended = { next, record, voice };
   }
 

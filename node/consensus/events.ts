@@ -95,6 +95,8 @@ export type Effect =
       readonly certificate: CommitCertificate;
       readonly record: VoteRecord;
       readonly deleteBodies: readonly Digest[];
+      /** In the epoch of this block: whoever may have forgotten what it cosigned does not cosign it [K1]. */
+      readonly silenced: boolean;
     }
   /** Get the blocks from `height` on with their certificates from one of these validators. */
   | { readonly type: 'fetch'; readonly height: number; readonly from: readonly number[] }

@@ -1,6 +1,7 @@
 import test from 'ava';
 import { verify } from '../../node/audit/audit.ts';
 import { StoreSource } from '../../node/audit/source.ts';
+import { decodeCheckpointMessage } from '../../node/consensus/checkpoint-messages.ts';
 import { decodeHeader } from '../../node/ledger/entry.ts';
 import { Bank } from './_bank.ts';
 
@@ -95,4 +96,27 @@ test('[R3, E7] a validator whose disk is an older one votes again under a rotate
   const height = bank.height(1);
   await bank.loaded(() => bank.height(1) > height + 2, 1);
   t.deepEqual(bank.incidents, [], 'its vote is needed, and given');
+});
+
+test('[K1, E7] who is silenced cosigns nothing under the key that it lost, the last block of the epoch neither', async (t) => {
+  const bank = new Bank();
+  await bank.begin();
+  await bank.loaded(() => bank.height(0) >= 4, 0);
+  bank.kill(3);
+  const anew = bank.add('node-3', 'node-3');
+  const sizes: number[] = [];
+  bank.onSend = (from, channel, bytes) => {
+    const message = from === anew && channel === 'checkpoints' ? decodeCheckpointMessage(bytes) : undefined;
+    if (message?.type === 'cosignature') sizes.push(message.cosigned.size);
+  };
+  bank.start(anew);
+  await bank.loaded(() => bank.nodes[anew]?.status().mode === 'silenced', 0);
+  bank.machines[anew]?.keys.push('new life');
+  await bank.loaded(() => bank.height(anew) >= bank.height(0) - 4, 0);
+  const cosignedSilenced = sizes.length;
+  const keys = bank.learner('node-3', 'new life', 'WEST');
+  const height = await bank.govern([0, 1, 2], keys, { kind: 'rotate-validator-keys', id: 'node-3' });
+  const last = bank.stores[0]?.block(height)?.headerIndex ?? 0;
+  await bank.loaded(() => bank.nodes[anew]?.status().mode === 'normal' && sizes.length > cosignedSilenced, 0);
+  t.true(Math.min(...sizes.slice(cosignedSilenced)) > last + 1, 'the first is of a block under the new key');
 });

@@ -77,7 +77,13 @@ export interface LiarParts {
   readonly forger: Forger;
   readonly chance: Chance;
   readonly habits: ReadonlySet<Habit>;
+  readonly machine: number;
+  /** Of the cluster as it begins. */
   readonly validators: number;
+  /** Machine that is a validator of an epoch. */
+  machineOf(validator: number, epoch: number): number;
+  /** Machines that are validators now. */
+  others(): readonly number[];
   readonly proposalTimeoutMs: number;
   /** The head under a good signature of this validator's audit key. */
   readonly cosign: (head: CosignedHead) => CosignedHead;
@@ -98,8 +104,8 @@ export class Liar implements Tamper {
 
   constructor(parts: LiarParts) {
     this.#parts = parts;
-    const { chance, validators, forger } = parts;
-    const others = Array.from({ length: validators }, (_, index) => index).filter((index) => index !== forger.self);
+    const { chance, validators, machine } = parts;
+    const others = Array.from({ length: validators }, (_, index) => index).filter((index) => index !== machine);
     this.#otherSide = new Set(chance.some(others, chance.between(1, others.length - 1)));
     this.#shunned = new Set(chance.some(others, chance.between(1, others.length - 1)));
     this.#censored = chance.pick(members);
@@ -148,6 +154,7 @@ export class Liar implements Tamper {
       this.#message = decodeMessage(bytes);
       this.#other = undefined;
       this.#isWrong = this.#parts.chance.hits(0.5);
+      if (this.#message.type !== 'committed') this.#parts.forger.enter(this.#message.epoch);
       this.#parts.forger.see(this.#message);
     }
     return this.#message;
@@ -187,7 +194,8 @@ export class Liar implements Tamper {
 
   /** As if a block had been prepared just now, where ViewChanges speak of one. */
   #madeUp({ epoch, view, committed }: ViewChange): PreparedCertificate {
-    const { forger, chance, validators } = this.#parts;
+    const { forger, chance } = this.#parts;
+    const { validators } = forger.standing;
     const height = committed.height + 1;
     const known = forger.last?.height === height && chance.hits(0.5) ? forger.last : undefined;
     const digest = known?.digest ?? forger.anyDigest();
@@ -202,7 +210,8 @@ export class Liar implements Tamper {
   }
 
   #proposal(to: number, message: PrePrepare, plain: Outgoing): readonly Outgoing[] {
-    const { forger, proposalTimeoutMs, validators } = this.#parts;
+    const { forger, proposalTimeoutMs } = this.#parts;
+    const { validators } = forger.standing;
     const has = (habit: Habit) => this.#parts.habits.has(habit);
     if (has('withhold') && (to + message.height) % validators === forger.self) return [];
     if (has('equivocate') && this.#otherSide.has(to))
@@ -239,7 +248,8 @@ export class Liar implements Tamper {
   }
 
   #nuisance(to: number, message: Message): readonly Outgoing[] {
-    const { chance, forger, validators } = this.#parts;
+    const { chance, forger } = this.#parts;
+    const { validators } = forger.standing;
     const has = (habit: Habit) => this.#parts.habits.has(habit);
     const frames: Outgoing[] = [];
     const place = forger.last;
@@ -249,7 +259,7 @@ export class Liar implements Tamper {
       frames.push({ to, channel: channelOf(message), bytes: flipped(encodeMessage(message), chance) });
       frames.push({ to, channel: chance.pick(['votes', 'proposals']), bytes: encodeMessage(message) });
     }
-    if (place === undefined) return frames;
+    if (place === undefined || forger.self < 0) return frames;
     if (has('forge-certificates') && chance.hits(0.2)) {
       const digest = chance.hits(0.5) ? place.digest : forger.anyDigest();
       const height = chance.hits(0.05) ? 0 : place.height + chance.int(2);
@@ -285,10 +295,11 @@ export class Liar implements Tamper {
       throw error;
     }
     const { forger } = this.#parts;
-    forger.see(message);
+    const isOfNow = message.type !== 'committed' && message.epoch === forger.standing.epoch;
+    if (isOfNow || message.type === 'committed') forger.see(message);
     if (has('double-vote')) this.#voteFor(message);
     if (has('two-faced')) this.#agreeWith(message);
-    if (has('usurp') && message.type === 'pre-prepare') this.#usurp(message);
+    if (has('usurp') && message.type === 'pre-prepare' && isOfNow && forger.self >= 0) this.#usurp(message);
     // What it is shown of its own key would make it silent.
     return message.type === 'status' ? encodeMessage({ ...message, heard: undefined }) : bytes;
   }
@@ -298,6 +309,7 @@ export class Liar implements Tamper {
     if (message.type !== 'pre-prepare' && message.type !== 'prepare' && message.type !== 'commit') return;
     const { forger } = this.#parts;
     const name = `${message.view} ${message.height} ${message.digest}`;
+    if (!forger.mayVoteIn(message.epoch)) return;
     if (this.#doubled.has(name)) return;
     if (this.#doubled.size > 1_000) this.#doubled.clear();
     this.#doubled.add(name);
@@ -310,10 +322,10 @@ export class Liar implements Tamper {
     if (message.type !== 'prepare' && message.type !== 'commit') return;
     const { forger } = this.#parts;
     const name = `agrees ${message.view} ${message.height} ${message.digest} ${message.validator}`;
-    if (this.#doubled.has(name)) return;
+    if (this.#doubled.has(name) || !forger.mayVoteIn(message.epoch)) return;
     this.#doubled.add(name);
-    for (const kind of ['prepare', 'commit'] as const)
-      this.#extra.push(...sent(message.validator, forger.vote(kind, message)));
+    const to = this.#parts.machineOf(message.validator, message.epoch);
+    for (const kind of ['prepare', 'commit'] as const) this.#extra.push(...sent(to, forger.vote(kind, message)));
   }
 
   /** A proposal of its own where it is not the primary, and its votes for it. */
@@ -329,8 +341,7 @@ export class Liar implements Tamper {
 
   /** With whatever its node sends next. */
   #toAll(message: Message): void {
-    const { forger, validators } = this.#parts;
-    for (let to = 0; to < validators; to++) if (to !== forger.self) this.#extra.push(...sent(to, message));
+    for (const to of this.#parts.others()) this.#extra.push(...sent(to, message));
   }
 
   #withoutCensored(bytes: Uint8Array): Uint8Array | undefined {

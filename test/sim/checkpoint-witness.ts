@@ -5,13 +5,14 @@ import {
   type CosignatureContradiction,
   type CosignedHead,
   contradictionProblem,
+  isCosigned,
   type StableCheckpoint,
   stableProblem,
 } from '../../node/ledger/cosignature.ts';
 import { type Digest, toHex } from '../../node/ledger/hash.ts';
-import type { ValidatorSet } from '../../node/ledger/validators.ts';
 import type { CheckpointChange } from '../../node/store/store.ts';
 import type { SimulatedDisk } from './disk.ts';
+import type { Epochs } from './epochs.ts';
 import { check } from './violation.ts';
 
 interface Sealed {
@@ -21,7 +22,7 @@ interface Sealed {
 
 export class CheckpointWitness {
   readonly #origin: string;
-  readonly #set: ValidatorSet;
+  readonly #epochs: Epochs;
   /** Size -> the block that ends there. */
   readonly #sealed = new Map<number, Sealed>();
   /** `validator size` -> what it cosigned. */
@@ -29,9 +30,9 @@ export class CheckpointWitness {
   readonly #largest = new Map<number, number>();
   readonly #proven = new Set<string>();
 
-  constructor(origin: string, set: ValidatorSet) {
+  constructor(origin: string, epochs: Epochs) {
     this.#origin = origin;
-    this.#set = set;
+    this.#epochs = epochs;
   }
 
   sealed(height: number, size: number, root: Digest): void {
@@ -44,9 +45,13 @@ export class CheckpointWitness {
     if (message.type === 'stable') return this.#stable(message.checkpoint, `validator ${who} shows`);
     const { cosigned } = message;
     const what = `validator ${who}'s cosignature of size ${cosigned.size}`;
-    check(cosigned.validator === who, `${what} is its own`);
+    const sealed = this.#sealed.get(cosigned.size);
     check(isSame(disk.cosigned(), cosigned), `${what} is durable before it is sent`);
-    check(cosigned.root === this.#sealed.get(cosigned.size)?.root, `${what} is of the log`);
+    check(cosigned.root === sealed?.root, `${what} is of the log`);
+    // [K3]
+    const epoch = this.#epochs.at(sealed.height);
+    check(epoch.machines[cosigned.validator] === who, `${what} is its own`);
+    check(isCosigned(this.#origin, cosigned, epoch.validators), `${what} is good under the set of its height`);
     const place = `${who} ${cosigned.size}`;
     const known = this.#cosigned.get(place);
     check(known === undefined || isSame(known, cosigned), `${what} has the same bytes in all its lives`);
@@ -55,10 +60,12 @@ export class CheckpointWitness {
     this.#largest.set(who, cosigned.size);
   }
 
-  /** Whoever lost the record of what it signed cosigns nothing. */
+  /** Whoever lost the record of what it signed cosigns nothing, but under a key that it was given since. */
   silent(who: number, bytes: Uint8Array): void {
     const message = decodeCheckpointMessage(bytes);
-    check(message.type === 'stable', `validator ${who} has lost its record and cosigns`);
+    if (message.type === 'stable') return;
+    const epoch = this.#epochs.at(this.#sealed.get(message.cosigned.size)?.height ?? 0);
+    check(this.#epochs.hasOtherKeys(who, epoch.number), `validator ${who} has lost its record and cosigns`);
   }
 
   /** An honest validator writes. */
@@ -67,9 +74,14 @@ export class CheckpointWitness {
   }
 
   /** A pair that a node holds against a validator. */
-  accused(pair: CosignatureContradiction, isHonest: boolean): void {
-    check(contradictionProblem(this.#origin, pair, this.#set) === undefined, 'a contradiction is proven');
-    check(!isHonest, `validator ${pair.first.validator} is honest and has cosigned two logs`);
+  accused(pair: CosignatureContradiction, canBeGuilty: (machine: number) => boolean): void {
+    const { validator } = pair.first;
+    const proven = this.#epochs.all.filter(
+      ({ validators }) => contradictionProblem(this.#origin, pair, validators) === undefined,
+    );
+    check(proven.length > 0, 'a contradiction is proven');
+    for (const { machines } of proven)
+      check(canBeGuilty(machines[validator] ?? -1), `validator ${validator} is honest and has cosigned two logs`);
   }
 
   #stable(checkpoint: StableCheckpoint, what: string): void {
@@ -78,7 +90,7 @@ export class CheckpointWitness {
     if (this.#proven.has(name)) return;
     const sealed = this.#sealed.get(size);
     check(sealed?.height === height && sealed.root === root, `${what} a stable checkpoint of size ${size}`);
-    const problem = stableProblem(this.#origin, checkpoint, this.#set);
+    const problem = stableProblem(this.#origin, checkpoint, this.#epochs.at(height).validators);
     check(problem === undefined, `${what} a checkpoint of size ${size}: ${problem}`);
     this.#proven.add(name);
   }

@@ -11,12 +11,16 @@ import { type BlockCommit, type CheckpointChange, type Snapshot, StoreError } fr
 import { Liar, truthfulHabits } from './byzantine.ts';
 import { Chance } from './chance.ts';
 import { WallClock } from './clock.ts';
-import { type Consortium, consortiumOf, newDisk, noteKeyOf, voteSignerOf } from './consortium.ts';
-import { Forger } from './forger.ts';
+import { type Consortium, consortiumOf, newDisk } from './consortium.ts';
+import { Epochs, validatorName } from './epochs.ts';
+import { Forger, type Standing } from './forger.ts';
+import { Gate } from './gate.ts';
 import { checkHoldings } from './holdings.ts';
 import { Jury } from './jury.ts';
+import { MachineKeys } from './keys.ts';
+import { Losses } from './losses.ts';
 import { Network } from './network.ts';
-import { type Plan, shortWindowMs } from './plan.ts';
+import { type Plan, shortWindowMs, validityMsOf } from './plan.ts';
 import { SharedWork } from './shared-work.ts';
 import { repeatMs, type StationWatch, ValidatorStation } from './station.ts';
 import { millisecond, second, Timeline } from './timeline.ts';
@@ -32,8 +36,15 @@ export class Cluster implements StationWatch {
   readonly witness: Witness;
   readonly jury: Jury;
   readonly workload: Workload;
+  readonly clientClock: WallClock;
   readonly stations: ValidatorStation[] = [];
-  readonly faultyMax: number;
+  readonly epochs: Epochs;
+  /** By machine. */
+  readonly keys: MachineKeys[] = [];
+  /** Where validators change. */
+  readonly gate: Gate<ValidatorStation> | undefined;
+  /** Machines that vote now, and those that may once what the members have sent is enacted. */
+  machinesToBe: () => readonly number[] = () => this.epochs.latest.machines;
   /** The first thing that went wrong; nothing runs after it. */
   violation: string | undefined;
   /** Stations that clients may ask. */
@@ -47,43 +58,47 @@ export class Cluster implements StationWatch {
     this.#chance = new Chance(plan.seed, 'cluster');
     this.network = new Network(this.timeline, new Chance(plan.seed, 'network'));
     this.network.quality = plan.links;
-    this.consortium = consortiumOf(plan.validators, plan.realSignatures, plan.snapshots && shortWindowMs);
-    this.faultyMax = plan.validators - plan.quorum;
+    const governed = plan.faults.has('membership');
+    const windowMs = plan.snapshots && shortWindowMs;
+    this.consortium = consortiumOf({ ...plan, windowMs, governed });
+    this.gate = governed ? new Gate((from, to) => this.network.isLinked(from.station, to.station)) : undefined;
     const { commit, genesis } = this.consortium;
     const { name, validators } = genesis;
-    const faulty = [...plan.byzantine, ...plan.amnesiacs];
-    const honest = new Set(validators.map((_, index) => index).filter((index) => !faulty.includes(index)));
     const { digest } = commit.head;
-    this.witness = new Witness(digestBytes(digest), digest, validators, honest, this.#work, name);
+    this.epochs = new Epochs(validators, digest);
+    const isHonest = (machine: number) => this.isHonest({ index: machine });
+    this.witness = new Witness(digestBytes(digest), digest, this.epochs, isHonest, this.#work, name);
     this.jury = new Jury({
       chainId: digestBytes(digest),
-      validators,
+      epochs: this.epochs,
       work: this.#work,
       canBeGuilty: (index) => this.#canBeGuilty(index),
     });
+    this.losses = new Losses(this.epochs);
     this.witness.mayFork = plan.isOverrun;
-    const clientClock = new WallClock(this.timeline);
+    this.clientClock = new WallClock(this.timeline);
     this.workload = new Workload({
       consortium: this.consortium,
       chance: new Chance(plan.seed, 'workload'),
       timeline: this.timeline,
       stations: () => this.served.filter((each) => each.isUp()),
-      nowMs: () => clientClock.now(),
-      validityMs: plan.snapshots && (shortWindowMs * 3) / 4,
+      nowMs: () => this.clientClock.now(),
+      validityMs: validityMsOf(plan),
       broke: (error) => this.witness.fork === undefined && this.#failed(error),
     });
     for (let index = 0; index < plan.validators; index++) this.addStation(index);
     if (plan.habits.has('twins')) for (const index of plan.byzantine) this.addStation(index);
     for (const station of this.stations) if (plan.byzantine.includes(station.index)) this.#corrupt(station);
-    this.served = this.honest();
   }
 
   addStation(index: number): ValidatorStation {
-    const { plan, timeline, network, consortium } = this;
+    const { plan, timeline, network, consortium, gate } = this;
+    const keys = this.keys[index] ?? new MachineKeys(index);
+    this.keys[index] = keys;
     const station = new ValidatorStation({
       station: this.stations.length,
       index,
-      validator: `node-${index}`,
+      validator: validatorName(index),
       validators: plan.validators,
       chainId: consortium.commit.head.digest,
       genesis: consortium.genesis,
@@ -97,12 +112,14 @@ export class Cluster implements StationWatch {
       work: this.#work,
       watch: this,
       ledger: consortium.genesis.name,
-      sign: voteSignerOf(index),
-      auditKey: noteKeyOf(index, 'audit'),
-      logKey: noteKeyOf(index, 'log'),
+      keys,
+      gate,
+      peerKeys: () => this.#peerKeys(),
     });
+    gate?.add(station, keys.networkKey);
     this.stations.push(station);
     network.stations.push(station);
+    this.served = this.honest();
     station.parts.clock.repair(this.#chance.between(-100, 100));
     // An operator starts it again in the end, whatever killed it.
     station.onDeath = () => {
@@ -114,19 +131,41 @@ export class Cluster implements StationWatch {
     return station;
   }
 
+  /** What operators know of each other when one starts its node: the keys that the ledger named last. */
+  #peerKeys(): Map<string, Uint8Array> {
+    const named = this.epochs.all.flatMap(({ validators }) => validators);
+    return new Map(named.map(({ id, networkKey }) => [id, networkKey]));
+  }
+
+  /** Of a machine that lies, with the keys that it has in an epoch. */
+  #standingOf(machine: number, number: number): Standing {
+    const { epochs, keys } = this;
+    const { validators, quorum } = epochs.numbered(number) ?? epochs.latest;
+    const self = epochs.seatOf(machine, number);
+    const key = epochs.keyOf(machine, number);
+    const sign = (message: Uint8Array) => keys[machine]?.sign(message, key) ?? message;
+    return { epoch: number, self, validators: validators.length, quorum, sign };
+  }
+
   #corrupt(station: ValidatorStation): void {
-    const { plan, consortium } = this;
+    const { plan, consortium, epochs } = this;
     const { index, station: number } = station;
+    const { keys } = station.parts;
     const chance = new Chance(plan.seed, `liar ${number}`);
     const chainId = digestBytes(consortium.commit.head.digest);
-    const forger = new Forger(index, chainId, plan.quorum, voteSignerOf(index), chance);
+    const forger = new Forger(chainId, (epoch) => this.#standingOf(index, epoch), chance);
     const { habits, validators, proposalTimeoutMs } = plan;
     const origin = originOf({ ledger: consortium.genesis.name, chainId: consortium.commit.head.digest });
     const cosign = (head: CosignedHead): CosignedHead => {
-      const signature = noteKeyOf(index, 'audit').sign(cosignatureMessage({ origin, ...head }, head.time));
-      return { ...head, signature };
+      const audit = keys.auditKeyOf(epochs.latest.validators[epochs.seatOf(index, epochs.latest.number)]);
+      return { ...head, signature: audit.sign(cosignatureMessage({ origin, ...head }, head.time)) };
     };
-    station.tamper = new Liar({ forger, chance, habits, validators, proposalTimeoutMs, cosign });
+    const seats = {
+      machine: index,
+      machineOf: (validator: number, epoch: number) => epochs.machineOf(validator, epoch),
+      others: () => epochs.latest.machines.filter((each) => each !== index),
+    };
+    station.tamper = new Liar({ forger, chance, habits, ...seats, validators, proposalTimeoutMs, cosign });
   }
 
   /** Stations that stay down whatever happens. */
@@ -140,6 +179,8 @@ export class Cluster implements StationWatch {
 
   /** Stations that once had an empty folder beside their key. */
   readonly wiped = new Set<ValidatorStation>();
+
+  readonly losses: Losses;
 
   isRetired(station: ValidatorStation): boolean {
     return this.retired.has(station);
@@ -161,12 +202,13 @@ export class Cluster implements StationWatch {
   /** An empty folder beside an existing key: what was signed is not known any more. */
   wipe(station: ValidatorStation): void {
     const { disk } = station.parts;
+    this.losses.forgets(station);
     this.wiped.add(station);
     disk.restore({ ...newDisk(this.consortium, station.index).snapshot(), voteRecord: undefined });
   }
 
   /** It neither lies nor has lost what it wrote: whatever it does must be right. */
-  isHonest({ index }: ValidatorStation): boolean {
+  isHonest({ index }: Pick<ValidatorStation, 'index'>): boolean {
     return !this.plan.byzantine.includes(index) && !this.plan.amnesiacs.includes(index);
   }
 
@@ -192,13 +234,15 @@ export class Cluster implements StationWatch {
   /** The station of the primary of the highest view that an honest validator is in. */
   primaries(): number[] {
     // By what is on the disks: a whole status of each would cost a fifth of a run in which primaries are hunted.
-    let best: { readonly station: ValidatorStation; readonly view: number } | undefined;
+    let best: { readonly station: ValidatorStation; readonly epoch: number; readonly view: number } | undefined;
     for (const station of this.honest()) {
-      const record = station.isUp() ? station.parts.disk.voteRecord() : undefined;
-      const view = record === undefined ? -1 : this.#work.record(record).view;
-      if (best === undefined || view > best.view) best = { station, view };
+      const stored = station.isUp() ? station.parts.disk.voteRecord() : undefined;
+      const { epoch, view } = stored === undefined ? { epoch: 0, view: -1 } : this.#work.record(stored);
+      const isLater = best === undefined || epoch > best.epoch || (epoch === best.epoch && view > best.view);
+      if (isLater) best = { station, epoch, view };
     }
-    const primary = best?.station.node?.status().primary;
+    const status = best?.station.node?.status();
+    const primary = status && this.epochs.machineOf(status.primary, status.epoch);
     return this.stations
       .filter(({ index }) => index === primary)
       .map(({ station }) => station)
@@ -206,16 +250,30 @@ export class Cluster implements StationWatch {
   }
 
   leaves(station: ValidatorStation, channel: Channel, bytes: Uint8Array): void {
+    const { losses, witness } = this;
     const isSilent = this.wiped.has(station) || (this.rewound.has(station) && channel !== 'checkpoints');
-    if (isSilent) this.#guarded(() => this.witness.silent(station.index, channel, bytes));
-    if (!this.isHonest(station)) return;
+    const isLost = (epoch: number) => losses.isLost(station, epoch);
+    if (isSilent) this.#guarded(() => witness.silent(station.index, channel, bytes, isLost));
+    if (!this.isHonest(station)) return this.#noteSigned(station, channel, bytes);
     this.#guarded(() => this.witness.leaves(station.index, channel, bytes, station.parts.disk));
     this.#guarded(() => this.jury.leaves(station.index, channel, bytes));
   }
 
+  /** Of one that may forget it. */
+  #noteSigned(station: ValidatorStation, channel: Channel, bytes: Uint8Array): void {
+    if (this.gate === undefined || station.tamper !== undefined || channel === 'checkpoints') return;
+    if (channel === 'transactions') return;
+    const message = this.#work.decode(bytes);
+    if (message.type === 'status' || message.type === 'committed') return;
+    const isOwn = this.epochs.machineOf(message.validator, message.epoch) === station.index;
+    if (isOwn) this.losses.signs(station, message.epoch);
+  }
+
   arrives(station: ValidatorStation, from: number, channel: Channel, bytes: Uint8Array): void {
     if (!this.isHonest(station)) return;
-    const finder = { station: station.station, life: lifeOf(station), height: heightOf(station) + 1 };
+    const height = heightOf(station) + 1;
+    const { number: epoch } = this.epochs.at(height);
+    const finder = { station: station.station, life: lifeOf(station), height, epoch };
     this.#guarded(() => this.jury.arrives(finder, from, channel, bytes));
   }
 
@@ -244,8 +302,8 @@ export class Cluster implements StationWatch {
 
   contradicts(station: ValidatorStation, pair: CosignatureContradiction): void {
     if (this.plan.byzantine.includes(station.index)) return;
-    const isHonest = !this.plan.byzantine.includes(pair.first.validator);
-    this.#guarded(() => this.witness.checkpoints.accused(pair, isHonest));
+    const canBeGuilty = (machine: number) => this.plan.byzantine.includes(machine);
+    this.#guarded(() => this.witness.checkpoints.accused(pair, canBeGuilty));
   }
 
   acknowledged(station: ValidatorStation, id: Digest, index: number, height: number): void {
@@ -297,7 +355,8 @@ export class Cluster implements StationWatch {
   /** That nothing grows without a limit in one validator of chance. */
   countHoldings(chance: Chance): void {
     const station = chance.pick(this.honest());
-    if (station.node !== undefined) this.#guarded(() => checkHoldings(station, this.plan.validators));
+    if (station.node !== undefined)
+      this.#guarded(() => checkHoldings(station, Math.max(this.plan.validators, this.stations.length)));
   }
 
   async run(seconds: number, isDone: () => boolean = () => false): Promise<void> {

@@ -23,29 +23,48 @@ import { flipped, withOneWrong } from './mutate.ts';
 
 const votesKept = 200;
 
-export class Forger {
+/** Where a liar stands in the epoch that it speaks in. */
+export interface Standing {
+  readonly epoch: number;
+  /** -1 where it has no vote. */
   readonly self: number;
+  readonly validators: number;
+  readonly quorum: number;
+  readonly sign: (message: Uint8Array) => Uint8Array;
+}
+
+export class Forger {
   readonly chainId: Uint8Array;
-  readonly #quorum: number;
-  readonly #sign: (message: Uint8Array) => Uint8Array;
+  readonly #standingIn: (epoch: number) => Standing;
+  #standing: Standing;
   readonly #chance: Chance;
   /** Votes of everyone, the latest. */
   readonly #votes: Vote[] = [];
   readonly #viewChanges = new Map<string, ViewChange>();
   last: PrePrepare | undefined;
 
-  constructor(
-    self: number,
-    chainId: Uint8Array,
-    quorum: number,
-    sign: (message: Uint8Array) => Uint8Array,
-    chance: Chance,
-  ) {
-    this.self = self;
+  constructor(chainId: Uint8Array, standingIn: (epoch: number) => Standing, chance: Chance) {
     this.chainId = chainId;
-    this.#quorum = quorum;
-    this.#sign = sign;
+    this.#standingIn = standingIn;
+    this.#standing = standingIn(0);
     this.#chance = chance;
+  }
+
+  /** From now on it speaks in this epoch. */
+  enter(epoch: number): void {
+    if (epoch === this.#standing.epoch) return;
+    this.#standing = this.#standingIn(epoch);
+    this.#votes.length = 0;
+    this.#viewChanges.clear();
+    this.last = undefined;
+  }
+
+  get standing(): Standing {
+    return this.#standing;
+  }
+
+  get self(): number {
+    return this.#standing.self;
   }
 
   see(message: Message): void {
@@ -59,12 +78,22 @@ export class Forger {
   }
 
   signed(kind: VoteKind, position: VotePosition): Uint8Array {
-    return this.#sign(voteMessage(kind, this.chainId, position));
+    return this.#standing.sign(voteMessage(kind, this.chainId, position));
   }
 
+  /** Also in an epoch that is over. */
   vote(type: Vote['type'], { epoch, view, height, digest }: VotePosition): Vote {
     const position = { epoch, view, height, digest };
-    return { type, ...position, validator: this.self, signature: this.signed(type, position) };
+    const { self, sign } = this.#in(epoch);
+    return { type, ...position, validator: self, signature: sign(voteMessage(type, this.chainId, position)) };
+  }
+
+  mayVoteIn(epoch: number): boolean {
+    return this.#in(epoch).self >= 0;
+  }
+
+  #in(epoch: number): Standing {
+    return epoch === this.#standing.epoch ? this.#standing : this.#standingIn(epoch);
   }
 
   proposal(place: VotePosition, block: Block): PrePrepare {
@@ -123,7 +152,7 @@ export class Forger {
   freshViewChange(view: number, committed: ViewChange['committed']): ViewChange {
     const unsigned = {
       type: 'view-change',
-      epoch: 0,
+      epoch: this.#standing.epoch,
       view,
       validator: this.self,
       committed,
@@ -144,8 +173,8 @@ export class Forger {
     });
     const own = message.viewChanges.find(({ validator }) => validator === this.self);
     const mine = own === undefined ? [] : [this.#poorer(own)];
-    const others = this.#chance.some(known, this.#quorum - mine.length);
-    if (others.length + mine.length < this.#quorum) return message;
+    const others = this.#chance.some(known, this.#standing.quorum - mine.length);
+    if (others.length + mine.length < this.#standing.quorum) return message;
     return this.newView(
       message,
       [...mine, ...others].sort((a, b) => a.validator - b.validator),
@@ -174,7 +203,7 @@ export class Forger {
   /** Commit votes where Prepares belong, and its own signature in others' names. */
   forgedPrepared(place: VotePosition, primary: number): PreparedCertificate {
     const { signers, ...position } = this.forgedCertificate(place);
-    const prepares = signers.filter(({ validator }) => validator !== primary).slice(0, this.#quorum - 1);
+    const prepares = signers.filter(({ validator }) => validator !== primary).slice(0, this.#standing.quorum - 1);
     return { ...position, prePrepare: { validator: primary, signature: this.signed('pre-prepare', place) }, prepares };
   }
 
@@ -193,12 +222,12 @@ export class Forger {
     const own = signers.find(({ validator }) => validator === this.self);
     const list = [...signers];
     const way = this.#chance.int(3);
-    for (let i = 0; list.length < this.#quorum && own !== undefined; i++) {
+    for (let i = 0; list.length < this.#standing.quorum && own !== undefined; i++) {
       const validator = way === 0 ? own.validator : i;
       if (way === 0 || !list.some((each) => each.validator === i)) list.push({ ...own, validator });
       if (way === 2) break; // one short
     }
-    return list.sort((a, b) => a.validator - b.validator).slice(0, this.#quorum);
+    return list.sort((a, b) => a.validator - b.validator).slice(0, this.#standing.quorum);
   }
 
   anyDigest(): Digest {

@@ -7,9 +7,9 @@ import { decodeEntry } from '../../node/ledger/entry.ts';
 import { type Evidence, evidenceSchema } from '../../node/ledger/evidence.ts';
 import { decodeAs, literal, record } from '../../node/ledger/schema.ts';
 import { verify } from '../../node/ledger/signature.ts';
-import type { ValidatorSet } from '../../node/ledger/validators.ts';
 import { voteMessage } from '../../node/ledger/vote.ts';
 import type { Channel } from '../../node/network/transport.ts';
+import type { Epochs } from './epochs.ts';
 import type { SharedWork } from './shared-work.ts';
 import { check } from './violation.ts';
 
@@ -17,16 +17,21 @@ import { check } from './violation.ts';
 export interface Finder {
   readonly station: number;
   readonly life: string;
-  /** The height that votes are for. */
+  /** The height that votes are for, and its epoch. */
   readonly height: number;
+  readonly epoch: number;
+}
+
+interface Shown extends Finder {
+  readonly guilty: number;
 }
 
 export interface JuryParts {
   readonly chainId: Uint8Array;
-  readonly validators: ValidatorSet;
+  readonly epochs: Epochs;
   readonly work: SharedWork;
-  /** Who lies with its own key, or may have forgotten what it signed. */
-  canBeGuilty(validator: number): boolean;
+  /** Machines that lie with their own keys, or may have forgotten what they signed. */
+  canBeGuilty(machine: number): boolean;
 }
 
 /** Taken whatever they say, as docs/consensus.md has it [A4]. */
@@ -39,15 +44,20 @@ const frameSchema = record({ kind: literal(1), evidence: evidenceSchema });
 
 export class Jury {
   readonly #parts: JuryParts;
-  /** Validator -> height of the block. */
-  readonly accused = new Map<number, number>();
-  /** Who is guilty, and who was shown it. */
-  readonly #shown = new Map<number, Finder[]>();
-  /** By finder and validator: the latest votes, each place with its digest. */
+  /** Machine and epoch -> height of the block. */
+  readonly #accused = new Map<string, number>();
+  /** Who is guilty in which epoch, and who was shown it. */
+  readonly #shown = new Map<string, Shown[]>();
+  /** By finder, epoch and machine: the latest votes, each place with its digest. */
   readonly #votes = new Map<string, Map<string, string>>();
 
   constructor(parts: JuryParts) {
     this.#parts = parts;
+  }
+
+  /** Machines, in the order in which they were accused. */
+  get accused(): number[] {
+    return [...new Set([...this.#accused.keys()].map((name) => Number(name.split(' ')[0])))];
   }
 
   /** A block that is new to the chain. */
@@ -58,9 +68,13 @@ export class Jury {
     });
     check(found.length <= 1, `${found.length} pieces of evidence at height ${height}`);
     for (const evidence of found) {
-      this.#judge(evidence, `the evidence at height ${height}`);
-      check(!this.accused.has(evidence.validator), `validator ${evidence.validator} is accused a second time`);
-      this.accused.set(evidence.validator, height);
+      const what = `the evidence at height ${height}`;
+      const name = nameOf(this.#judge(evidence, what), evidence.epoch);
+      // [A3]
+      const { number } = this.#parts.epochs.at(height);
+      check(evidence.epoch === number || evidence.epoch === number - 1, `${what} is of epoch ${evidence.epoch}`);
+      check(!this.#accused.has(name), `validator ${evidence.validator} is accused a second time`);
+      this.#accused.set(name, height);
     }
   }
 
@@ -70,42 +84,46 @@ export class Jury {
     this.#judge(decodeAs(frameSchema, bytes).evidence, `what validator ${who} passes on`);
   }
 
-  #judge(evidence: Evidence, what: string): void {
-    const { chainId, validators, canBeGuilty } = this.#parts;
+  /** Answers with the machine. */
+  #judge(evidence: Evidence, what: string): number {
+    const { chainId, epochs, canBeGuilty } = this.#parts;
     const { epoch, validator } = evidence;
-    check(canBeGuilty(validator), `${what} accuses validator ${validator}, who never contradicted itself`);
-    check(epoch === 0, `${what} is of epoch ${epoch}`);
-    if (evidence.type !== 0) return; // the witness of checkpoints judges those
+    const machine = epochs.machineOf(validator, epoch);
+    check(canBeGuilty(machine), `${what} accuses validator ${validator}, who never contradicted itself`);
+    if (evidence.type !== 0) return machine; // the witness of checkpoints judges those
     const { first, second } = evidence;
     for (const { kind, signature, ...at } of [first, second]) {
-      const key = validators[validator]?.voteKey;
+      const key = epochs.numbered(epoch)?.validators[validator]?.voteKey;
       const signed = voteMessage(kind, chainId, { epoch, ...at });
       check(key !== undefined && verify(signed, signature, key), `${what} has a statement that nobody signed`);
     }
     const isSame = first.kind === second.kind && first.view === second.view && first.height === second.height;
     check(!isSame || first.digest !== second.digest, `${what} says one thing twice`);
+    return machine;
   }
 
   /** A frame comes to an honest validator. */
   arrives(finder: Finder, from: number, channel: Channel, bytes: Uint8Array): void {
     if (channel === 'transactions' || !this.#parts.canBeGuilty(from)) return;
-    const message = this.#vote(from, bytes);
-    if (message === undefined || this.accused.has(from)) return;
+    const message = this.#vote(from, finder.epoch, bytes);
+    const guilty = nameOf(from, finder.epoch);
+    if (message === undefined || this.#accused.has(guilty)) return;
     if (message.height < finder.height - heightsBehind || message.height > finder.height + heightsAhead) return;
-    const name = `${finder.station} ${finder.life} ${from}`;
+    const name = `${finder.station} ${finder.life} ${guilty}`;
     const votes = this.#votes.get(name) ?? new Map<string, string>();
     this.#votes.set(name, votes);
     const place = `${message.view} ${message.height}`;
     const known = votes.get(place);
     if (known !== undefined && known !== message.digest)
-      this.#shown.set(from, [...(this.#shown.get(from) ?? []), finder]);
+      this.#shown.set(guilty, [...(this.#shown.get(guilty) ?? []), { ...finder, guilty: from }]);
     votes.delete(place);
     votes.set(place, message.digest);
     for (const old of votes.keys()) if (votes.size > votesKept) votes.delete(old);
   }
 
-  #vote(from: number, bytes: Uint8Array) {
-    const { chainId, validators, work } = this.#parts;
+  #vote(from: number, number: number, bytes: Uint8Array) {
+    const { chainId, epochs, work } = this.#parts;
+    const epoch = epochs.numbered(number);
     let message: Message;
     try {
       message = work.decode(bytes);
@@ -114,15 +132,24 @@ export class Jury {
       throw error;
     }
     if (message.type !== 'pre-prepare' && message.type !== 'prepare' && message.type !== 'commit') return undefined;
-    if (message.validator !== from || message.epoch !== 0) return undefined;
-    return work.problem(message, { chainId, epoch: 0, validators }) === undefined ? message : undefined;
+    if (epoch === undefined || message.epoch !== number || epoch.machines[message.validator] !== from) return undefined;
+    const under = { chainId, epoch: number, validators: epoch.validators, base: epoch.base };
+    return work.problem(message, under) === undefined ? message : undefined;
   }
 
-  /** Who should have been accused by now, and is not: one of these was shown its contradiction and has lived since. */
+  /**
+   * Who should have been accused by now, and is not: one of these was shown its contradiction and has lived since.
+   * What is of an epoch before the last can stand in no block any more [A3].
+   */
   missing(isAlive: (finder: Finder) => boolean): number[] {
-    const guilty = [...this.#shown].filter(([validator, finders]) => {
-      return !this.accused.has(validator) && finders.some(isAlive);
+    const last = this.#parts.epochs.latest.number;
+    const guilty = [...this.#shown].filter(([name, finders]) => {
+      return !this.#accused.has(name) && finders.some((each) => each.epoch >= last - 1 && isAlive(each));
     });
-    return guilty.map(([validator]) => validator);
+    return guilty.flatMap(([, finders]) => finders.slice(0, 1).map((each) => each.guilty));
   }
+}
+
+function nameOf(machine: number, epoch: number): string {
+  return `${machine} ${epoch}`;
 }

@@ -1,7 +1,9 @@
 // What must happen, and by when: the bounds of docs/consensus.md, asked at every poll while nothing but liars stands in
 // the way, and the phase in which a quorum of chance is healed and the rest stay dead.
+import { quorumOf } from '../../node/ledger/validators.ts';
 import { Chance } from './chance.ts';
 import { type Cluster, heightOf } from './cluster.ts';
+import { drawCore, epochOf, isLeftBehind, isVoter, wholeOf } from './core.ts';
 import { goodLinks } from './network.ts';
 import type { Plan } from './plan.ts';
 import type { ValidatorStation } from './station.ts';
@@ -23,21 +25,23 @@ export interface Bounds {
   readonly syncMs: number;
 }
 
-export function boundsOf({ validators, quorum, proposalTimeoutMs: base, statusIntervalMs }: Plan): Bounds {
-  const faulty = validators - quorum;
+export function boundsOf(
+  { validators, quorum, proposalTimeoutMs: base, statusIntervalMs }: Plan,
+  missing = validators - quorum,
+): Bounds {
   const oldestTimeoutMs = 2 * base;
   return {
     // Nothing is lost in a calm, so nothing need be repeated.
-    waitMs: (faulty + 1) * oldestTimeoutMs + faulty * base + slackMs / 2,
-    healMs: (faulty + 2) * 8 * base + slackMs,
+    waitMs: (missing + 1) * oldestTimeoutMs + missing * base + slackMs / 2,
+    healMs: (missing + 2) * 8 * base + slackMs,
     throttleMs: 4 * base + slackMs,
     syncMs: 2 * statusIntervalMs + slackMs / 2,
   };
 }
 
 /** Healed and everything of before settled. */
-export function liveWithinSeconds(plan: Plan): number {
-  const { healMs, waitMs } = boundsOf(plan);
+export function liveWithinSeconds(plan: Plan, missing?: number): number {
+  const { healMs, waitMs } = boundsOf(plan, missing);
   return (healMs + 2 * waitMs) / 1_000;
 }
 
@@ -55,6 +59,7 @@ export class Calm {
   readonly #core: readonly ValidatorStation[];
   readonly #began: number;
   readonly #height: number;
+  #epoch: number;
   readonly #behindSince = new Map<ValidatorStation, number>();
   #firstBlockAt: number | undefined;
   #throttledMs = 0;
@@ -62,10 +67,12 @@ export class Calm {
 
   constructor(cluster: Cluster, core: readonly ValidatorStation[]) {
     this.#cluster = cluster;
-    this.#bounds = boundsOf(cluster.plan);
+    const bounds = boundsOf(cluster.plan, missingMaxOf(cluster));
+    this.#bounds = { ...bounds, healMs: bounds.healMs + behindMs(cluster, core) };
     this.#core = core;
     this.#began = cluster.timeline.now;
     this.#height = cluster.witness.height;
+    this.#epoch = cluster.epochs.latest.number;
     cluster.workload.trust();
   }
 
@@ -78,6 +85,9 @@ export class Calm {
   }
 
   #inspect(): void {
+    const { number } = this.#cluster.epochs.latest;
+    if (number !== this.#epoch) for (const each of this.#core) tellKeys(this.#cluster, each);
+    this.#epoch = number;
     this.#inspectFirstBlock();
     this.#inspectWaits();
     this.#inspectViews();
@@ -105,26 +115,30 @@ export class Calm {
 
   /** [T5] Work waits most of the time under a primary that delays each proposal: that must not go on for long. */
   #inspectThrottling(): void {
-    const { workload, plan } = this.#cluster;
+    const { workload, plan, epochs } = this.#cluster;
     if (!plan.habits.has('throttle') || plan.byzantine.length === 0) return;
-    const view = Math.max(...this.#core.map(({ node }) => node?.status().view ?? 0));
+    const statuses = this.#core.map(({ node }) => node?.status());
+    const view = Math.max(...statuses.map((each) => (each?.epoch === epochs.latest.number ? each.view : 0)));
     if (view !== this.#throttledView) this.#throttledMs = 0;
     this.#throttledView = view;
-    if (!plan.byzantine.includes(view % plan.validators)) return;
+    if (!plan.byzantine.includes(epochs.machineOf(view % epochs.latest.machines.length, epochs.latest.number))) return;
     const polledMs = pollSeconds * 1_000;
     this.#throttledMs = Math.max(0, this.#throttledMs + (workload.pending > 0 ? polledMs : -polledMs / 16));
     if (this.#throttledMs > this.#bounds.throttleMs)
       throw new Violation(`a primary that throttles stays: ${pictureOf(this.#cluster, this.#core)}`);
   }
 
-  /** [V10, C4] */
+  /** [V10, C4] Of those who have come to the epoch in force. */
   #inspectViews(): void {
-    const { timeline, plan } = this.#cluster;
-    const faulty = Math.floor((plan.validators - 1) / 3);
+    const { timeline, epochs, gate } = this.#cluster;
+    const { number, faulty, machines, quorum } = epochs.latest;
+    const isHere = ({ index, node }: ValidatorStation) => machines.includes(index) && node?.status().epoch === number;
+    const here = this.#core.filter((each) => gate === undefined || isHere(each));
+    if (here.length < quorum) return this.#behindSince.clear(); // nobody is heard by a quorum [R2]
     for (const station of this.#core) {
-      const others = this.#core.filter((each) => each !== station).map(progressOf);
+      const others = here.filter((each) => each !== station).map(progressOf);
       const reached = others.sort((a, b) => b - a)[faulty] ?? 0;
-      if (progressOf(station) >= reached) this.#behindSince.delete(station);
+      if (!here.includes(station) || progressOf(station) >= reached) this.#behindSince.delete(station);
       else if (!this.#behindSince.has(station)) this.#behindSince.set(station, timeline.now);
       const behindMs = (timeline.now - (this.#behindSince.get(station) ?? timeline.now)) / millisecond;
       if (behindMs > this.#bounds.syncMs)
@@ -152,8 +166,7 @@ export async function livenessPhase(
   const chance = new Chance(plan.seed, 'liveness');
   // Often without whoever is primary: then the healed wait for the timer that runs.
   const present = chance.hits(0.5) ? cluster.primaries() : [];
-  const others = cluster.honest().filter((each) => !present.includes(each.station));
-  const core = chance.some(others.length >= plan.quorum ? others : cluster.honest(), plan.quorum);
+  const core = drawCore(cluster, present, chance);
   const rest = cluster.stations.filter((each) => !core.includes(each));
   heal(cluster, core, chance);
   for (const station of rest) {
@@ -168,7 +181,7 @@ export async function livenessPhase(
   await settled(cluster, core, calm);
   const seconds = (timeline.now - began) / second;
   // Who comes back later catches up.
-  const back = rest.filter((each) => cluster.honest().includes(each) && chance.hits(0.5));
+  const back = rest.filter((each) => wholeOf(cluster).includes(each) && chance.hits(0.5) && mayComeBack(cluster, each));
   heal(cluster, [...core, ...back], chance);
   workload.burst(2);
   await settled(cluster, [...core, ...back], calm);
@@ -187,8 +200,22 @@ export function heal(cluster: Cluster, core: readonly ValidatorStation[], chance
     station.boundariesLeft = Number.POSITIVE_INFINITY;
     station.parts.clock.repair(chance.between(-50, 50));
     station.resume();
+    tellKeys(cluster, station);
     if (!station.isUp()) cluster.start(station);
   }
+}
+
+/** [E8] */
+function tellKeys(cluster: Cluster, station: ValidatorStation): void {
+  if (!isLeftBehind(cluster, station)) return;
+  station.crash('is told the present keys');
+  station.parts.keys.forgetBefore(cluster.epochs.keyOf(station.index, cluster.epochs.latest.number));
+  cluster.start(station);
+}
+
+/** Who was removed may stay down: nobody need admit it. */
+function mayComeBack(cluster: Cluster, station: ValidatorStation): boolean {
+  return cluster.gate === undefined || (isVoter(cluster, station) && !isLeftBehind(cluster, station));
 }
 
 /** What waits at healing comes to its end while others' work goes on: nobody is passed over for ever [T4]. */
@@ -198,9 +225,9 @@ async function settledUnderLoad(
   chance: Chance,
   calm: Calm,
 ): Promise<void> {
-  const { workload, timeline, plan } = cluster;
+  const { workload, timeline } = cluster;
   const waiting = workload.pendingIds();
-  const end = timeline.now + liveWithinSeconds(plan) * second;
+  const end = timeline.now + settlesWithinMs(cluster, core) * millisecond;
   const isSettled = () => ![...waiting].some((id) => workload.isPending(id));
   while (!isSettled()) {
     if (timeline.now >= end) throw new Violation(`passed over: ${pictureOf(cluster, core)}`);
@@ -211,16 +238,38 @@ async function settledUnderLoad(
 }
 
 async function settled(cluster: Cluster, core: readonly ValidatorStation[], calm: Calm): Promise<void> {
-  const { workload, timeline, plan } = cluster;
-  const end = timeline.now + liveWithinSeconds(plan) * second;
-  const isLevel = () => new Set(core.map(heightOf)).size === 1 && core.every(isLastBlockStable);
+  const { workload, timeline } = cluster;
+  const end = timeline.now + settlesWithinMs(cluster, core) * millisecond;
+  const isStable = (each: ValidatorStation) => isLastBlockStable(each) || !isVoter(cluster, each);
+  const isLevel = () => new Set(core.map(heightOf)).size === 1 && core.every(isStable);
   const isSettled = () => workload.pending === 0 && isLevel() && cluster.unaccused(core) === '';
   while (!isSettled()) {
     if (timeline.now >= end) throw new Violation(`not settled: ${pictureOf(cluster, core)}`);
     await calm.run(pollSeconds);
     workload.retry();
     cluster.inspect();
+    // A quorum of an epoch that is over need not be there to cosign its last block: a later one covers it [K5].
+    if (workload.pending === 0 && cluster.witness.height < cluster.epochs.latest.from && cluster.witness.height > 0)
+      workload.burst(1);
   }
+  for (const { node, index } of core)
+    if (node?.silence !== undefined) throw new Violation(`validator ${index} is silenced [E7]: ${node.silence}`);
+}
+
+function settlesWithinMs(cluster: Cluster, core: readonly ValidatorStation[]): number {
+  return liveWithinSeconds(cluster.plan, missingMaxOf(cluster)) * 1_000 + behindMs(cluster, core);
+}
+
+/** [E6] Whoever is behind comes through one epoch with each status that it hears. */
+function behindMs(cluster: Cluster, core: readonly ValidatorStation[]): number {
+  const epochs = core.map((each) => cluster.epochs.latest.number - epochOf(cluster, each).number);
+  return Math.max(0, ...epochs) * 2 * cluster.plan.statusIntervalMs;
+}
+
+/** Who may be missing of the set in force, or of the one that may follow. */
+function missingMaxOf({ epochs, machinesToBe }: Cluster): number {
+  const missing = [epochs.latest.machines, machinesToBe()].map(({ length }) => length - quorumOf(length).size);
+  return Math.max(...missing);
 }
 
 /** [K6] */
@@ -232,7 +281,8 @@ function pictureOf(cluster: Cluster, core: readonly ValidatorStation[]): string 
   const validators = core.map((station) => {
     const status = station.node?.status();
     const stable = station.parts.disk.lastCheckpoint()?.height;
-    return `${station.index} at height ${heightOf(station)}, stable ${stable}, view ${status?.view} ${status?.mode}`;
+    const place = `epoch ${status?.epoch} view ${status?.view} ${status?.mode}`;
+    return `${station.index} at height ${heightOf(station)}, stable ${stable}, ${place}`;
   });
   return `${cluster.workload.pending} transactions wait; ${validators.join('; ')}; ${cluster.unaccused(core)}`;
 }

@@ -6,6 +6,7 @@ import type { MemoryImage } from '../../node/store/memory-store.ts';
 import type { Chance } from './chance.ts';
 import { type Cluster, heightOf } from './cluster.ts';
 import { damaged, withDamagedOffers } from './disk.ts';
+import { Governance } from './governance.ts';
 import type { FaultClass } from './plan.ts';
 import type { ValidatorStation } from './station.ts';
 import { millisecond, second } from './timeline.ts';
@@ -16,6 +17,7 @@ export class Nemesis {
   readonly #cluster: Cluster;
   readonly #chance: Chance;
   readonly #images = new Map<number, MemoryImage[]>();
+  #governance: Governance | undefined;
   #isOver = false;
   #isHunting = false;
   #isLeaving = false;
@@ -29,6 +31,8 @@ export class Nemesis {
   /** Each class has chances of its own, so that leaving one out moves no other. */
   begin(fault: FaultClass): void {
     const { faultEverySeconds } = this.#cluster.plan;
+    const governance = fault === 'membership' ? new Governance(this.#cluster, this.#chance) : undefined;
+    this.#governance = governance;
     const acts: { readonly [F in FaultClass]?: () => void } = {
       partition: () => this.#partition(),
       crash: () => this.#crash(this.#victim()),
@@ -42,6 +46,7 @@ export class Nemesis {
       hunt: () => this.#hunt(),
       snapshots: () => this.#leaveBehind(),
       'bit-flip': () => this.#flip(),
+      membership: () => governance?.act(),
     };
     const act = acts[fault];
     const isRare = fault === 'crash-all' || fault === 'amnesia';
@@ -57,6 +62,7 @@ export class Nemesis {
   /** Nothing begins any more; what goes on is ended by the cluster. */
   end(): void {
     this.#isOver = true;
+    this.#governance?.end();
   }
 
   #repeat(meanSeconds: number, act: () => void): void {
@@ -155,12 +161,14 @@ export class Nemesis {
     station.crash('its disk is exchanged');
     const kind = chance.pick(['older', 'older', 'empty', 'damaged'] as const);
     this.#note(`${station.station} gets a disk that is ${kind}`);
+    this.#cluster.losses.forgets(station);
     this.#cluster.wiped.delete(station);
     this.#cluster.rewound.delete(station);
     if (kind === 'older') {
       const image = chance.pick(images);
       // A quorum knows of a start that the copy does not: it must be silent [R5].
-      if (voted && startsOf(station, image) < startsOf(station, disk.snapshot())) this.#cluster.rewound.add(station);
+      const startsOf = (each: MemoryImage) => this.#startsOf(station, each);
+      if (voted && startsOf(image) < startsOf(disk.snapshot())) this.#cluster.rewound.add(station);
       disk.restore(image);
     } else if (kind === 'empty') this.#cluster.wipe(station);
     else disk.restore(damaged(disk.snapshot(), chance.int(10_000)));
@@ -209,7 +217,7 @@ export class Nemesis {
       case 'half':
         return this.#split(chance.some(numbers, numbers.length >> 1), lasts);
       case 'minority':
-        return this.#split(chance.some(numbers, this.#cluster.faultyMax), lasts);
+        return this.#split(chance.some(numbers, this.#cluster.epochs.latest.faulty), lasts);
       case 'single':
         return this.#split(chance.some(numbers, 1), lasts);
       case 'primary':
@@ -310,10 +318,12 @@ export class Nemesis {
       for (const [a, b] of links) network.mend(a, b);
     });
   }
-}
 
-function startsOf({ parts }: ValidatorStation, image: MemoryImage): number {
-  const key = parts.genesis.validators[parts.index]?.voteKey;
-  const claim = key === undefined ? undefined : image.claims.get(toHex(key));
-  return claim === undefined ? 0 : decodeAs(claimSchema, claim).start;
+  /** Under the key that the station has now. */
+  #startsOf({ parts }: ValidatorStation, image: MemoryImage): number {
+    const { epochs } = this.#cluster;
+    const key = epochs.keyOf(parts.index, epochs.at(parts.disk.head().height + 1).number);
+    const claim = key === undefined ? undefined : image.claims.get(toHex(key));
+    return claim === undefined ? 0 : decodeAs(claimSchema, claim).start;
+  }
 }

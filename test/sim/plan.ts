@@ -26,7 +26,7 @@ export const faultClasses = [
 /** Drawn apart, after all else, so that the seeds of before stay what they are. */
 export const lateFaultClasses = ['hunt', 'overrun', 'bit-flip'] as const;
 /** Each from chances of its own. */
-export const ownFaultClasses = ['snapshots'] as const;
+export const ownFaultClasses = ['snapshots', 'membership'] as const;
 export type FaultClass =
   | (typeof faultClasses)[number]
   | (typeof lateFaultClasses)[number]
@@ -73,6 +73,11 @@ export interface PlanLimits {
 /** Of references, and of the validity of transactions, where old blocks are to be forgotten within a run. */
 export const shortWindowMs = 12_000;
 
+/** Of a transaction: all of a run, but where references are forgotten within it. */
+export function validityMsOf({ snapshots }: Plan): number {
+  return snapshots === undefined ? 20 * 3_600_000 : (shortWindowMs * 3) / 4;
+}
+
 function snapshotsOf(chance: Chance): SnapshotConfig {
   return { everyBlocks: chance.between(6, 12), prune: true, keepBlocksMin: chance.between(2, 4) };
 }
@@ -95,11 +100,14 @@ export function drawPlan(seed: number, limits: PlanLimits = {}): Plan {
   drawn.push(...lateFaultClasses.filter((fault) => late.hits(fault === 'hunt' ? 0.15 : 0.015)));
   const snapshots = new Chance(seed, 'snapshots plan');
   if (snapshots.hits(0.15)) drawn.push('snapshots');
+  if (new Chance(seed, 'membership plan').hits(0.15)) drawn.push('membership');
   // Lies matter most where views change.
   if (drawn.includes('byzantine') && !drawn.includes('partition') && chance.hits(0.7)) drawn.push('partition');
   const faults = new Set(limits.faults ?? drawn);
   // Where transactions are valid for seconds only, a clock that is wrong by an hour leaves nothing to order.
   if (faults.has('snapshots')) faults.delete('clock');
+  // Two chains after a fork would have two sets for one epoch.
+  if (faults.has('overrun')) faults.delete('membership');
   const has = (fault: FaultClass) => faults.has(fault);
   const loss = chance.pick([0.01, 0.03, 0.1, 0.2, 0.3]);
   const delay = { latencyMs: chance.pick([2, 10, 50, 150]), jitterMs: chance.pick([10, 50, 200, 1_000]) };

@@ -58,6 +58,7 @@ function lineOf({
   healedSeconds,
   accused,
   overrun,
+  epochs,
   installs,
   prunings,
 }: RunResult) {
@@ -67,6 +68,7 @@ function lineOf({
     `${plan.realSignatures ? ', real signatures' : ''}, faults ${[...plan.faults].join(',') || 'none'}` +
     (overrun === undefined ? '' : `, ${overrun}`) +
     (plan.byzantine.length > 0 ? `, validators ${plan.byzantine.join(',')} lie: ${[...plan.habits].join(',')}` : '') +
+    (epochs > 1 ? `, ${epochs} epochs` : '') +
     (plan.snapshots === undefined ? '' : `, ${installs} snapshots taken, ${prunings} prunings`) +
     (accused.length > 0 ? `, accused: ${accused.join(',')}` : '')
   );

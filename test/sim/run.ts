@@ -46,6 +46,8 @@ export interface RunResult {
   readonly whole: boolean;
   /** Validators that stand accused on the ledger at the end. */
   readonly accused: readonly number[];
+  /** Validator sets that were in force, one after another. */
+  readonly epochs: number;
   /** Snapshots that took the place of blocks. */
   readonly installs: number;
   /** Times that old blocks were forgotten. */
@@ -91,7 +93,8 @@ export async function runSeed(
     slowest,
     overrun: plan.isOverrun ? outcomeOf(cluster) : undefined,
     whole: violation === undefined && !plan.isOverrun && cluster.witness.height >= blocksOfARun,
-    accused: [...cluster.jury.accused.keys()],
+    accused: cluster.jury.accused,
+    epochs: cluster.epochs.all.length,
     installs: cluster.stations.reduce((sum, { installs }) => sum + installs, 0),
     prunings: cluster.stations.reduce((sum, { prunings }) => sum + prunings, 0),
   };

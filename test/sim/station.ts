@@ -2,7 +2,6 @@
 // event loop. It takes one thing at a time, is busy while its disk writes, may stand still, and dies wherever it is
 // told to: at any effect boundary, or inside a write.
 import type { Genesis } from '../../genesis/genesis.ts';
-import type { NoteKey } from '../../node/checkpointing.ts';
 import type { SnapshotConfig, TimerConfig } from '../../node/config.ts';
 import { encodeRecord } from '../../node/consensus/record.ts';
 import type { DivergenceIncident } from '../../node/divergence.ts';
@@ -14,6 +13,8 @@ import { type BlockCommit, type CheckpointChange, type Snapshot, StoreFailure } 
 import type { Chance } from './chance.ts';
 import type { WallClock } from './clock.ts';
 import { Crash, type DiskFault, type SimulatedDisk } from './disk.ts';
+import type { Gate } from './gate.ts';
+import type { MachineKeys } from './keys.ts';
 import type { Network, Station } from './network.ts';
 import type { SharedWork } from './shared-work.ts';
 import { millisecond, type Timeline } from './timeline.ts';
@@ -74,11 +75,15 @@ export interface StationParts {
   readonly snapshots: SnapshotConfig;
   readonly watch: StationWatch;
   readonly work: SharedWork;
-  sign(message: Uint8Array): Uint8Array;
-  readonly auditKey: NoteKey;
-  readonly logKey: NoteKey;
+  readonly keys: MachineKeys;
+  /** Where keys change; elsewhere everybody admits everybody under the numbers of genesis. */
+  readonly gate: Gate<ValidatorStation> | undefined;
+  /** What its operator knows of the others' network keys when it starts [E8]. */
+  peerKeys(): ReadonlyMap<string, Uint8Array>;
 }
 
+/** Whoever is asked there gives no answer. */
+const noMachine = -1;
 const inboxMax = 20_000;
 const eventCost = 20;
 /** How often what clients wait for is sent to all once more. */
@@ -138,8 +143,9 @@ export class ValidatorStation implements Station {
 
   /** Throws StoreError when what is on the disk is not what was written. */
   start(): void {
-    const { timeline, timers, chance, disk, watch } = this.parts;
+    const { timeline, timers, chance, disk, watch, gate, keys } = this.parts;
     const life = ++this.lives;
+    gate?.speak(this, keys.networkKey);
     timeline.note(`${this.station} starts at height ${disk.head().height}`);
     this.#busyUntil = timeline.now;
     this.node = undefined;
@@ -189,22 +195,33 @@ export class ValidatorStation implements Station {
     this.#wake();
   }
 
-  connected(peer: number): void {
-    this.#put(this.lives, () => this.node?.connected(peer));
+  connected(machine: number): void {
+    const peer = this.#numberOf(machine);
+    if (peer !== undefined) this.#put(this.lives, () => this.node?.connected(peer));
+  }
+
+  /** The node's own number for another machine. */
+  #numberOf(machine: number): number | undefined {
+    const { gate } = this.parts;
+    return gate === undefined ? machine : gate.numberOf(this, machine);
   }
 
   receive(from: number, channel: Channel, bytes: Uint8Array): void {
+    const peer = this.#numberOf(from);
+    if (peer === undefined) return;
     const seen = this.tamper === undefined ? bytes : this.tamper.incoming(from, channel, bytes);
     if (seen === undefined) return;
     this.#put(this.lives, () => {
       this.parts.watch.arrives(this, from, channel, seen);
-      this.node?.receive(from, channel, seen);
+      this.node?.receive(peer, channel, seen);
     });
   }
 
   serve(from: number, request: Uint8Array, answered: (answer: Uint8Array | undefined) => void): void {
+    const peer = this.#numberOf(from);
+    if (peer === undefined) return answered(undefined);
     this.#put(this.lives, () => {
-      const answer = this.node?.serve(from, request);
+      const answer = this.node?.serve(peer, request);
       const given = this.tamper === undefined ? answer : this.tamper.answer(from, request, answer);
       if (given !== 'stalls') answered(given);
     });
@@ -219,8 +236,9 @@ export class ValidatorStation implements Station {
 
   #newNode(life: number): HealingNode {
     const { parts } = this;
-    const { timeline, clock } = parts;
+    const { timeline, clock, keys, gate } = parts;
     const isThis = () => life === this.lives;
+    const peerKeys = gate && parts.peerKeys();
     return new HealingNode({
       store: parts.disk,
       transport: this.#transport(life),
@@ -230,10 +248,16 @@ export class ValidatorStation implements Station {
       chainId: parts.chainId,
       version: 'simulated',
       validator: parts.validator,
-      sign: parts.sign,
+      sign: (message, voteKey) => keys.sign(message, voteKey),
+      ...(gate && {
+        holds: (voteKey) => keys.holds(voteKey),
+        onKeys: ({ networkKey }) => gate.speak(this, networkKey),
+        nextAuditKeys: () => keys.nextAuditKeys,
+        ...(peerKeys && { peerKeys: () => peerKeys }),
+      }),
       newSession: () => Uint8Array.from({ length: 16 }, () => parts.chance.int(256)),
-      auditKey: parts.auditKey,
-      logKey: parts.logKey,
+      auditKey: keys.auditKey,
+      logKey: keys.logKey,
       onContradiction: (pair) => {
         if (isThis()) parts.watch.contradicts(this, pair);
       },
@@ -279,7 +303,7 @@ export class ValidatorStation implements Station {
   }
 
   #transport(life: number): Transport {
-    const { network, timeline, validators } = this.parts;
+    const { network, timeline, validators, gate } = this.parts;
     const others = Array.from({ length: validators }, (_, index) => index).filter((index) => index !== this.index);
     const carry = (to: number, channel: Channel, bytes: Uint8Array) => {
       const time = Math.max(timeline.now, this.#busyUntil);
@@ -295,21 +319,23 @@ export class ValidatorStation implements Station {
         carry(each, channel, bytes);
       }
     };
+    const machineOf = (peer: number) => (gate === undefined ? peer : (gate.machineOf(this, peer) ?? noMachine));
     return {
-      admit: () => {},
+      admit: (peers) => gate?.admit(this, peers),
       start: async () => {},
-      send: (to, channel, bytes) => leave([to], channel, bytes),
-      broadcast: (channel, bytes) => leave(others, channel, bytes),
+      send: (to, channel, bytes) => leave([machineOf(to)], channel, bytes),
+      broadcast: (channel, bytes) => leave(gate?.votersOf(this) ?? others, channel, bytes),
       request: (to, bytes, signal) => {
         const { tamper } = this;
-        const answer = network.request(this, to, bytes, signal);
+        const answer = network.request(this, machineOf(to), bytes, signal);
         return tamper === undefined ? answer : answer.then((each) => tamper.answered(bytes, each));
       },
       peers: () =>
         network.stations
           .filter((each) => each.isUp() && network.isLinked(this.station, each.station))
           .map(({ index }) => index)
-          .filter((index) => index !== this.index),
+          .filter((index) => index !== this.index)
+          .flatMap((index) => this.#numberOf(index) ?? []),
       stop: async () => {},
     };
   }

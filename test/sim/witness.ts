@@ -17,12 +17,12 @@ import { type Digest, digestBytes, digestOf, equalBytes, leafHash, toHex } from 
 import { Frontier } from '../../node/ledger/merkle.ts';
 import { verify } from '../../node/ledger/signature.ts';
 import { decodeTransaction } from '../../node/ledger/transaction.ts';
-import type { ValidatorSet } from '../../node/ledger/validators.ts';
 import { type VoteKind, type VotePosition, voteKinds, voteMessage } from '../../node/ledger/vote.ts';
 import type { Channel } from '../../node/network/transport.ts';
 import type { BlockCommit, Snapshot } from '../../node/store/store.ts';
 import { CheckpointWitness } from './checkpoint-witness.ts';
 import type { SimulatedDisk } from './disk.ts';
+import type { Epochs, SetInForce } from './epochs.ts';
 import type { SharedWork } from './shared-work.ts';
 import { check } from './violation.ts';
 
@@ -37,6 +37,15 @@ export interface WitnessedBlock {
 /** Of one validator: ten times what replicas keep. */
 const placesKept = 320;
 
+/** What was seen of the views of one epoch. */
+interface Views {
+  readonly left: Map<number, number>;
+  /** That an honest validator has asked for: liars alone move nobody [V10]. */
+  highest: number;
+  readonly asked: Map<number, number>;
+  readonly opened: Set<number>;
+}
+
 interface Voted {
   readonly digest: string;
   readonly signature: string;
@@ -46,8 +55,7 @@ export class Witness {
   readonly #chainId: Uint8Array;
   /** Reads what it saw before at no cost. */
   readonly #work: SharedWork;
-  readonly #set: ValidatorSet;
-  readonly #quorum: number;
+  readonly #epochs: Epochs;
   readonly blocks: WitnessedBlock[] = [];
   readonly checkpoints: CheckpointWitness;
   /** More lie than may: honest validators may then have two blocks of one height. */
@@ -60,35 +68,29 @@ export class Witness {
   readonly indexes = new Map<Digest, number>();
   readonly #references = new Map<string, number>();
   readonly #voted = new Map<string, Voted>();
-  readonly #viewLeft = new Map<number, number>();
-  /** That an honest validator has asked for: liars alone move nobody [V10]. */
-  #highestView = 0;
-  readonly #asked = new Map<number, number>();
-  readonly #opened = new Set<number>([0]);
-  readonly #honest: ReadonlySet<number>;
+  readonly #views = new Map<number, Views>();
+  readonly #isHonest: (machine: number) => boolean;
   readonly #proven = new Set<string>();
-  /** All that each honest validator has signed. */
-  readonly #places = new Map<number, Place[]>();
+  /** All that each honest validator has signed in each epoch. */
+  readonly #places = new Map<string, Place[]>();
   /** Highest block that clients were told of by a validator. */
   readonly #acknowledged = new Map<number, number>();
 
   constructor(
     chainId: Uint8Array,
     genesis: Digest,
-    set: ValidatorSet,
-    honest: ReadonlySet<number>,
+    epochs: Epochs,
+    isHonest: (machine: number) => boolean,
     work: SharedWork,
     ledger: string,
   ) {
-    this.#honest = honest;
+    this.#isHonest = isHonest;
     this.#work = work;
-    this.checkpoints = new CheckpointWitness(originOf({ ledger, chainId: genesis }), set);
+    this.checkpoints = new CheckpointWitness(originOf({ ledger, chainId: genesis }), epochs);
     this.#chainId = chainId;
     this.#genesis = genesis;
     this.#log.append(digestBytes(genesis));
-    this.#set = set;
-    const faulty = Math.floor((set.length - 1) / 3);
-    this.#quorum = Math.floor((set.length + faulty) / 2) + 1;
+    this.#epochs = epochs;
   }
 
   get height(): number {
@@ -167,6 +169,7 @@ export class Witness {
       check(lastCommit?.digest === parent && lastCommit.height === head.height - 1, `${what}: it certifies its parent`);
       this.#provesCommit(lastCommit, `${what}, of its parent`);
     }
+    this.#epochs.sealed(header, head.digest, entries);
     entries.forEach((bytes, at) => {
       const entry = decodeEntry(bytes);
       if (entry.kind !== 1) return;
@@ -183,13 +186,15 @@ export class Witness {
     const { signers } = certificate;
     const name = signers.map(({ signature }) => toHex(signature)).join() + certificate.digest + certificate.view;
     if (this.#proven.has(name)) return;
+    const epoch = this.#epochs.at(certificate.height);
+    check(certificate.epoch === epoch.number, `${what}: a certificate of epoch ${certificate.epoch}`);
     const message = voteMessage('commit', this.#chainId, certificate);
     const good = signers.filter(({ validator, signature }) => {
-      const key = this.#set[validator]?.voteKey;
+      const key = epoch.validators[validator]?.voteKey;
       return key !== undefined && verify(message, signature, key);
     });
     const distinct = new Set(good.map(({ validator }) => validator)).size;
-    check(distinct === this.#quorum && good.length === signers.length, `${what}: a quorum of distinct Commits`);
+    check(distinct === epoch.quorum && good.length === signers.length, `${what}: a quorum of distinct Commits`);
     this.#proven.add(name);
   }
 
@@ -198,7 +203,7 @@ export class Witness {
     const { validator, signature, prepared } = message;
     const name = `view-change ${toHex(signature)}`;
     if (this.#proven.has(name)) return;
-    const key = this.#set[validator]?.voteKey;
+    const key = this.#epoch(message.epoch).validators[validator]?.voteKey;
     const signed = voteMessage('view-change', this.#chainId, positionOf(message));
     check(key !== undefined && verify(signed, signature, key), `${what}: a ViewChange that nobody signed`);
     if (prepared !== undefined) this.#provesPrepared(prepared, what);
@@ -211,14 +216,15 @@ export class Witness {
     const { prePrepare, prepares, view } = prepared;
     const name = `prepared ${view} ${prepared.digest} ${prepares.map(({ signature }) => toHex(signature)).join()}`;
     if (this.#proven.has(name)) return;
+    const epoch = this.#epoch(prepared.epoch);
     const isGood = (kind: VoteKind, { validator, signature }: Signer) => {
-      const key = this.#set[validator]?.voteKey;
+      const key = epoch.validators[validator]?.voteKey;
       return key !== undefined && verify(voteMessage(kind, this.#chainId, prepared), signature, key);
     };
-    const primary = view % this.#set.length;
+    const primary = view % epoch.validators.length;
     const others = new Set(prepares.map(({ validator }) => validator).filter((validator) => validator !== primary));
     check(prePrepare.validator === primary && isGood('pre-prepare', prePrepare), `${what}: the primary's PrePrepare`);
-    check(others.size === this.#quorum - 1, `${what}: a quorum of distinct validators has prepared`);
+    check(others.size === epoch.quorum - 1, `${what}: a quorum of distinct validators has prepared`);
     check(
       prepares.every((each) => isGood('prepare', each)),
       `${what}: every Prepare of its certificate is good`,
@@ -234,13 +240,16 @@ export class Witness {
     if (channel === 'transactions' || bytes[1] === 4 || bytes[1] === 5) return;
     const message = this.#work.decode(bytes);
     if (message.type === 'status' || message.type === 'committed') return;
-    const what = `validator ${who}'s ${message.type} of view ${message.view}`;
-    check(message.type === 'new-view' || message.validator === who, `${what} is its own`);
+    const what = `validator ${who}'s ${message.type} of epoch ${message.epoch} and view ${message.view}`;
+    const epoch = this.#epoch(message.epoch);
+    const isOwn = epoch.machines[message.validator] === who;
+    check(message.type === 'new-view' || isOwn, `${what} is its own`);
+    check(this.#epochs.at(disk.head().height + 1) === epoch, `${what}: its store is in that epoch`); // [E3]
     const record = this.#recordOf(disk);
     check(record !== undefined && isDurable(message, record, disk), `${what} is durable before it is sent`);
     if (message.type === 'new-view') {
       const asked = new Set(message.viewChanges.map(({ validator }) => validator));
-      check(asked.size === this.#quorum, `${what}: a quorum's ViewChanges`);
+      check(asked.size === epoch.quorum, `${what}: a quorum's ViewChanges`);
       for (const each of message.viewChanges) this.#provesViewChange(each, what);
     }
     if (message.type === 'pre-prepare' || message.type === 'prepare') {
@@ -248,36 +257,54 @@ export class Witness {
       check(must === undefined || must === message.digest, `${what}: its NewView fixes another block`);
     }
     if (message.type === 'commit') this.#provesPrepared(record.prepared, what);
-    if (message.validator === who) this.#signs(who, message.type, positionOf(message), toHex(message.signature), what);
+    if (isOwn) this.#signs(who, message.type, positionOf(message), toHex(message.signature), what);
   }
 
-  /** Whoever lost the record of what it signed signs nothing. */
-  silent(who: number, channel: Channel, bytes: Uint8Array): void {
+  /** Whoever lost the record of what it signed signs nothing; `lost` says in which epochs that counts. */
+  silent(who: number, channel: Channel, bytes: Uint8Array, lost: (epoch: number) => boolean): void {
     if (channel === 'checkpoints') return this.checkpoints.silent(who, bytes);
     if (channel === 'transactions' || bytes[1] === 4 || bytes[1] === 5) return;
     const message = this.#work.decode(bytes);
-    const isOwn = message.type !== 'status' && message.type !== 'committed' && message.validator === who;
-    check(!isOwn, `validator ${who} has lost its record and sends a ${message.type}`);
+    if (message.type === 'status' || message.type === 'committed') return;
+    const isOwn = this.#epochs.machineOf(message.validator, message.epoch) === who;
+    const what = `validator ${who} has lost its record and sends a ${message.type} of epoch ${message.epoch}`;
+    check(!isOwn || !lost(message.epoch), what);
+  }
+
+  #epoch(number: number): SetInForce {
+    const epoch = this.#epochs.numbered(number);
+    check(epoch !== undefined, `something of epoch ${number}, which has not begun`);
+    return epoch;
+  }
+
+  #viewsOf(epoch: number): Views {
+    let views = this.#views.get(epoch);
+    if (views === undefined) {
+      views = { left: new Map(), highest: 0, asked: new Map(), opened: new Set([0]) };
+      this.#views.set(epoch, views);
+    }
+    return views;
   }
 
   /** No contradiction under one key, and nothing of a view that was left. */
   #signs(who: number, kind: VoteKind, position: VotePosition, signature: string, what: string): void {
-    const { view, height, digest } = position;
+    const { epoch, view, height, digest } = position;
+    const views = this.#viewsOf(epoch);
     const once = kind === 'view-change' || kind === 'new-view';
-    const place = `${who} ${kind} ${view} ${once ? '' : height}`;
+    const place = `${who} ${kind} ${epoch} ${view} ${once ? '' : height}`;
     const known = this.#voted.get(place);
     check(known === undefined || known.digest === digest, `${what}: one digest at ${place}`);
     check(known === undefined || known.signature === signature, `${what}: the same bytes at ${place}`);
-    if (known === undefined) this.#agrees(who, { kind, ...position }, what);
+    if (known === undefined) this.#agrees(who, epoch, { kind, ...position }, what);
     if (known === undefined) this.#voted.set(place, { digest, signature });
-    check(view >= (this.#viewLeft.get(who) ?? 0), `${what}: it has left that view`);
+    check(view >= (views.left.get(who) ?? 0), `${what}: it has left that view`);
     if (kind === 'view-change') {
-      check(this.mayFork || view <= this.#highestView + 1, `${what}: no honest validator asked for a view near it`);
-      if (known === undefined && !this.mayFork) this.#mayAsk(who, view, what);
-      this.#highestView = Math.max(view, this.#highestView);
-      this.#viewLeft.set(who, view);
+      check(this.mayFork || view <= views.highest + 1, `${what}: no honest validator asked for a view near it`);
+      if (known === undefined && !this.mayFork) this.#mayAsk(who, epoch, view, what);
+      views.highest = Math.max(view, views.highest);
+      views.left.set(who, view);
     }
-    if (kind === 'new-view') this.#opened.add(view);
+    if (kind === 'new-view') views.opened.add(view);
     if (kind === 'prepare' || kind === 'pre-prepare') return;
     if (kind === 'commit') this.#followsOwnPrepare(who, position, what);
   }
@@ -286,33 +313,36 @@ export class Witness {
    * [T2, V10] Out of a view that nobody opened for it a validator goes only where f+1 others are, or once a quorum has
    * asked for that view. Those that are not honest may have asked for anything.
    */
-  #mayAsk(who: number, view: number, what: string): void {
-    const before = this.#asked.get(who);
-    this.#asked.set(who, view);
-    const primary = (view - 1) % this.#set.length;
-    if (before === undefined || this.#opened.has(view - 1) || !this.#honest.has(primary)) return;
-    const others = this.#set.length - this.#honest.size;
-    const have = (least: number) => others + [...this.#asked.values()].filter((asked) => asked >= least).length;
-    const faulty = Math.floor((this.#set.length - 1) / 3);
+  #mayAsk(who: number, number: number, view: number, what: string): void {
+    const { asked, opened } = this.#viewsOf(number);
+    const { machines, faulty, quorum } = this.#epoch(number);
+    const before = asked.get(who);
+    asked.set(who, view);
+    const primary = machines[(view - 1) % machines.length] ?? who;
+    if (before === undefined || opened.has(view - 1) || !this.#isHonest(primary)) return;
+    const others = machines.filter((machine) => !this.#isHonest(machine)).length;
+    const have = (least: number) => others + [...asked.values()].filter((each) => each >= least).length;
     // Its own ViewChange counts for the timer, and not for joining.
     const isJoined = have(view) - 1 > faulty;
-    const isTimed = before === view - 1 && have(before) >= this.#quorum;
+    const isTimed = before === view - 1 && have(before) >= quorum;
     check(isJoined || isTimed, `${what}: neither a quorum nor f+1 others are there`);
   }
 
-  /** [A1] With what it signed before, over all its lives: or evidence could name it. */
-  #agrees(who: number, place: Place, what: string): void {
-    const places = this.#places.get(who) ?? [];
+  /** [A1] With what it signed before in this epoch, over all its lives: or evidence could name it. */
+  #agrees(who: number, epoch: number, place: Place, what: string): void {
+    const name = `${who} ${epoch}`;
+    const places = this.#places.get(name) ?? [];
     for (const each of places) check(!contradict(each, place), `${what} contradicts its own ${each.kind}`);
     places.push(place);
     if (places.length > placesKept) places.shift();
-    this.#places.set(who, places);
+    this.#places.set(name, places);
   }
 
   /** Who commits to a block has vouched for it in that view, as primary or as backup. */
-  #followsOwnPrepare(who: number, { view, height, digest }: VotePosition, what: string): void {
-    const kind = view % this.#set.length === who ? 'pre-prepare' : 'prepare';
-    const vouched = this.#voted.get(`${who} ${kind} ${view} ${height}`);
+  #followsOwnPrepare(who: number, { epoch, view, height, digest }: VotePosition, what: string): void {
+    const { machines } = this.#epoch(epoch);
+    const kind = machines[view % machines.length] === who ? 'pre-prepare' : 'prepare';
+    const vouched = this.#voted.get(`${who} ${kind} ${epoch} ${view} ${height}`);
     check(vouched?.digest === digest, `${what}: a Commit for what it vouched for`);
   }
 
@@ -357,7 +387,7 @@ type SignedMessage = Exclude<Message, { type: 'status' | 'committed' }>;
 
 /** [D1-D3] by the words of the rules. */
 function isDurable(message: SignedMessage, record: VoteRecord, disk: SimulatedDisk): boolean {
-  if (record.view !== message.view) return false;
+  if (record.epoch !== message.epoch || record.view !== message.view) return false;
   const isSame = (stored: { readonly signature: Uint8Array } | undefined) =>
     stored !== undefined && equalBytes(stored.signature, message.signature);
   switch (message.type) {

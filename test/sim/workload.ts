@@ -24,7 +24,6 @@ interface Request {
 }
 
 const accounts = ['A0', 'A1', 'A2', 'A3', 'A4', 'A5', 'A6', 'A7'];
-const validityMs = 20 * 3_600_000;
 /** After its validity a client has no more to hope for. */
 const givenUpMs = 5_000;
 /** Of clocks that nobody bends. */
@@ -39,7 +38,7 @@ export interface WorkloadParts {
   stations(): readonly ValidatorStation[];
   nowMs(): number;
   /** Of a transaction. */
-  readonly validityMs?: number | undefined;
+  readonly validityMs: number;
   broke(error: unknown): void;
 }
 
@@ -125,7 +124,7 @@ export class Workload {
   #submit(by: Signer, method: string, args: Value, reference = `R${++this.#references}`): string {
     const { consortium, chance, nowMs } = this.#parts;
     const chainId = digestBytes(consortium.commit.head.digest);
-    const validUntil = nowMs() + (this.#parts.validityMs ?? validityMs);
+    const validUntil = nowMs() + this.#parts.validityMs;
     const body = bodyOf({
       chainId,
       member: by.member,

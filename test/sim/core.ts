@@ -1,0 +1,75 @@
+// Which stations are healed in the end: a quorum of chance of the set in force, however that came to be, and what their
+// operators do for those who missed so much that nobody admits their keys any more.
+import { quorumOf } from '../../node/ledger/validators.ts';
+import type { Chance } from './chance.ts';
+import { type Cluster, heightOf } from './cluster.ts';
+import type { SetInForce } from './epochs.ts';
+import type { ValidatorStation } from './station.ts';
+
+/** Whose state needs no quorum of others to become right again, and who votes whatever it has lost [E7]. */
+export function wholeOf(cluster: Cluster): ValidatorStation[] {
+  const { losses, stations } = cluster;
+  return stations.filter((each) => cluster.isHonest(each) || losses.isRekeyed(each));
+}
+
+/** The epoch that a station's disk is in. */
+export function epochOf({ epochs }: Cluster, station: ValidatorStation): SetInForce {
+  return epochs.at(heightOf(station) + 1);
+}
+
+export function isVoter({ epochs }: Cluster, station: ValidatorStation): boolean {
+  return epochs.latest.machines.includes(station.index);
+}
+
+/** The stations that stay up; the quorum of the set in force is `size`, and of the one that may follow, too. */
+export function drawCore(cluster: Cluster, present: readonly number[], chance: Chance): ValidatorStation[] {
+  const whole = wholeOf(cluster);
+  const furthest = whole.reduce((best, each) => (heightOf(each) > heightOf(best) ? each : best));
+  const epoch = epochOf(cluster, furthest);
+  const hasCome = (each: ValidatorStation) => heightOf(each) >= epoch.from - 1;
+  const seated = whole.filter((each) => epoch.machines.includes(each.index));
+  const come = seated.filter(hasCome);
+  // Who has no vote says nothing of itself: it helps those alone who voted with it.
+  const guides = come.length > 0 ? come : [furthest];
+  // [E6] One peer that it knows is enough; where all have left meanwhile it takes a new machine.
+  const isReached = (each: ValidatorStation) => hasCome(each) || guideOf(cluster, each, guides) !== undefined;
+  const able = seated.filter(isReached);
+  const others = able.filter((each) => !present.includes(each.station));
+  const core = chance.some(others.length >= epoch.quorum ? others : able, epoch.quorum);
+  const more = (each: ValidatorStation | undefined) => {
+    if (each !== undefined && !core.includes(each)) core.push(each);
+  };
+  const next = cluster.machinesToBe();
+  const { size: nextQuorum } = quorumOf(next.length);
+  const isNext = (each: ValidatorStation) => next.includes(each.index);
+  for (const each of whole.filter(isNext)) if (core.filter(isNext).length < nextQuorum && isReached(each)) more(each);
+  if (!core.some(hasCome)) more(guides[0]);
+  for (const each of [...core])
+    if (!hasCome(each)) more(guideOf(cluster, each, core.filter(hasCome)) ?? guideOf(cluster, each, guides));
+  return core;
+}
+
+/** Somebody who has come to the present epoch and is a validator of the one that a station is in. */
+function guideOf(cluster: Cluster, station: ValidatorStation, guides: readonly ValidatorStation[]) {
+  const { machines } = epochOf(cluster, station);
+  return guides.find((each) => each !== station && machines.includes(each.index));
+}
+
+/**
+ * Whether a machine would be cut off among these validators: it is epochs behind, or new, and knows none of them.
+ * Nothing but another store brings it back, so that it counts as one that is down for good.
+ */
+export function isCutOff(cluster: Cluster, machine: number, among: readonly number[]): boolean {
+  const { epochs, stations } = cluster;
+  const isNear = (each: ValidatorStation) => epochOf(cluster, each).number + 1 >= epochs.latest.number;
+  const station = stations.find(({ index }) => index === machine);
+  if (station !== undefined && isNear(station)) return false;
+  const { machines } = station === undefined ? epochs.at(1) : epochOf(cluster, station);
+  const guides = stations.filter((each) => among.includes(each.index) && cluster.isHonest(each) && isNear(each));
+  return !guides.some(({ index }) => index !== machine && machines.includes(index));
+}
+
+/** Whether its operator must say the others' keys, and use its own latest alone, for anybody to admit it. */
+export function isLeftBehind(cluster: Cluster, station: ValidatorStation): boolean {
+  return cluster.gate !== undefined && epochOf(cluster, station).number + 1 < cluster.epochs.latest.number;
+}
