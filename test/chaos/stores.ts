@@ -50,8 +50,7 @@ export function prunedHeight(validator: Validator): Promise<number> {
 export function stagedChunks(validator: Validator): Promise<number> {
   return read(validator, (environment) => {
     const chunks = new Set<number>();
-    for (const key of environment.getKeys(partRange('staged')))
-      if (key[kindAt] === pieceKind) chunks.add(chunkOf(key));
+    for (const key of environment.getKeys(partRange('staged'))) if (key[kindAt] === pieceKind) chunks.add(chunkOf(key));
     return chunks.size;
   });
 }

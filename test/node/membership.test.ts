@@ -98,7 +98,7 @@ test('[R3, E7] a validator whose disk is an older one votes again under a rotate
   t.deepEqual(bank.incidents, [], 'its vote is needed, and given');
 });
 
-test('[K1, E7] who is silenced cosigns nothing under the key that it lost, the last block of the epoch neither', async (t) => {
+test('[K1, E7] who is silenced cosigns nothing, the last block of the epoch neither', async (t) => {
   const bank = new Bank();
   await bank.begin();
   await bank.loaded(() => bank.height(0) >= 4, 0);

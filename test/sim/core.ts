@@ -6,7 +6,7 @@ import { type Cluster, heightOf } from './cluster.ts';
 import type { SetInForce } from './epochs.ts';
 import type { ValidatorStation } from './station.ts';
 
-/** Whoever neither lies nor has lost what it signed, and who votes whatever it has lost [E7]. Damaged states heal [R4]. */
+/** Whoever neither lies nor has lost what it signed, and who votes all the same [E7]. Damaged states heal [R4]. */
 export function wholeOf(cluster: Cluster): ValidatorStation[] {
   const { losses, stations } = cluster;
   return stations.filter((each) => cluster.isHonest(each) || losses.isRekeyed(each));
