@@ -311,7 +311,11 @@ export class HealingNode implements LedgerNode, Receiver {
   #performHealing(work: Work): Promise<Healed | undefined> {
     const { genesis, chainId, transport, timers, loop, log } = this.#parts;
     if (this.#peers.voters.length === 0) this.#peers.enter(electorsToAsk(this.store, genesis));
-    const others = this.#peers.voters;
+    // Who is not there would keep a question from whoever is for as long as an answer may take.
+    const others = () => {
+      const connected = new Set(transport.peers());
+      return this.#peers.voters.filter((peer) => connected.has(peer));
+    };
     const sync = { chainId: digestBytes(chainId), timeoutMs: timers.syncTimeoutMs, after: loop.after };
     const record = this.store.voteRecord();
     let client: { readonly hash: Digest; readonly of: SyncClient } | undefined;
@@ -324,12 +328,12 @@ export class HealingNode implements LedgerNode, Receiver {
         const hash = validatorSetHash(set);
         // Kept, because it knows who lies and who stalls.
         if (client?.hash !== hash) client = { hash, of: new SyncClient(transport, { ...sync, validators: set }) };
-        return client.of.fetchBlocks(height, others, end);
+        return client.of.fetchBlocks(height, others(), end);
       },
       takeSnapshot: () =>
         takeAnySnapshot(
           this.#takeParts(() => this.#work === work),
-          others,
+          others(),
         ),
       soon: loop.soon,
       after: loop.after,

@@ -52,8 +52,14 @@ export interface Walked {
   readonly fetched: readonly number[];
 }
 
-/** Undefined where it was stopped; the height of a block that it went without; or why what was checked does not fit. */
-export type WalkEnd = Walked | { readonly missing: number } | { readonly problem: string } | undefined;
+/** A block that was not to be had: the next one after this end of the log, under these validators. */
+export interface Lack {
+  readonly end: LogEnd;
+  readonly validators: ValidatorSet;
+}
+
+/** Undefined where it was stopped; the block that it went without; or why what was checked does not fit. */
+export type WalkEnd = Walked | { readonly lack: Lack } | { readonly problem: string } | undefined;
 
 /** For a block that was not to be had: whether, after a wait, it is asked for once more. */
 export type AsksAgain = (answer: 'pruned' | undefined) => Promise<boolean>;
@@ -105,7 +111,7 @@ export class LogWalk {
       const set = sets.at(end.height + 1)?.validators;
       assert(set !== undefined, 'the changes of a checked manifest reach its height');
       const block = this.#own(end, set) ?? (await this.#other(end, set, asksAgain));
-      if (block === undefined || this.#parts.isStopped()) return this.#without(end.height + 1);
+      if (block === undefined || this.#parts.isStopped()) return this.#without({ end, validators: set });
       const frontier = Frontier.fromHashes(end.logSize, end.peaks);
       const rows = blockRowsOf(block, frontier);
       const { digest } = rows.block;
@@ -123,7 +129,7 @@ export class LogWalk {
       let rows = own === undefined ? 'none' : fold.add(own.entries, own.certificate);
       if (typeof rows === 'string') {
         const block = await this.#other(head, validators, asksAgain);
-        if (block === undefined || this.#parts.isStopped()) return this.#without(head.height + 1);
+        if (block === undefined || this.#parts.isStopped()) return this.#without({ end: head, validators });
         rows = fold.add(block.entries, block.certificate);
         if (typeof rows === 'string') return { problem: `block ${head.height + 1} is certified, and ${rows}` };
       }
@@ -134,8 +140,8 @@ export class LogWalk {
     return { fold, rows: this.#rows, fetched: this.#fetched };
   }
 
-  #without(missing: number): Exclude<WalkEnd, Walked> {
-    return this.#parts.isStopped() ? undefined : { missing };
+  #without(lack: Lack): Exclude<WalkEnd, Walked> {
+    return this.#parts.isStopped() ? undefined : { lack };
   }
 
   /** From genesis each block must follow from the one before, up to the head; who begins later checks certificates. */

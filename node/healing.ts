@@ -4,13 +4,13 @@
 // and can begin again after a crash.
 import { treeOf } from './execution/genesis-commit.ts';
 import type { StateTree } from './execution/state-tree.ts';
-import { LogWalk, type Walked, type WalkParts } from './healing-walk.ts';
+import { type AsksAgain, type Lack, LogWalk, type Walked, type WalkParts } from './healing-walk.ts';
 import { type Digest, digestBytes, digestOf, equalBytes } from './ledger/hash.ts';
 import { type CertifiedState, readCertifiedState, readManifest } from './snapshot/stored.ts';
 import type { Head, PartPlace, StateDifference } from './store/store.ts';
 
-/** Rounds of asking come more seldom each time, up to 2^4 of the interval. */
-const doublingsMax = 4;
+/** Of the interval, where each round reads a whole state that was got from others again. */
+const seldom = 4;
 
 export interface HealingParts extends WalkParts {
   /** Bodies that the vote record names. */
@@ -51,7 +51,8 @@ class Healing {
   readonly #head: Head;
   /** Own snapshots that are damaged: they stay so. */
   readonly #damaged = new Set<number>();
-  #missing: number | undefined;
+  /** By source: what it was given up for last. */
+  readonly #lacks = new Map<string, Lack>();
 
   constructor(parts: HealingParts) {
     this.#parts = parts;
@@ -61,14 +62,14 @@ class Healing {
   async run(): Promise<Healed | undefined> {
     const parts = this.#parts;
     const sources = this.#sources();
-    for (let round = 0; ; round++) {
+    for (;;) {
       for (const source of sources) {
         const healed = await source();
         if (healed !== undefined || parts.isStopped()) return healed;
       }
-      const block = this.#missing === undefined ? '' : `block ${this.#missing} or for `;
-      parts.waits(`${block}a snapshot that verifies: nobody in reach has either`);
-      await this.#pause(2 ** Math.min(round, doublingsMax));
+      const blocks = [...this.#lacks.values()].map(({ end }) => `block ${end.height + 1} or for `);
+      parts.waits(`${[...new Set(blocks)].join('')}a snapshot that verifies: nobody in reach has any of it`);
+      await this.#pause(this.#lacks.has('staged') ? seldom : 1);
       if (parts.isStopped()) return undefined;
     }
   }
@@ -84,7 +85,8 @@ class Healing {
   /** A block that nobody has at the moment may be had later; one that is forgotten hardly. */
   async #fromGenesis(): Promise<Healed | undefined> {
     const isWhole = this.#parts.store.base().height === 0;
-    return this.#from(undefined, async (answer) => {
+    if (await this.#stillLacks('genesis')) return undefined;
+    return this.#from('genesis', undefined, async (answer) => {
       if (answer === 'pruned' || !isWhole) return false;
       this.#parts.waits('a block that cannot be read here and that nobody in reach gives');
       await this.#pause(1);
@@ -96,6 +98,7 @@ class Healing {
   async #fromOffers(): Promise<Healed | undefined> {
     for (const height of this.#parts.store.partHeights('offered')) {
       if (height > this.#head.height || this.#damaged.has(height)) continue;
+      if (await this.#stillLacks(`offered ${height}`)) continue;
       const healed = await this.#fromStored('offered', height);
       if (healed !== undefined || this.#parts.isStopped()) return healed;
     }
@@ -115,21 +118,27 @@ class Healing {
     const sets = { chainId: digestBytes(store.identity.chainId), genesisSet: genesis.validators };
     const start = await readCertifiedState({ store, ...sets, rest: () => turn(this.#parts) }, area, height);
     if (isStopped()) return undefined;
-    if (typeof start !== 'string') return this.#from(start, async () => false);
+    const name = area === 'staged' ? area : `${area} ${height}`;
+    if (typeof start !== 'string') return this.#from(name, start, async () => false);
     passedOver(`the snapshot ${area} here at height ${height}`, start);
     if (area === 'offered') this.#damaged.add(height);
     return undefined;
   }
 
-  async #from(
-    start: CertifiedState | undefined,
-    asksAgain: (answer: 'pruned' | undefined) => Promise<boolean>,
-  ): Promise<Healed | undefined> {
+  /** Nothing is read again before the block is there. */
+  async #stillLacks(source: string): Promise<boolean> {
+    const lack = this.#lacks.get(source);
+    if (lack === undefined) return false;
+    const answer = await this.#parts.fetch(lack.end.height + 1, lack.end, lack.validators);
+    return answer === undefined || answer === 'pruned';
+  }
+
+  async #from(source: string, start: CertifiedState | undefined, asksAgain: AsksAgain): Promise<Healed | undefined> {
     const end = await new LogWalk(this.#parts, start).to(this.#head.height, asksAgain);
     if (end === undefined) return undefined;
     if ('problem' in end) throw new HealingError(end.problem);
-    if (!('missing' in end)) return this.#finish(start, end);
-    this.#missing = end.missing;
+    if (!('lack' in end)) return this.#finish(start, end);
+    this.#lacks.set(source, end.lack);
     return undefined;
   }
 
