@@ -8,6 +8,7 @@ import { AuditStopped, type VerifyOptions } from '../../node/audit/verify.ts';
 import { version } from '../../node/version.ts';
 import { auditProblem, expectedGenesis, sourceOf } from '../audit.ts';
 import { CliError, exitCodes } from '../exit-codes.ts';
+import { plural } from '../format.ts';
 import type { Output } from '../output.ts';
 import { policyOf } from '../policy.ts';
 import { type Progress, startProgress } from '../progress.ts';
@@ -41,6 +42,8 @@ export async function run(options: Options, folder?: string): Promise<void> {
       onProgress: shownOn(progress),
     });
     progress.stop();
+    const { lost = 0 } = pool ?? {};
+    if (lost > 0) session.output.note(`${plural(lost, 'thread')} ended early; others did their work`);
     tell(session.output, verdict);
   } catch (error) {
     progress.stop();

@@ -69,21 +69,24 @@ export class LookAhead {
         ({ done, value }) => ({ run: done === true ? undefined : value }),
         (error: unknown) => ({ error }),
       );
-    let coming = next();
-    let given = await coming;
-    while (true) {
-      while ('run' in given && given.run !== undefined && !this.#isFull()) {
-        coming = next();
-        this.#runs.push(await this.#read(given.run));
-        given = await coming;
+    try {
+      let given = await next();
+      while (true) {
+        while ('run' in given && given.run !== undefined && !this.#isFull()) {
+          const coming = next();
+          this.#runs.push(await this.#read(given.run));
+          given = await coming;
+        }
+        const run = this.#runs.shift();
+        if (run === undefined) break;
+        await this.#take(run);
+        yield run.entries;
       }
-      const run = this.#runs.shift();
-      if (run === undefined) break;
-      await this.#take(run);
-      yield run.entries;
+      this.#judged.clear();
+      if ('error' in given) throw given.error;
+    } finally {
+      await iterator.return?.();
     }
-    this.#judged.clear();
-    if ('error' in given) throw given.error;
   }
 
   #isFull(): boolean {

@@ -44,10 +44,10 @@ interface FormatOptions extends VerifyOptions {
 /** The caller's signal ended the audit before there was a verdict. */
 export class AuditStopped extends Error {
   override name = 'AuditStopped';
-  /** Of the last block that was judged. */
+  /** Of the last block that this run judged; 0: none. */
   readonly height: number;
   constructor(height: number) {
-    super(`stopped after block ${height}`);
+    super(height === 0 ? 'stopped before a block was judged' : `stopped after block ${height}`);
     this.height = height;
   }
 }

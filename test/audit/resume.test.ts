@@ -17,43 +17,23 @@ import {
   writeResume,
 } from '../../node/audit/resume.ts';
 import { SignaturePool } from '../../node/audit/signature-pool.ts';
-import { type Source, StoreSource } from '../../node/audit/source.ts';
-import { AuditStopped, type VerifyOptions } from '../../node/audit/verify.ts';
+import { StoreSource } from '../../node/audit/source.ts';
+import type { VerifyOptions } from '../../node/audit/verify.ts';
 import { decodeEntry, encodeEntry } from '../../node/ledger/entry.ts';
 import { clearing, TestLedger, testGenesis } from '../execution/_ledger.ts';
 import { buildChain, certificateOf, chainIdOfLedger, entriesOf, Forger, ListSource, transferOf } from './_chain.ts';
 import { flipped, folderFor, TestArchive } from './_folder.ts';
+import { goOnWith, type Run, stopAuditAt, testVersion as version } from './_resume.ts';
 
 const ledger = buildChain(60);
 const genesis = chainIdOfLedger(ledger);
 const source = new StoreSource(ledger.store);
 const whole = await verify(source, { genesis });
-const version = 'test';
 
-interface Run {
-  readonly file: string;
-  readonly on?: Source;
-  readonly judge?: typeof verify;
-  readonly pool?: SignaturePool;
-}
-
-/** Judges until the block of that height was kept, then stops. */
-async function stopAt(t: ExecutionContext, height: number, { file, on = source, judge = verify }: Run): Promise<void> {
-  const stop = new AbortController();
-  const onSaved = (at: number) => {
-    if (at === height) stop.abort();
-  };
-  const resume = { file, version, everyMs: 0, onNote: (text: string) => t.fail(text), onSaved };
-  const stopped = await t.throwsAsync(judge(on, { resume, signal: stop.signal }), { instanceOf: AuditStopped });
-  t.is(stopped?.height, height);
-  t.true(existsSync(file));
-}
-
-async function goOn({ file, on = source, judge = verify, pool }: Run, options: VerifyOptions = { genesis }) {
-  const notes: string[] = [];
-  const resume = { file, version, onNote: (text: string) => void notes.push(text) };
-  return { verdict: await judge(on, { ...options, pool, resume }), notes };
-}
+const stopAt = (t: ExecutionContext, height: number, run: Partial<Run> & Pick<Run, 'file'>): Promise<void> =>
+  stopAuditAt(t, height, { on: source, ...run });
+const goOn = (run: Partial<Run> & Pick<Run, 'file'>, options: VerifyOptions = { genesis }) =>
+  goOnWith({ on: source, ...run }, options);
 
 const withoutResume = ({ resumedAfter: _, ...verdict }: Verdict) => verdict;
 

@@ -1,8 +1,12 @@
-import test from 'ava';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
 import { verify } from '../../node/audit/audit.ts';
-import { StoreSource } from '../../node/audit/source.ts';
+import { SignaturePool } from '../../node/audit/signature-pool.ts';
+import { type Source, StoreSource } from '../../node/audit/source.ts';
 import { decodeCheckpointMessage } from '../../node/consensus/checkpoint-messages.ts';
 import { decodeHeader } from '../../node/ledger/entry.ts';
+import { folderFor } from '../audit/_folder.ts';
+import { goOnWith, stopAuditAt } from '../audit/_resume.ts';
 import { Bank } from './_bank.ts';
 
 test('[E1, E8] under load one is added, one re-keyed and one removed, and no height is missed', async (t) => {
@@ -45,7 +49,23 @@ test('[E1, E8] under load one is added, one re-keyed and one removed, and no hei
   const verdict = other && (await verify(new StoreSource(other)));
   t.is(verdict?.finding, undefined);
   t.true(verdict?.ok && verdict.replayed && (verdict.checkpoints ?? 0) > 0);
+  if (other !== undefined) await auditInParts(t, new StoreSource(other), added);
 });
+
+/** With threads, and stopped where the validators change: what goes on knows the set by the log alone. */
+async function auditInParts(t: ExecutionContext, source: Source, change: number): Promise<void> {
+  const whole = await verify(source);
+  const pool = new SignaturePool({ workers: 1, worthwhile: 0 });
+  t.teardown(() => pool.close());
+  t.deepEqual(await verify(source, { pool }), whole);
+  const file = join(await folderFor(t), 'resume');
+  for (const height of [change - 1, change, change + 1, whole.head.height - 1]) {
+    await stopAuditAt(t, height, { file, on: source });
+    const { verdict, notes } = await goOnWith({ file, on: source, pool });
+    t.deepEqual(notes, []);
+    t.deepEqual(verdict, { ...whole, resumedAfter: height });
+  }
+}
 
 test('[E5, E6] a validator that missed four epochs comes through, though one known peer alone is left', async (t) => {
   const bank = new Bank();
