@@ -246,7 +246,7 @@ function addAudit(program: Command): void {
     () => import('./commands/receipt-verify.ts'),
   );
   check.option('--genesis <file>', 'the genesis document; default: the home’s');
-  check.option('--sets <file>', 'changes of the validators since genesis, as `receipt sets` wrote them');
+  check.option('--sets <file>', 'changes of the validators, as `receipt sets` wrote them; default: the home’s');
   judges(check);
   addProofs(program, audit);
   leaf(program, 'explain <code>', 'what an outcome or exit code means', () => import('./commands/explain.ts'));
