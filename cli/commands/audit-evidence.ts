@@ -9,6 +9,7 @@ import {
   CollectedLog,
   type EpochGuilt,
   guiltText,
+  judgeStray,
   type Suspicion,
 } from '../../node/audit/blame.ts';
 import type { Cosigner, GivenCheckpoint } from '../../node/audit/consistency.ts';
@@ -36,10 +37,11 @@ export async function run(options: Options, ...names: string[]): Promise<void> {
   try {
     const logs: CollectedLog[] = [];
     const notes: GivenCheckpoint[] = [];
+    const strays: GivenCheckpoint[] = [];
     const changes: (readonly SetLink[])[] = [];
     for (const name of names) {
       if (!isFolder(name)) {
-        notes.push({ name, bytes: checkpointIn(readInput(name)) });
+        strays.push({ name, bytes: checkpointIn(readInput(name)) });
         continue;
       }
       const source = new ArchiveSource(name);
@@ -47,7 +49,9 @@ export async function run(options: Options, ...names: string[]): Promise<void> {
       notes.push(...(await notesOf(name, source, logs.at(-1)?.blocks.size ?? 0)));
       changes.push(await (await ArchiveProofs.open(source)).setChanges());
     }
-    const report = blame(genesis, new SetHistories(genesis, changes), logs, notes);
+    const sets = new SetHistories(genesis, changes);
+    for (const stray of strays) judgeStray(genesis, sets, stray);
+    const report = blame(genesis, sets, logs, [...notes, ...strays]);
     const { chainId } = logNameOf(genesis);
     const encoded = encodeEvidenceReport({ chainId: digestBytes(chainId), accused: report.guilty });
     const signature = options.user === undefined ? {} : await signed(session, options.user, encoded);
@@ -81,7 +85,7 @@ async function signed(session: Session, user: string, encoded: Uint8Array) {
   return { signedBy: { user, member, publicKey: toHex(publicKey) }, signature };
 }
 
-function viewOf({ recorded, guilty, suspicions, epochs }: BlameReport) {
+function viewOf({ recorded, guilty, suspicions, epochs, unread }: BlameReport) {
   return {
     recorded,
     guilty: guilty.map((each) => {
@@ -91,6 +95,7 @@ function viewOf({ recorded, guilty, suspicions, epochs }: BlameReport) {
     suspicions,
     epochs,
     moreThanFaulty: epochs.some(isOver),
+    unread,
   };
 }
 
@@ -98,7 +103,7 @@ const named = ({ validator, member }: Cosigner) => `${validator} of ${member}`;
 
 const isOver = ({ guilty, faulty }: EpochGuilt) => guilty > faulty;
 
-function textOf({ recorded, guilty, suspicions, epochs }: BlameReport): string[] {
+function textOf({ recorded, guilty, suspicions, epochs, unread }: BlameReport): string[] {
   const known = recorded.map(
     (each) => `recorded in ${each.log}, entry ${each.index}: ${named(each)}, epoch ${each.epoch}`,
   );
@@ -110,7 +115,9 @@ function textOf({ recorded, guilty, suspicions, epochs }: BlameReport): string[]
       : bound;
   });
   const verdict = guilty.length === 0 ? ['no contradiction besides what is recorded'] : verdicts;
-  return [...known, ...guilty.map((each) => `GUILTY: ${guiltText(each)}`), ...suspicions.map(doubtText), ...verdict];
+  const left = `${plural(unread, 'piece')} could not be read: \`daybook audit verify\` says what is wrong`;
+  const doubts = [...suspicions.map(doubtText), ...(unread === 0 ? [] : [left])];
+  return [...known, ...guilty.map((each) => `GUILTY: ${guiltText(each)}`), ...doubts, ...verdict];
 }
 
 function doubtText({ height, views, validators }: Suspicion): string {

@@ -3,7 +3,7 @@
 // alone. After a fork each side is judged by its own sets.
 import test from 'ava';
 import { logNameOf } from '../../node/audit/anchor.ts';
-import { blame, CollectedLog, guiltText } from '../../node/audit/blame.ts';
+import { blame, CollectedLog, guiltText, judgeStray } from '../../node/audit/blame.ts';
 import { FindingError } from '../../node/audit/chain.ts';
 import { judgeNote } from '../../node/audit/consistency.ts';
 import { SetHistories } from '../../node/audit/set-histories.ts';
@@ -146,4 +146,19 @@ test('a list that another continues, or repeats, is no history of its own; a lin
   if (first === undefined || second === undefined || third === undefined) return t.fail('three links');
   const broken = new SetHistories(genesis, [[first, third, second]]);
   t.is(broken.chains[0]?.latest.epoch, 1);
+});
+
+test('a stray checkpoint of another log, or under nobody of its size, is said to be no evidence', (t) => {
+  const ruleOf = (bytes: Uint8Array) =>
+    t.throws(() => judgeStray(genesis, sets, { name: 'x', bytes }), { instanceOf: FindingError }).finding.rule;
+  t.is(ruleOf(Uint8Array.of(1, 2)), 'checkpoint-form');
+  const good = ledger.checkpointNote(3) ?? new Uint8Array(0);
+  const text = Buffer.from(good).toString();
+  t.is(ruleOf(Buffer.from(text.replace('daybook.example/test/', 'daybook.example/other/'))), 'checkpoint-origin');
+  t.is(ruleOf(noteBy(genesis.validators, ['node-0', 'node-1'], logSize)), 'checkpoint-quorum', 'both have gone');
+  t.notThrows(() => judgeStray(genesis, sets, { name: 'x', bytes: noteBy(latest, ['node-3'], logSize) }));
+  const damaged = new CollectedLog('a');
+  for (const entry of entriesOf(ledger)) damaged.push(entry.slice(1));
+  damaged.finish(undefined);
+  t.is(blame(genesis, sets, [damaged], given(Uint8Array.of(7))).unread, logSize + 2);
 });
