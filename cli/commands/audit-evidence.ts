@@ -20,7 +20,7 @@ import { encodeEvidenceReport, evidenceReportMessage } from '../../node/ledger/e
 import { digestBytes, toHex } from '../../node/ledger/hash.ts';
 import type { SetLink } from '../../node/ledger/set-chain.ts';
 import { sign } from '../../node/ledger/signature.ts';
-import { neededGenesis, proofProblem } from '../audit.ts';
+import { givenLinks, neededGenesis, proofProblem } from '../audit.ts';
 import { checkpointIn, isFolder } from '../checkpoints.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { readInput } from '../files.ts';
@@ -29,6 +29,7 @@ import { type CommonOptions, Session } from '../session.ts';
 
 interface Options extends CommonOptions {
   readonly genesis?: string;
+  readonly sets?: string;
 }
 
 export async function run(options: Options, ...names: string[]): Promise<void> {
@@ -49,7 +50,7 @@ export async function run(options: Options, ...names: string[]): Promise<void> {
       notes.push(...(await notesOf(name, source, logs.at(-1)?.blocks.size ?? 0)));
       changes.push(await (await ArchiveProofs.open(source)).setChanges());
     }
-    const sets = new SetHistories(genesis, changes);
+    const sets = new SetHistories(genesis, [givenLinks(session, options, genesis), ...changes]);
     for (const stray of strays) judgeStray(genesis, sets, stray);
     const report = blame(genesis, sets, logs, [...notes, ...strays]);
     const { chainId } = logNameOf(genesis);
