@@ -318,11 +318,12 @@ function addEvidence(audit: Command): void {
   const evidence = holdsKeys(
     leaf(
       audit,
-      'evidence <source...>',
+      'evidence [source...]',
       'who contradicted itself, in and between archives, checkpoints and receipts',
       () => import('./commands/audit-evidence.ts'),
     ),
   );
   evidence.option('--genesis <file>', 'the genesis document; default: the home’s');
+  evidence.option('--verify <file>', 'judge a report that this command printed with --json');
   knowsSets(evidence);
 }

@@ -1,5 +1,6 @@
 // Lists the evidence in archives, and finds more of it between archives and checkpoints that contradict one another. A
 // report of what is found can be signed. Ends with 7 where a contradiction is found that is not just recorded.
+import type { Genesis } from '../../genesis/genesis.ts';
 import { logNameOf } from '../../node/audit/anchor.ts';
 import { ArchiveProofs } from '../../node/audit/archive-proofs.ts';
 import { ArchiveSource } from '../../node/audit/archive-source.ts';
@@ -13,6 +14,7 @@ import {
   type Suspicion,
 } from '../../node/audit/blame.ts';
 import type { Cosigner, GivenCheckpoint } from '../../node/audit/consistency.ts';
+import { judgeReport } from '../../node/audit/report-check.ts';
 import { SetHistories } from '../../node/audit/set-histories.ts';
 import { checkpointsPerPage } from '../../node/audit/source.ts';
 import { toBase64 } from '../../node/ledger/base64.ts';
@@ -22,7 +24,8 @@ import type { SetLink } from '../../node/ledger/set-chain.ts';
 import { sign } from '../../node/ledger/signature.ts';
 import { givenLinks, neededGenesis, proofProblem } from '../audit.ts';
 import { checkpointIn, isFolder } from '../checkpoints.ts';
-import { exitCodes } from '../exit-codes.ts';
+import { readReport } from '../evidence-report.ts';
+import { CliError, exitCodes } from '../exit-codes.ts';
 import { readInput } from '../files.ts';
 import { plural } from '../format.ts';
 import { type CommonOptions, Session } from '../session.ts';
@@ -30,11 +33,18 @@ import { type CommonOptions, Session } from '../session.ts';
 interface Options extends CommonOptions {
   readonly genesis?: string;
   readonly sets?: string;
+  readonly verify?: string;
 }
 
 export async function run(options: Options, ...names: string[]): Promise<void> {
   const session = new Session(options);
   const genesis = neededGenesis(session.paths, options.genesis);
+  if (names.length === 0 && options.verify === undefined)
+    throw new CliError(
+      'usage',
+      'name archives or checkpoints, or --verify FILE',
+      'For example daybook audit evidence DIR.',
+    );
   try {
     const logs: CollectedLog[] = [];
     const notes: GivenCheckpoint[] = [];
@@ -51,6 +61,7 @@ export async function run(options: Options, ...names: string[]): Promise<void> {
       changes.push(await (await ArchiveProofs.open(source)).setChanges());
     }
     const sets = new SetHistories(genesis, [givenLinks(session, options, genesis), ...changes]);
+    if (options.verify !== undefined) return showJudged(session, options.verify, genesis, sets);
     for (const stray of strays) judgeStray(genesis, sets, stray);
     const report = blame(genesis, sets, logs, [...notes, ...strays]);
     const { chainId } = logNameOf(genesis);
@@ -62,6 +73,20 @@ export async function run(options: Options, ...names: string[]): Promise<void> {
   } catch (error) {
     throw proofProblem(error, 'file');
   }
+}
+
+/** A report that somebody else made. The sources, if there are any, only say who the validators were. */
+function showJudged({ output }: Session, file: string, genesis: Genesis, sets: SetHistories): void {
+  const { report, signedBy } = readReport(file);
+  const guilty = judgeReport(report, genesis, sets);
+  const by = signedBy === undefined ? 'unsigned' : `signed by the key ${signedBy}`;
+  const view = guilty.map((each) => ({ validator: each.validator, member: each.member, epoch: each.epoch }));
+  output.data({ ok: true, guilty: view, signedBy }, () =>
+    [
+      ...guilty.map((each) => `GUILTY: ${guiltText(each)}`),
+      `OK: ${plural(guilty.length, 'accusation')} proved, ${by}`,
+    ].join('\n'),
+  );
 }
 
 async function collect(name: string, source: ArchiveSource): Promise<CollectedLog> {

@@ -11,7 +11,7 @@ import { formatNote, parseNote } from '../../node/ledger/note.ts';
 import { encodeAs } from '../../node/ledger/schema.ts';
 import { setLinksSchema } from '../../node/ledger/set-chain.ts';
 import { TestNode } from '../api/_node.ts';
-import { buildChangedChain, setLinksOf } from '../audit/_chain.ts';
+import { buildChain, buildChangedChain, setLinksOf } from '../audit/_chain.ts';
 import { TestArchive } from '../audit/_folder.ts';
 import { TestLedger as Ledger, type TestLedger, testGenesis } from '../execution/_ledger.ts';
 import { type Ended, Home } from './_daybook.ts';
@@ -112,6 +112,35 @@ test.serial('checkpoints that are of another log, unsigned or under-signed', asy
   t.regex(founders, /checkpoint-quorum: .* of the validators of epoch 0/);
   t.is((await home.run('audit', 'compare', right, right, ...genesis, ...sets)).code, 0);
 });
+
+test.serial(
+  'two archives of a fork that more than f made: each of them is named, and the report stands alone',
+  async (t) => {
+    const sides = [await sideOf(t, 1), await sideOf(t, 2)];
+    const found = await home.run('audit', 'evidence', ...sides, ...genesis);
+    const said = tidy(t, found, 'a fork');
+    for (const name of ['node-0 of NORTH', 'node-1 of SOUTH', 'node-2 of EAST'])
+      t.true(said.includes(`GUILTY: ${name}`), name);
+    t.regex(said, /3 validators of epoch 0 lied, and the ledger bears 1: more than its rules can hold/);
+    const { stdout } = await home.run('audit', 'evidence', ...sides, ...genesis, '--json');
+    t.like(JSON.parse(stdout), { moreThanFaulty: true, epochs: [{ epoch: 0, guilty: 3, faulty: 1 }] });
+    const report = home.file('report.json', stdout);
+    const judged = await home.run('audit', 'evidence', '--verify', report, ...genesis);
+    t.is(judged.code, 0, judged.stderr);
+    t.regex(judged.stdout, /OK: 3 accusations proved, unsigned/);
+    const stranger = ['--genesis', home.file('other.json', formatGenesis(other.genesis))];
+    t.regex(
+      tidy(t, await home.run('audit', 'evidence', '--verify', report, ...stranger), 'another chain'),
+      /header-chain/,
+    );
+    tidy(t, await home.run('audit', 'evidence', '--verify', home.file('none', 'nonsense'), ...genesis), 'no report');
+  },
+);
+
+/** Of the founders' chain; the seed decides what is paid. */
+async function sideOf(t: ExecutionContext, seed: number): Promise<string> {
+  return (await TestArchive.of(t, new StoreSource(buildChain(4, seed).store))).folder;
+}
 
 test.serial('receipts of another chain, and files that are none', async (t) => {
   const node = new Node(other);
