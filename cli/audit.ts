@@ -16,6 +16,7 @@ import { CliError } from './exit-codes.ts';
 import { readInput } from './files.ts';
 import type { HomePaths } from './home.ts';
 import { readLedger, type Session } from './session.ts';
+import { decodedLink, knownSets } from './trusted-sets.ts';
 
 export function sourceOf(folder: string | undefined, node: string | undefined): Source {
   if (folder === undefined) return new ApiSource(node ?? '');
@@ -40,6 +41,21 @@ export function readSets(file: string, genesis: Genesis): SetChain {
       throw new CliError('verification', `${file}: after epoch ${sets.latest.epoch}: ${problem}`, fileAdvice);
   }
   return sets;
+}
+
+/** The changes that `--sets` names, each proved; or those that this home has learnt, where its genesis is judged by. */
+export function givenLinks(
+  { paths }: Session,
+  { sets, genesis: named }: { readonly sets?: string; readonly genesis?: string },
+  genesis: Genesis,
+): readonly SetLink[] {
+  if (sets !== undefined) {
+    readSets(sets, genesis);
+    return linksOf(sets);
+  }
+  if (named !== undefined) return [];
+  const chainId = chainIdOf(genesisEntry(genesis));
+  return knownSets(paths, { chainId, validators: genesis.validators }).links.map(decodedLink);
 }
 
 function linksOf(file: string): readonly SetLink[] {

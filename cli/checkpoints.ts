@@ -23,7 +23,7 @@ import type { LogName } from '../node/ledger/checkpoint.ts';
 import { DecodeError } from '../node/ledger/codec.ts';
 import type { SetLink } from '../node/ledger/set-chain.ts';
 import { parseProof } from '../node/ledger/tlog-proof.ts';
-import { neededGenesis, proofProblem } from './audit.ts';
+import { givenLinks, neededGenesis, proofProblem } from './audit.ts';
 import { CliError, exitCodes } from './exit-codes.ts';
 import { readInput } from './files.ts';
 import { plural } from './format.ts';
@@ -34,6 +34,7 @@ export interface CompareOptions extends Omit<CommonOptions, 'node'> {
   readonly genesis?: string;
   readonly archive?: string;
   readonly node?: string;
+  readonly sets?: string;
 }
 
 interface Collected {
@@ -54,10 +55,8 @@ export async function runComparison(options: CompareOptions, names: readonly str
   const places = [...names, ...(options.archive === undefined ? [] : [options.archive]), ...(node ? [node] : [])];
   try {
     const collected = await Promise.all(places.map(collect));
-    const sets = new SetHistories(
-      genesis,
-      collected.map(({ setChanges }) => setChanges),
-    );
+    const changes = [givenLinks(session, options, genesis), ...collected.map(({ setChanges }) => setChanges)];
+    const sets = new SetHistories(genesis, changes);
     const log = logNameOf(genesis);
     const given = collected.slice(0, names.length).flatMap((each) => each.given);
     const notes = given.map((each) => judgeNote(each, log, sets));

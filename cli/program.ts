@@ -49,6 +49,14 @@ function judges(command: Command): Command {
   );
 }
 
+/** Of commands that judge what does not carry the changes of the validators itself. */
+function knowsSets(command: Command): Command {
+  return command.option(
+    '--sets <file>',
+    'changes of the validators, as `receipt sets` wrote them; default: the home’s',
+  );
+}
+
 function positive(text: string): number {
   if (!/^[1-9][0-9]{0,8}$/.test(text)) throw new InvalidArgumentError('Write a whole number above zero.');
   return Number(text);
@@ -254,7 +262,7 @@ function addAudit(program: Command): void {
     () => import('./commands/receipt-verify.ts'),
   );
   check.option('--genesis <file>', 'the genesis document; default: the home’s');
-  check.option('--sets <file>', 'changes of the validators since genesis, as `receipt sets` wrote them');
+  knowsSets(check);
   judges(check);
   addProofs(program, audit);
   leaf(program, 'explain <code>', 'what an outcome or exit code means', () => import('./commands/explain.ts'));
@@ -323,6 +331,7 @@ function addComparisons(audit: Command): void {
     command.option('--archive <folder>', 'an archive whose tiles prove it');
     command.option('--genesis <file>', 'the genesis document; default: the home’s');
     judges(command);
+    knowsSets(command);
   }
   const load = () => import('./commands/audit-replay.ts');
   const replay = leaf(audit, 'replay <folder>', 'rebuild the state of an archive from its events alone', load);
@@ -335,10 +344,12 @@ function addEvidence(audit: Command): void {
   const evidence = holdsKeys(
     leaf(
       audit,
-      'evidence <source...>',
+      'evidence [source...]',
       'who contradicted itself, in and between archives, checkpoints and receipts',
       () => import('./commands/audit-evidence.ts'),
     ),
   );
   evidence.option('--genesis <file>', 'the genesis document; default: the home’s');
+  evidence.option('--verify <file>', 'judge a report that this command printed with --json');
+  knowsSets(evidence);
 }

@@ -7,6 +7,7 @@ import { CliError } from '../exit-codes.ts';
 import { readInput } from '../files.ts';
 import { policyOf } from '../policy.ts';
 import { type CommonOptions, Session } from '../session.ts';
+import { knownSets } from '../trusted-sets.ts';
 
 interface Options extends CommonOptions {
   readonly genesis?: string;
@@ -20,7 +21,9 @@ export async function run(options: Options, file: string): Promise<void> {
     throw new CliError('usage', 'name the genesis document', 'For example --genesis genesis.json.');
   const policy = policyOf(session.paths, options.policy, genesis);
   const proof = readInput(file);
-  const sets = options.sets === undefined ? undefined : readSets(options.sets, genesis);
+  // Whoever names a genesis document asks what it says alone; in a home, what was learnt and proved there counts too.
+  const learnt = options.genesis === undefined ? knownSets(session.paths, session.ledger).sets : undefined;
+  const sets = options.sets === undefined ? learnt : readSets(options.sets, genesis);
   try {
     const { index, entry, bytes, checkpoint } = verifyProofReceipt(proof, genesis, { policy, sets });
     const view = {

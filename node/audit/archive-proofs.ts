@@ -27,7 +27,7 @@ export class ArchiveProofs implements ProofSource {
 
   async state(account: string): Promise<AnchoredState> {
     const checkpoint = await this.#source.checkpoints.newest();
-    if (checkpoint === undefined) throw new SourceError('the archive has no checkpoint');
+    if (checkpoint === undefined || checkpoint.length === 0) throw new SourceError('the archive has no checkpoint');
     const rebuilt = await this.#rebuilt();
     const size = this.#size;
     const [header, headerPath] = [await this.entry(size - 1), await this.path(size - 1, size)];

@@ -14,7 +14,8 @@ import { parseNote } from '../ledger/note.ts';
 import { decodeAs } from '../ledger/schema.ts';
 import type { KnownSet } from '../ledger/set-chain.ts';
 import { quorumOf } from '../ledger/validators.ts';
-import { logNameOf } from './anchor.ts';
+import { failed, logNameOf } from './anchor.ts';
+import { readCheckpoint } from './checkpoint-check.ts';
 import type { Cosigner, GivenCheckpoint } from './consistency.ts';
 import { lineOf } from './policy.ts';
 import type { SetHistories } from './set-histories.ts';
@@ -57,6 +58,8 @@ export interface BlameReport {
   readonly suspicions: readonly Suspicion[];
   /** Of the epochs in which anybody is guilty, ascending. */
   readonly epochs: readonly EpochGuilt[];
+  /** Entries, certificates and checkpoints that could not be read, or are of another log. */
+  readonly unread: number;
 }
 
 interface Certified {
@@ -69,6 +72,8 @@ export class CollectedLog {
   readonly name: string;
   readonly blocks = new Map<number, SealedBlock>();
   readonly evidence: { readonly index: number; readonly evidence: Evidence }[] = [];
+  /** Entries and certificates of no accepted form: they are left out, and counted. */
+  unread = 0;
   #size = 0;
 
   constructor(name: string) {
@@ -78,6 +83,7 @@ export class CollectedLog {
   push(bytes: Uint8Array): void {
     const index = this.#size++;
     const entry = decoded(() => decodeEntry(bytes));
+    if (entry === undefined) this.unread++;
     if (entry?.kind === 4) this.evidence.push({ index, evidence: entry.evidence });
     if (entry?.kind === 3) this.#header(entry, bytes);
   }
@@ -85,6 +91,7 @@ export class CollectedLog {
   /** Of the last block, which no header follows. */
   finish(certificate: Uint8Array | undefined): void {
     const last = certificate && decoded(() => decodeAs(certificateSchema, certificate));
+    if (last === undefined) this.unread++;
     if (last !== undefined) this.#certify(last);
   }
 
@@ -108,12 +115,23 @@ export function blame(
   return new Inquiry(logNameOf(genesis), sets).run(logs, notes);
 }
 
+/** A checkpoint that somebody names says something, if only that one validator signed it. Throws FindingError. */
+export function judgeStray(genesis: Genesis, sets: SetHistories, { name, bytes }: GivenCheckpoint): void {
+  const log = logNameOf(genesis);
+  const { checkpoint } = readCheckpoint(bytes, { height: 0 });
+  if (checkpoint.origin !== originOf(log))
+    failed('checkpoint-origin', `${name}: it is of ${checkpoint.origin}, not of ${originOf(log)}`);
+  if (new Inquiry(log, sets).cosigned(bytes).length === 0)
+    failed('checkpoint-quorum', `${name}: no validator of its size has cosigned it`);
+}
+
 class Inquiry {
   readonly #log: LogName;
   readonly #chainId: Uint8Array;
   readonly #sets: SetHistories;
   readonly #guilty = new Map<string, Guilty>();
   readonly #suspicions: Suspicion[] = [];
+  #unread = 0;
 
   constructor(log: LogName, sets: SetHistories) {
     this.#log = log;
@@ -128,7 +146,8 @@ class Inquiry {
     });
     this.#compareCosignatures(notes);
     const guilty = [...this.#guilty.values()];
-    return { recorded, guilty, suspicions: this.#suspicions, epochs: this.#epochsOf(guilty) };
+    const unread = logs.reduce((sum, each) => sum + each.unread, 0) + this.#unread;
+    return { recorded, guilty, suspicions: this.#suspicions, epochs: this.#epochsOf(guilty), unread };
   }
 
   #epochsOf(guilty: readonly Guilty[]): EpochGuilt[] {
@@ -182,7 +201,7 @@ class Inquiry {
   #compareCosignatures(notes: readonly GivenCheckpoint[]): void {
     const seen = new Map<string, { readonly set: KnownSet; readonly head: CosignedHead }>();
     for (const { bytes } of notes)
-      for (const { set, head } of this.#cosigned(bytes)) {
+      for (const { set, head } of this.cosigned(bytes)) {
         const { auditKey = new Uint8Array(0) } = set.validators[head.validator] ?? {};
         const key = `${toHex(auditKey)}/${head.size}`;
         const before = seen.get(key);
@@ -195,10 +214,13 @@ class Inquiry {
   }
 
   /** Every good cosignature of a note by a validator of its size, a quorum or not. */
-  #cosigned(bytes: Uint8Array): { readonly set: KnownSet; readonly head: CosignedHead }[] {
+  cosigned(bytes: Uint8Array): { readonly set: KnownSet; readonly head: CosignedHead }[] {
     const note = decoded(() => parseNote(bytes));
     const checkpoint = note && decoded(() => parseCheckpointText(note.text));
-    if (note === undefined || checkpoint?.origin !== originOf(this.#log)) return [];
+    if (note === undefined || checkpoint?.origin !== originOf(this.#log)) {
+      this.#unread++;
+      return [];
+    }
     const { size, root } = checkpoint;
     return this.#sets.ofSize(size).flatMap((set) =>
       set.validators.flatMap((validator, index) => {

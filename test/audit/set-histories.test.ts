@@ -3,9 +3,10 @@
 // alone. After a fork each side is judged by its own sets.
 import test from 'ava';
 import { logNameOf } from '../../node/audit/anchor.ts';
-import { blame, CollectedLog, guiltText } from '../../node/audit/blame.ts';
+import { blame, CollectedLog, guiltText, judgeStray } from '../../node/audit/blame.ts';
 import { FindingError } from '../../node/audit/chain.ts';
 import { judgeNote } from '../../node/audit/consistency.ts';
+import { judgeReport } from '../../node/audit/report-check.ts';
 import { SetHistories } from '../../node/audit/set-histories.ts';
 import { certificateSchema } from '../../node/ledger/certificate.ts';
 import { originOf } from '../../node/ledger/checkpoint.ts';
@@ -133,11 +134,37 @@ test('after a fork each side is judged by its own sets, and all who signed both 
   const text = guilty.map(guiltText).join('\n');
   for (const name of ['node-0 of NORTH', 'node-1 of SOUTH', 'node-2 of EAST', 'node-3 of WEST'])
     t.true(text.includes(name), name);
-  const signed = decodeAs(evidenceReportSchema, encodeEvidenceReport({ chainId, accused: guilty })).accused;
+  const encoded = encodeEvidenceReport({ chainId, accused: guilty });
+  const signed = decodeAs(evidenceReportSchema, encoded).accused;
   t.deepEqual(
     signed.map(({ validator, evidence: { epoch } }) => `${epoch}: ${validator}`),
     ['0: node-0', '0: node-1', '0: node-2', '1: node-0', '1: node-1', '1: node-2', '1: node-3'],
   );
+});
+
+test('a report is judged by whoever gets it: names, chain, epochs and each pair', (t) => {
+  const { guilty } = blame(
+    genesis,
+    sets,
+    [],
+    given(ledger.checkpointNote(height), noteBy(latest, ['node-2'], logSize)),
+  );
+  const [one] = guilty;
+  if (one === undefined) return t.fail('nobody is guilty');
+  const good = encodeEvidenceReport({ chainId, accused: guilty });
+  t.deepEqual(judgeReport(good, genesis, sets), [{ ...one }]);
+  const why = (bytes: Uint8Array, known = sets) =>
+    t.throws(() => judgeReport(bytes, genesis, known), { instanceOf: FindingError }).message;
+  t.regex(why(good, new SetHistories(genesis)), /evidence: who the validators of epoch 3 are is not known/);
+  t.regex(why(encodeEvidenceReport({ chainId: seedOf('x'), accused: guilty })), /header-chain/);
+  const renamed = [{ ...one, validator: 'node-3' }];
+  t.regex(why(encodeEvidenceReport({ chainId, accused: renamed })), /evidence: node-3 of EAST is not/);
+  const elsewhere = [{ ...one, member: 'WEST' }];
+  t.regex(why(encodeEvidenceReport({ chainId, accused: elsewhere })), /evidence: node-2 of WEST is not/);
+  for (let at = 0; at < good.length; at++) {
+    const wrong = good.with(at, (good[at] ?? 0) ^ (1 << (at % 8)));
+    t.throws(() => judgeReport(wrong, genesis, sets), { instanceOf: FindingError }, `byte ${at}`);
+  }
 });
 
 test('a list that another continues, or repeats, is no history of its own; a link that is false ends its list', (t) => {
@@ -146,4 +173,19 @@ test('a list that another continues, or repeats, is no history of its own; a lin
   if (first === undefined || second === undefined || third === undefined) return t.fail('three links');
   const broken = new SetHistories(genesis, [[first, third, second]]);
   t.is(broken.chains[0]?.latest.epoch, 1);
+});
+
+test('a stray checkpoint of another log, or under nobody of its size, is said to be no evidence', (t) => {
+  const ruleOf = (bytes: Uint8Array) =>
+    t.throws(() => judgeStray(genesis, sets, { name: 'x', bytes }), { instanceOf: FindingError }).finding.rule;
+  t.is(ruleOf(Uint8Array.of(1, 2)), 'checkpoint-form');
+  const good = ledger.checkpointNote(3) ?? new Uint8Array(0);
+  const text = Buffer.from(good).toString();
+  t.is(ruleOf(Buffer.from(text.replace('daybook.example/test/', 'daybook.example/other/'))), 'checkpoint-origin');
+  t.is(ruleOf(noteBy(genesis.validators, ['node-0', 'node-1'], logSize)), 'checkpoint-quorum', 'both have gone');
+  t.notThrows(() => judgeStray(genesis, sets, { name: 'x', bytes: noteBy(latest, ['node-3'], logSize) }));
+  const damaged = new CollectedLog('a');
+  for (const entry of entriesOf(ledger)) damaged.push(entry.slice(1));
+  damaged.finish(undefined);
+  t.is(blame(genesis, sets, [damaged], given(Uint8Array.of(7))).unread, logSize + 2);
 });

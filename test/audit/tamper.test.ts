@@ -238,7 +238,7 @@ test('archives that are mixed: any file of a fork’s, or of another ledger’s,
   t.true((await judge(archive)).ok);
 });
 
-test('entries in another order, twice or not at all are found, though every sum and tile was made again', async (t) => {
+test('entries in another order, twice or not at all, are found, though sums and tiles were made again', async (t) => {
   const entries = small.store.entries(0, small.store.head().logSize);
   const at = small.store.block(3)?.firstIndex ?? 0;
   const [one = new Uint8Array(0), two = new Uint8Array(0)] = entries.slice(at);

@@ -126,6 +126,14 @@ test.serial('a statement is complete, two checkpoints are of one log, and events
   }
   const report = await home.json('audit', 'evidence', archive, checkpoint, '--user', 'clearing', '--yes');
   t.like(report, { guilty: [], recorded: [], moreThanFaulty: false, signedBy: { user: 'clearing' } });
+  const signed = home.file('report.json', JSON.stringify(report));
+  t.regex(
+    (await home.run('audit', 'evidence', '--verify', signed)).stdout,
+    /^OK: 0 accusations proved, signed by the key/,
+  );
+  const { signature } = report as { readonly signature: string };
+  const other = { ...report, signature: signature.replace(/^./, (first) => (first === 'A' ? 'B' : 'A')) };
+  t.is((await home.run('audit', 'evidence', '--verify', home.file('other.json', JSON.stringify(other)))).code, 7);
 });
 
 test.serial('without a genesis to compare the verdict says so and prints the hash', async (t) => {
