@@ -92,13 +92,14 @@ test('[R3, E7] a validator whose disk is an older one votes again under a rotate
   });
   await bank.loaded(() => bank.nodes[anew]?.status().mode === 'normal', 0);
   t.is(bank.nodes[anew]?.status().epoch, 1);
+  t.is(bank.nodes[anew]?.silence, undefined, 'what it was silent for is over');
   bank.kill(0);
   const height = bank.height(1);
   await bank.loaded(() => bank.height(1) > height + 2, 1);
   t.deepEqual(bank.incidents, [], 'its vote is needed, and given');
 });
 
-test('[K1, E7] who is silenced cosigns nothing under the key that it lost, the last block of the epoch neither', async (t) => {
+test('[K1, E7] who is silenced cosigns nothing under the key that it lost, to the end of the epoch', async (t) => {
   const bank = new Bank();
   await bank.begin();
   await bank.loaded(() => bank.height(0) >= 4, 0);
