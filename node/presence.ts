@@ -93,6 +93,7 @@ export class Presence {
     if (isSame) return;
     this.#own = undefined;
     this.begin();
+    for (const peer of validators.keys()) this.ask(peer);
   }
 
   stop(): void {

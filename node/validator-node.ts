@@ -467,9 +467,9 @@ export class ValidatorNode implements LedgerNode, Receiver {
     return this.#checkpoints.logKey;
   }
 
-  /** Why this validator does not vote, if it does not [R3]. */
+  /** Why this validator does not vote, if it does not [R3]; in a later epoch it may again [E7]. */
   get silence(): string | undefined {
-    return this.#silence;
+    return this.#driver.status().voice === 'silenced' ? this.#silence : undefined;
   }
 }
 

@@ -315,7 +315,8 @@ export class Core {
   #voiceIn({ self, rekeyed }: NextEpoch, isFetched: boolean): Voice {
     if (self < 0) return 'observing';
     if (this.voice === 'silenced') return rekeyed ? 'listening' : 'silenced';
-    return this.voice === 'voting' && !isFetched ? 'voting' : 'listening';
+    // [R5] Nobody holds the claim of a new key yet.
+    return this.voice === 'voting' && !isFetched && !rekeyed ? 'voting' : 'listening';
   }
 
   incident(reason: string, certificates: readonly CommitCertificate[]): void {

@@ -112,13 +112,14 @@ test('[R3, E7] a validator whose disk is an older one votes again under a rotate
   });
   await bank.loaded(() => bank.nodes[anew]?.status().mode === 'normal', 0);
   t.is(bank.nodes[anew]?.status().epoch, 1);
+  t.is(bank.nodes[anew]?.silence, undefined, 'what it was silent for is over');
   bank.kill(0);
   const height = bank.height(1);
   await bank.loaded(() => bank.height(1) > height + 2, 1);
   t.deepEqual(bank.incidents, [], 'its vote is needed, and given');
 });
 
-test('[K1, E7] who is silenced cosigns nothing, the last block of the epoch neither', async (t) => {
+test('[K1, E7] who is silenced cosigns nothing under the key that it lost, to the end of the epoch', async (t) => {
   const bank = new Bank();
   await bank.begin();
   await bank.loaded(() => bank.height(0) >= 4, 0);
@@ -139,4 +140,25 @@ test('[K1, E7] who is silenced cosigns nothing, the last block of the epoch neit
   const last = bank.stores[0]?.block(height)?.headerIndex ?? 0;
   await bank.loaded(() => bank.nodes[anew]?.status().mode === 'normal' && sizes.length > cosignedSilenced, 0);
   t.true(Math.min(...sizes.slice(cosignedSilenced)) > last + 1, 'the first is of a block under the new key');
+});
+
+test('[R5, E7] who is re-keyed votes under the new key only when a quorum holds its claim', async (t) => {
+  const bank = new Bank();
+  await bank.begin();
+  bank.machines[1]?.keys.push('second keys');
+  const isIn = (epoch: number) => bank.nodes.every((node) => node?.status().epoch === epoch);
+  const keys = bank.learner('node-1', 'second keys', 'SOUTH');
+  const enacted = bank.govern([0, 2, 3], keys, { kind: 'rotate-validator-keys', id: 'node-1' });
+  bank.losesRequests = true;
+  await enacted;
+  await bank.loaded(() => isIn(1), 0);
+  const height = bank.height(0);
+  await bank.loaded(() => bank.height(0) > height + 8, 0);
+  t.is(bank.nodes[1]?.status().mode, 'listening', 'no claim of the new key has reached anybody');
+  bank.losesRequests = false;
+  await bank.loaded(() => bank.nodes[1]?.status().mode === 'normal', 0);
+  bank.kill(3);
+  const later = bank.height(0);
+  await bank.loaded(() => bank.height(0) > later + 2, 0);
+  t.deepEqual(bank.incidents, [], 'its vote is needed, and given');
 });

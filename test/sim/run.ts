@@ -9,6 +9,7 @@ import { treeOf } from '../../node/execution/genesis-commit.ts';
 import { TransactionCache } from '../../node/execution/transaction-cache.ts';
 import { digestBytes } from '../../node/ledger/hash.ts';
 import { decodeAs } from '../../node/ledger/schema.ts';
+import { auditOne } from './audited.ts';
 import { Chance } from './chance.ts';
 import { Cluster } from './cluster.ts';
 import { newDisk } from './consortium.ts';
@@ -76,6 +77,7 @@ export async function runSeed(
       healedSeconds = after.seconds;
       slowest = { wait: Math.max(before.wait, after.slowest.wait), heal: after.slowest.heal };
       executeAgain(cluster);
+      await auditOne(cluster);
     }
   } catch (error) {
     violation = error instanceof Error && !(error instanceof Violation) ? `threw ${error.stack}` : String(error);

@@ -25,6 +25,21 @@ for (const seed of fixedSeeds) {
   });
 }
 
+/** Validators are added, re-keyed and removed while these go on. */
+const membershipRuns = [
+  { seed: 40, faults: ['crash', 'partition', 'loss'] },
+  { seed: 41, faults: ['byzantine', 'partition', 'delay'] },
+  { seed: 42, faults: ['amnesia', 'effect-crash', 'byzantine'] },
+  { seed: 43, faults: ['snapshots', 'crash-all', 'replay'] },
+] as const;
+
+for (const { seed, faults } of membershipRuns)
+  test.serial(`[E1, E3, E5, E7] validators change under ${faults.join(', ')}: seed ${seed}`, async (t) => {
+    const { violation, epochs } = await runSeed(seed, { faults: ['membership', ...faults], safetySeconds: 60 });
+    t.is(violation, undefined);
+    t.true(epochs > 2, `${epochs} epochs`);
+  });
+
 for (const { options, story } of parseSeeds(readFileSync(join(root, 'test/sim/seeds.txt'), 'utf8'))) {
   const { seed, limits } = options;
   test.serial(`once failed, seed ${seed}: ${story}`, async (t) => {
