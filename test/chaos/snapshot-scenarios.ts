@@ -11,6 +11,7 @@ const windowMs = 20_000;
 const pruneTimeoutMs = 300_000;
 const joinTimeoutMs = 180_000;
 const everyBlocks = 100;
+const often = 40;
 const taken = 'the state is that of a snapshot';
 
 const common = {
@@ -161,14 +162,14 @@ export const snapshotScenarios: readonly Scenario[] = [
     name: 'snapshot-liar',
     says: 'the only one that a newcomer can ask gives false chunks: nothing is taken until an honest one is reached',
     ...common,
-    settings: pruning(everyBlocks),
+    settings: pruning(often),
     run: (stage) => liarFirst(stage, 'honest'),
   },
   {
     name: 'snapshot-none',
     says: 'no whole snapshot is to be had, and one validator has every block: the newcomer takes blocks',
     ...common,
-    settings: pruning(everyBlocks),
+    settings: pruning(often),
     run: (stage) => liarFirst(stage, 'archive'),
   },
   {
@@ -177,7 +178,7 @@ export const snapshotScenarios: readonly Scenario[] = [
     ...common,
     spares: 0,
     load: { isBrief: true, workers: 8, restMs: 0 },
-    settings: pruning(40),
+    settings: pruning(often),
     run: staysSmall,
   },
 ];
