@@ -18,7 +18,7 @@ interface Ground {
 }
 
 const validators = 4;
-const waitTimeoutMs = 60_000;
+const waitTimeoutMs = 180_000;
 const pollMs = 4;
 
 /** What a figure is called in the table, and what it is to come to. */

@@ -13,7 +13,7 @@ const kindAt = 9;
 const pieceKind = 1;
 const chunkAt = 10;
 /** The first of a liar's chunks are true, so that it is seen to be asked. */
-const soundChunks = 32;
+export const soundChunks = 32;
 
 function chunkOf(key: Buffer): number {
   return Number(key.readBigUInt64BE(chunkAt));
