@@ -265,7 +265,12 @@ function addAudit(program: Command): void {
   knowsSets(check);
   judges(check);
   addProofs(program, audit);
-  leaf(program, 'explain <code>', 'what an outcome or exit code means', () => import('./commands/explain.ts'));
+  leaf(
+    program,
+    'explain <code>',
+    'what an outcome, an audit’s rule or an exit code means',
+    () => import('./commands/explain.ts'),
+  );
 }
 
 const verifyHelp = `

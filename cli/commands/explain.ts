@@ -1,5 +1,6 @@
-// What a code means: an outcome of the ledger, a problem of the API, or an exit code.
+// What a code means: an outcome of the ledger, a problem of the API, a rule that an audit holds, or an exit code.
 import { refusalTexts } from '../../contracts/refusals.ts';
+import { rules } from '../../node/audit/finding.ts';
 import { CliError, type ExitName, exitCodes, exitTexts } from '../exit-codes.ts';
 import { table } from '../output.ts';
 import { type CommonOptions, Session } from '../session.ts';
@@ -20,6 +21,9 @@ const apiTexts: { readonly [code: string]: string } = {
   bad: 'A line of a file that is no payment; it was never sent.',
 };
 
+/** A finding names one of these; what it demands is what was broken. */
+const ruleTexts = Object.fromEntries(Object.entries(rules).map(([rule, text]) => [rule, `An audit demands: ${text}.`]));
+
 export async function run(options: CommonOptions, code: string): Promise<void> {
   const { output } = new Session(options);
   if (code === 'exit-codes') {
@@ -33,7 +37,7 @@ export async function run(options: CommonOptions, code: string): Promise<void> {
       ),
     );
   }
-  const known: { readonly [code: string]: string } = { ...refusalTexts, ...apiTexts };
+  const known: { readonly [code: string]: string } = { ...ruleTexts, ...refusalTexts, ...apiTexts };
   const name = Object.keys(known).find((each) => each.toLowerCase() === code.toLowerCase());
   const text = name === undefined ? exitText(code) : known[name];
   if (text === undefined)

@@ -158,6 +158,19 @@ testWithData(...sample)('the policy of the sample log is met by its checkpoint, 
   );
 });
 
+testWithData(...sample)(
+  'a checkpoint under one key of the whole quorum is read like any other, under its own policy',
+  (t) => {
+    const policy = parsePolicy(utf8(readData(...sample, 'aux', 'policy.frost.txt')));
+    const whole = parseNote(new Uint8Array(readFileSync(dataPath(...sample, 'aux', 'checkpoint.frost') ?? '')));
+    const single = parseNote(new Uint8Array(readFileSync(dataPath(...sample, 'checkpoint') ?? '')));
+    const checkpoint = parseCheckpointText(whole.text);
+    t.is(policyProblem(policy, checkpoint, whole), undefined);
+    t.regex(policyProblem(policy, checkpoint, single) ?? '', /signed by no log of the policy/);
+    t.is(typeof policyProblem(policy, { ...checkpoint, size: 601 }, whole), 'string');
+  },
+);
+
 testWithData(...sample)('a policy has a meaning or is refused, line by line', (t) => {
   const text = readData(...sample, 'aux', 'policy.txt');
   const line = (start: string) => text.split('\n').find((each) => each.startsWith(start)) ?? '';

@@ -55,7 +55,8 @@ testWithData(...sample)('every changed form of a sample proof is refused', (t) =
   const [one = new Uint8Array(0), two = new Uint8Array(0), ...rest] = good.path;
   const changed = (change: Partial<TlogProof>) => text(formatProof({ ...good, ...change }));
   const lines = proof.split('\n');
-  const cosignature = lines.find((line) => line.includes('branch-2')) ?? '';
+  const lineOf = (name: string) => lines.find((line) => line.includes(name)) ?? '';
+  const cosignature = lineOf('branch-2');
   const cases: readonly (readonly [string, string])[] = [
     ['another index', changed({ index: 257 })],
     ['an index beyond the log', changed({ index: 600 })],
@@ -80,6 +81,11 @@ testWithData(...sample)('every changed form of a sample proof is refused', (t) =
     ['no checkpoint', proof.slice(0, proof.indexOf('\n\n') + 1)],
     ['a short quorum', proof.replace(`${cosignature}\n`, '')],
     ['a signer twice', proof.replace(`${cosignature}\n`, `${cosignature}\n${cosignature}\n`)],
+    ['a short quorum with a signer twice', proof.replace(cosignature, lineOf('branch-1'))],
+    [
+      'a short quorum with a signer under another’s key id',
+      proof.replace(cosignature, `${lineOf('branch-1')}`.replace(/ [A-Za-z0-9+/]{6}/, ' c61bsg')),
+    ],
     ['a signer in another’s place', proof.replace('branch-2 c61bsg', 'branch-3 c61bsg')],
     ['a cosignature of another time', proof.replace('c61bsgAAAABrAjCB', 'c61bsgAAAABrAjCC')],
     ['no log signature', lines.filter((line) => !line.startsWith('\u2014 ledger.bank.example/audit ')).join('\n')],
