@@ -18,8 +18,8 @@ import { fitsBatch, type SignatureRequest } from './signature-batch.ts';
 import type { PendingSignatures, SignaturePool } from './signature-pool.ts';
 import { checkpointsPerPage, type SourceCheckpoints } from './source.ts';
 
-/** Bytes of entries that are held ahead of the rules, besides one run. */
-const aheadBytesMax = 16_777_216;
+/** Bytes of entries that are held ahead of the rules, besides one run; decoded they take some ten times as much. */
+const aheadBytesMax = 4_194_304;
 
 interface Run {
   readonly entries: readonly ReadEntry[];
@@ -89,9 +89,10 @@ export class LookAhead {
     }
   }
 
+  /** Judged or not: where the rules are the slower side, nothing is gained by reading on. */
   #isFull(): boolean {
     const sum = (count: (run: Run) => number) => this.#runs.reduce((all, run) => all + count(run), 0);
-    return sum(({ bytes }) => bytes) > aheadBytesMax || sum(({ pending }) => pending.left) >= this.#pool.lookAhead;
+    return sum(({ bytes }) => bytes) > aheadBytesMax || sum(({ requests }) => requests.length) >= this.#pool.lookAhead;
   }
 
   async #read(given: readonly Uint8Array[]): Promise<Run> {

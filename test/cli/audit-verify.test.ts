@@ -37,7 +37,7 @@ function start(t: ExecutionContext, home: string, ...args: string[]) {
   return { child, ended };
 }
 
-test('threads and --fast: one verdict, and what was not done is said; nothing but the verdict is written', async (t) => {
+test('threads and --fast: one verdict, which says what was not done, and nothing else is written', async (t) => {
   const home = folderOf(t);
   const { folder } = await TestArchive.of(t, new StoreSource(chain.store));
   const run = (...more: string[]) => start(t, home, folder, '--genesis', genesis, ...more).ended;
