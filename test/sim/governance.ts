@@ -94,6 +94,7 @@ export class Governance {
       {
         inForce: latest,
         next: this.#cluster.keys.length,
+        former: stations.map(({ index }) => index).filter((machine) => this.#hasLeft(machine)),
         isFaulty: (machine, among) =>
           !this.#cluster.isHonest({ index: machine }) || isCutOff(this.#cluster, machine, among),
         silenced: stations
@@ -121,20 +122,27 @@ export class Governance {
   #learner({ kind, machine }: PlannedChange): Change[] {
     if (kind === 'remove') return [];
     const member = members[machine % members.length] ?? members[0];
+    const isNew = this.#cluster.keys[machine] === undefined;
     if (kind === 'add') this.#join(machine);
     const keys = this.#cluster.keys[machine];
     check(keys !== undefined, `machine ${machine} has keys`);
-    const learner = kind === 'add' ? keys.first(member, this.#chainId) : keys.next(member, this.#chainId);
+    const learner = isNew ? keys.first(member, this.#chainId) : keys.next(member, this.#chainId);
     return [{ kind: 'add-learner', ...learner }];
   }
 
+  /** It was a validator and is none now. */
+  #hasLeft(machine: number): boolean {
+    const { all, latest } = this.#cluster.epochs;
+    return !latest.machines.includes(machine) && all.some(({ machines }) => machines.includes(machine));
+  }
+
   #join(machine: number): void {
-    const { retired, timeline } = this.#cluster;
-    const station = this.#cluster.addStation(machine);
-    retired.add(station);
+    const { retired, timeline, stations } = this.#cluster;
+    const known = stations.filter(({ index }) => index === machine);
+    const joining = known.length > 0 ? known.filter((each) => retired.has(each)) : [this.#cluster.addStation(machine)];
+    for (const each of joining) retired.add(each);
     timeline.after(this.#chance.pick([1, 500, 5_000, 30_000]) * millisecond, () => {
-      if (this.#isOver || !retired.delete(station)) return;
-      this.#cluster.start(station);
+      for (const each of joining) if (!this.#isOver && retired.delete(each)) this.#cluster.start(each);
     });
   }
 
@@ -190,7 +198,8 @@ export class Governance {
     const { timeline, epochs, stations, retired } = this.#cluster;
     timeline.after(this.#chance.waiting(4) * second, () => {
       const { latest } = epochs;
-      if (this.#isOver || latest.machines.includes(machine)) return;
+      const isWanted = this.#motion?.planned.some((each) => each.machine === machine) === true;
+      if (this.#isOver || isWanted || latest.machines.includes(machine)) return;
       const have = this.#cluster
         .honest()
         .filter((each) => latest.machines.includes(each.index) && heightOf(each) >= latest.from);

@@ -14,6 +14,8 @@ export interface Cast {
   readonly inForce: SetInForce;
   /** Number of the next machine that joins. */
   readonly next: number;
+  /** Removed ones, which may come back under other keys. */
+  readonly former: readonly number[];
   /** It lies, or forgets, or would know nobody among these that it can have blocks from. */
   isFaulty(machine: number, among: readonly number[]): boolean;
   /** Silenced: keys of their own bring them back [E7]. */
@@ -45,11 +47,12 @@ export function drawChanges(cast: Cast, chance: Chance): readonly PlannedChange[
   return [{ kind: 'rotate', machine: silent }];
 }
 
-function drawChange({ inForce, next }: Cast, before: readonly PlannedChange[], chance: Chance): PlannedChange {
+function drawChange({ inForce, next, former }: Cast, before: readonly PlannedChange[], chance: Chance): PlannedChange {
   const kind = chance.pick(['add', 'rotate', 'rotate', 'remove', 'remove'] as const);
-  const added = before.filter((each) => each.kind === 'add').length;
+  const added = before.filter((each) => each.kind === 'add' && each.machine >= next).length;
   const machine = chance.pick(inForce.machines);
-  return { kind, machine: kind === 'add' ? next + added : machine };
+  const returning = former.length > 0 && chance.hits(0.4) ? chance.pick(former) : undefined;
+  return { kind, machine: kind === 'add' ? (returning ?? next + added) : machine };
 }
 
 function isBearable({ inForce, isFaulty }: Cast, changes: readonly PlannedChange[]): boolean {
