@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import type { SettingsOf } from './cluster.ts';
 import { enact } from './membership-scenarios.ts';
 import type { Scenario, Stage } from './scenario.ts';
-import { dataBytes, prunedHeight, soundChunks, spoilOffers, stagedChunks } from './stores.ts';
+import { dataBytes, prunedHeight, spoilOffers, stagedChunks } from './stores.ts';
 import { until, type Validator } from './validator.ts';
 
 const windowMs = 20_000;
@@ -68,7 +68,7 @@ async function joinsKilled(stage: Stage): Promise<undefined> {
   await spare.kill();
   const kept = await stagedChunks(spare);
   const height = await cluster.height();
-  stage.note(`killed with ${kept} of 256 chunks at height ${height}`);
+  stage.note(`killed with ${kept} chunks at height ${height}`);
   spare.start();
   let least = kept;
   const watch = async () => {
@@ -99,22 +99,19 @@ async function liarFirst(stage: Stage, rescue: 'honest' | 'archive'): Promise<un
   const [liar, honest] = pruned;
   if (liar === undefined || honest === undefined) return undefined;
   await liar.kill();
-  const spoilt = await spoilOffers(liar);
+  const { spoilt, sound } = await spoilOffers(liar);
   // It makes no other.
   const text = readFileSync(liar.paths.config, 'utf8').replace(/everyBlocks = \d+/, 'everyBlocks = 10000000');
   writeFileSync(liar.paths.config, text);
   await cluster.start([liar]);
   for (const each of stage.others(liar)) cluster.links.cut(each.index, spare.index);
   spare.start();
-  let staged = 0;
-  const isStuck = async () => {
-    const before = staged;
-    staged = await stagedChunks(spare);
-    return staged >= soundChunks && staged === before;
-  };
-  // It goes no further than the first false chunk, however often it asks.
-  await until(`${spare.id} has come to a false chunk`, isStuck, joinTimeoutMs, 4_000);
-  if (hasTaken(spare) || staged === 256) throw new Error('a false chunk was believed');
+  const isAtFalse = async () => (await stagedChunks(spare)) === sound;
+  await until(`${spare.id} has come to a false chunk`, isAtFalse, joinTimeoutMs);
+  // It goes no further, however often it asks.
+  await stage.wait(4_000);
+  const staged = await stagedChunks(spare);
+  if (hasTaken(spare) || staged !== sound) throw new Error('a false chunk was believed');
   stage.note(`${spoilt} false pieces on offer; ${staged} chunks were believed`);
   const helper = rescue === 'honest' ? honest : archive;
   cluster.links.mend(helper.index, spare.index);

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { decodeAs, encodeAs } from '../../node/ledger/schema.ts';
 import { pieceSchema } from '../../node/snapshot/chunk.ts';
-import { partRange, seal, singleKey, stateKey, unseal } from '../../node/store/keys.ts';
+import { partHeight, partRange, seal, singleKey, stateKey, unseal } from '../../node/store/keys.ts';
 import { type Environment, openEnvironment, readRow } from '../../node/store/lmdb-environment.ts';
 import { baseRow } from '../../node/store/rows.ts';
 import type { Validator } from './validator.ts';
@@ -13,7 +13,7 @@ const kindAt = 9;
 const pieceKind = 1;
 const chunkAt = 10;
 /** The first of a liar's chunks are true, so that it is seen to be asked. */
-export const soundChunks = 32;
+const soundChunks = 32;
 
 function chunkOf(key: Buffer): number {
   return Number(key.readBigUInt64BE(chunkAt));
@@ -55,20 +55,28 @@ export function stagedChunks(validator: Validator): Promise<number> {
   });
 }
 
-/** What a stopped validator has on offer becomes false in itself and right in its sums: a liar's. */
-export async function spoilOffers(validator: Validator): Promise<number> {
+/**
+ * What a stopped validator has on offer becomes false in itself and right in its sums: a liar's. Gives how many pieces
+ * became false, and how many of its newest snapshot are true still.
+ */
+export async function spoilOffers(validator: Validator): Promise<{ readonly spoilt: number; readonly sound: number }> {
   let spoilt = 0;
+  const sound = new Map<number, number>();
   await change(validator, (environment) => {
     const rows = [...environment.getRange(partRange('offered'))].filter(({ key }) => key[kindAt] === pieceKind);
     for (const { key, value } of rows) {
+      const height = partHeight(key);
       const piece = decodeAs(pieceSchema, unseal(key, value));
       const records = piece.records.map(({ path, value: old }, i) => ({ path, value: i === 0 ? other(old) : old }));
-      if (records.length === 0 || chunkOf(key) < soundChunks) continue;
-      environment.putSync(key, seal(key, encodeAs(pieceSchema, { ...piece, records })));
-      spoilt += 1;
+      if (records.length === 0) continue; // nobody asks for an empty chunk
+      if (chunkOf(key) < soundChunks) sound.set(height, (sound.get(height) ?? 0) + 1);
+      else {
+        environment.putSync(key, seal(key, encodeAs(pieceSchema, { ...piece, records })));
+        spoilt += 1;
+      }
     }
   });
-  return spoilt;
+  return { spoilt, sound: sound.get(Math.max(...sound.keys())) ?? 0 };
 }
 
 function other(bytes: Uint8Array): Uint8Array {
