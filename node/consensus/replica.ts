@@ -7,6 +7,7 @@ import {
   noteHeard,
   onConnected,
   onFetchEnded,
+  onHeard,
   onStatus,
   repeat,
   resume,
@@ -154,6 +155,8 @@ export class Replica {
       case 'body':
         if (event.height === core.height) onBody(core, event.digest, event.block);
         return;
+      case 'heard':
+        return onHeard(core, event.from, event.heard);
       case 'rewound':
         return core.silence(event.reason); // [R5]
       case 'connected':

@@ -8,6 +8,7 @@ import type { Digest } from '../../node/ledger/hash.ts';
 import { digestBytes } from '../../node/ledger/hash.ts';
 import type { Channel } from '../../node/network/transport.ts';
 import { type BlockCommit, type CheckpointChange, type Snapshot, StoreError } from '../../node/store/store.ts';
+import { AmnesiaWitness } from './amnesia-witness.ts';
 import { Liar, truthfulHabits } from './byzantine.ts';
 import { Chance } from './chance.ts';
 import { WallClock } from './clock.ts';
@@ -31,6 +32,7 @@ export class Cluster implements StationWatch {
   readonly consortium: Consortium;
   readonly witness: Witness;
   readonly jury: Jury;
+  readonly amnesia: AmnesiaWitness;
   readonly workload: Workload;
   readonly stations: ValidatorStation[] = [];
   readonly faultyMax: number;
@@ -60,8 +62,10 @@ export class Cluster implements StationWatch {
       validators,
       work: this.#work,
       canBeGuilty: (index) => this.#canBeGuilty(index),
+      origin: plan.habits.has('junk') ? undefined : originOf({ ledger: name, chainId: digest }),
     });
     this.witness.mayFork = plan.isOverrun;
+    this.amnesia = new AmnesiaWitness({ chainId: digestBytes(digest), validators, work: this.#work });
     const clientClock = new WallClock(this.timeline);
     this.workload = new Workload({
       consortium: this.consortium,
@@ -162,6 +166,7 @@ export class Cluster implements StationWatch {
   wipe(station: ValidatorStation): void {
     const { disk } = station.parts;
     this.wiped.add(station);
+    this.amnesia.exchanged(station);
     disk.restore({ ...newDisk(this.consortium, station.index).snapshot(), voteRecord: undefined });
   }
 
@@ -208,6 +213,7 @@ export class Cluster implements StationWatch {
   leaves(station: ValidatorStation, channel: Channel, bytes: Uint8Array): void {
     const isSilent = this.wiped.has(station) || (this.rewound.has(station) && channel !== 'checkpoints');
     if (isSilent) this.#guarded(() => this.witness.silent(station.index, channel, bytes));
+    if (this.plan.amnesiacs.includes(station.index)) this.#guarded(() => this.amnesia.leaves(station, channel, bytes));
     if (!this.isHonest(station)) return;
     this.#guarded(() => this.witness.leaves(station.index, channel, bytes, station.parts.disk));
     this.#guarded(() => this.jury.leaves(station.index, channel, bytes));
@@ -217,6 +223,15 @@ export class Cluster implements StationWatch {
     if (!this.isHonest(station)) return;
     const finder = { station: station.station, life: lifeOf(station), height: heightOf(station) + 1 };
     this.#guarded(() => this.jury.arrives(finder, from, channel, bytes));
+  }
+
+  handled(station: ValidatorStation, channel: Channel, bytes: Uint8Array): void {
+    if (this.plan.amnesiacs.includes(station.index)) this.#guarded(() => this.amnesia.handled(station, channel, bytes));
+  }
+
+  started(station: ValidatorStation): void {
+    if (!this.plan.amnesiacs.includes(station.index)) return;
+    this.#guarded(() => this.amnesia.started(station, this.wiped.has(station)));
   }
 
   committed(station: ValidatorStation, commit: BlockCommit): void {

@@ -148,7 +148,9 @@ export class Nemesis {
     const images = this.#images.get(station.station) ?? [];
     this.#images.set(station.station, images);
     if (images.length === 0 || chance.hits(0.5)) {
-      images.push(disk.snapshot());
+      const copy = disk.snapshot();
+      this.#cluster.amnesia.copied(station, copy);
+      images.push(copy);
       return;
     }
     const voted = ['normal', 'changing'].includes(station.node?.status().mode ?? '');
@@ -162,6 +164,7 @@ export class Nemesis {
       // A quorum knows of a start that the copy does not: it must be silent [R5].
       if (voted && startsOf(station, image) < startsOf(station, disk.snapshot())) this.#cluster.rewound.add(station);
       disk.restore(image);
+      this.#cluster.amnesia.exchanged(station, image);
     } else if (kind === 'empty') this.#cluster.wipe(station);
     else disk.restore(damaged(disk.snapshot(), chance.int(10_000)));
     this.#restartLater(station);

@@ -26,7 +26,7 @@ export const faultClasses = [
 /** Drawn apart, after all else, so that the seeds of before stay what they are. */
 export const lateFaultClasses = ['hunt', 'overrun', 'bit-flip'] as const;
 /** Each from chances of its own. */
-export const ownFaultClasses = ['snapshots'] as const;
+export const ownFaultClasses = ['snapshots', 'stragglers', 'thin'] as const;
 export type FaultClass =
   | (typeof faultClasses)[number]
   | (typeof lateFaultClasses)[number]
@@ -95,6 +95,9 @@ export function drawPlan(seed: number, limits: PlanLimits = {}): Plan {
   drawn.push(...lateFaultClasses.filter((fault) => late.hits(fault === 'hunt' ? 0.15 : 0.015)));
   const snapshots = new Chance(seed, 'snapshots plan');
   if (snapshots.hits(0.15)) drawn.push('snapshots');
+  if (new Chance(seed, 'stragglers plan').hits(0.1)) drawn.push('stragglers');
+  const thin = new Chance(seed, 'thin plan');
+  if (thin.hits(0.05)) drawn.push('thin');
   // Lies matter most where views change.
   if (drawn.includes('byzantine') && !drawn.includes('partition') && chance.hits(0.7)) drawn.push('partition');
   const faults = new Set(limits.faults ?? drawn);
@@ -110,6 +113,7 @@ export function drawPlan(seed: number, limits: PlanLimits = {}): Plan {
     duplicate: has('duplicate') ? duplicate : 0,
     replay: has('replay') ? replay : 0,
     reorder: has('reorder'),
+    proposalMs: 0,
   };
   const { faulty, size: quorum } = quorumOf(validators);
   const bad = chance.some(
@@ -120,12 +124,14 @@ export function drawPlan(seed: number, limits: PlanLimits = {}): Plan {
   const drawnHabits = new Set(limits.habits ?? chance.some(habits, chance.between(1, 6)));
   if (limits.habits === undefined && has('snapshots'))
     for (const habit of lateHabits) if (snapshots.hits(0.5)) drawnHabits.add(habit);
+  if (limits.habits === undefined && has('byzantine') && new Chance(seed, 'hush plan').hits(0.1))
+    drawnHabits.add('hush');
   const isOverrun = has('overrun');
   const isDense = (limits.isDense ?? late.hits(0.03)) && !has('amnesia');
   const drawnLiars = has('amnesia') ? liars : bad;
   // Dense work takes long to simulate: the first primary lies, so that the time is well spent.
   const byzantine = has('byzantine') ? (isDense ? [0] : drawnLiars) : [];
-  return {
+  const plan: Plan = {
     seed,
     validators,
     quorum,
@@ -146,4 +152,7 @@ export function drawPlan(seed: number, limits: PlanLimits = {}): Plan {
     isDense,
     snapshots: has('snapshots') ? snapshotsOf(snapshots) : undefined,
   };
+  if (!has('thin')) return plan;
+  // Proposals alone are slow, for everybody: a block is longer than a vote.
+  return { ...plan, links: { ...links, proposalMs: thin.pick([0.3, 0.5, 0.65]) * plan.proposalTimeoutMs } };
 }
