@@ -31,7 +31,14 @@ import {
   onVerdict,
   tryPropose,
 } from './normal-case.ts';
-import { isViewChangeJoined, onNewView, onViewChange, restoreChoice, startViewChange } from './view-change.ts';
+import {
+  isViewChangeJoined,
+  onNewView,
+  onViewChange,
+  recallNewView,
+  restoreChoice,
+  startViewChange,
+} from './view-change.ts';
 
 export interface ReplicaStatus {
   readonly epoch: number;
@@ -180,7 +187,10 @@ export class Replica {
         ? onCertificate(core, message.certificate)
         : onEpochEnd(core, message.certificate);
     }
-    if (message.validator === core.self) return;
+    if (message.validator === core.self) {
+      if (message.type === 'new-view') recallNewView(core, message as Verified<typeof message>);
+      return;
+    }
     if (message.type === 'status') return onStatus(core, message as Verified<typeof message>);
     if (message.epoch !== core.epoch) return;
     this.#watch.message(message);

@@ -9,6 +9,7 @@ import { equalBytes, toHex } from '../../node/ledger/hash.ts';
 import type { ValidatorSet } from '../../node/ledger/validators.ts';
 import type { Channel } from '../../node/network/transport.ts';
 import type { MemoryImage } from '../../node/store/memory-store.ts';
+import type { BlockCommit } from '../../node/store/store.ts';
 import type { SharedWork } from './shared-work.ts';
 import type { ValidatorStation } from './station.ts';
 import { check } from './violation.ts';
@@ -45,8 +46,10 @@ export class AmnesiaWitness {
 
   /** Its disk was copied. */
   copied(station: ValidatorStation, image: MemoryImage): void {
-    const { known, silentSince } = this.#lifeOf(station);
-    this.#copies.set(image, { known: new Set(known), silentSince });
+    const { known, silentSince, found } = this.#lifeOf(station);
+    const hasMoved = found === undefined || image.voteRecord === undefined || !equalBytes(found, image.voteRecord);
+    // Who has gone on without being shown what it forgot is past it.
+    this.#copies.set(image, { known: new Set(hasMoved ? this.#signed.get(station) : known), silentSince });
   }
 
   /** It has that copy now, or a disk that never knew anything. */
@@ -81,6 +84,16 @@ export class AmnesiaWitness {
       forgotten === undefined,
       `validator ${index} is shown by a ${message.type} what it forgot, and is not silent`,
     );
+  }
+
+  /** A block is about to be durable here. */
+  committed(station: ValidatorStation, { certificate }: BlockCommit): void {
+    const life = this.#lives.get(station);
+    if (life === undefined || station.node?.silence !== undefined) return;
+    const signed = this.#signed.get(station);
+    const own = ofSigner(certificate?.signers ?? [], station.index).map(toHex);
+    const forgotten = own.find((each) => signed?.has(each) === true && !life.known.has(each));
+    check(forgotten === undefined, `validator ${station.index} commits by a Commit that it forgot, and is not silent`);
   }
 
   /** A frame is about to leave. */
@@ -151,10 +164,10 @@ function shownOf(message: Message, index: number, openHeight: number): Uint8Arra
       return ofSigner([...votes, ...commits], index);
     }
     case 'new-view':
-      return message.viewChanges.flatMap((each) => [
-        ...(each.validator === index ? [each.signature] : []),
-        ...shownOf(each, index, openHeight),
-      ]);
+      return [
+        ...ofSigner([message, ...message.viewChanges], index),
+        ...message.viewChanges.flatMap((each) => shownOf(each, index, openHeight)),
+      ];
     default:
       return [];
   }

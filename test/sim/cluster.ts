@@ -234,11 +234,12 @@ export class Cluster implements StationWatch {
     this.#guarded(() => this.amnesia.started(station, this.wiped.has(station)));
   }
 
-  committed(station: ValidatorStation, commit: BlockCommit): void {
+  committed(station: ValidatorStation, commit: BlockCommit, isInstalled = false): void {
     this.timeline.note(`${station.station} commits ${commit.head.height} ${commit.head.digest}`);
     // A validator that lies may follow the chain all the same, but is not held to it.
     if (this.plan.byzantine.includes(station.index)) return;
     this.#guarded(() => {
+      if (!isInstalled) this.amnesia.committed(station, commit);
       const isNew = commit.head.height > this.witness.height;
       this.witness.committed(station.index, commit);
       if (isNew) this.jury.landed(commit.head.height, commit.entries);
@@ -248,7 +249,7 @@ export class Cluster implements StationWatch {
   installed(station: ValidatorStation, snapshot: Snapshot): void {
     this.timeline.note(`${station.station} takes the snapshot of ${snapshot.head.height}`);
     if (this.plan.byzantine.includes(station.index)) return;
-    for (const commit of blocksOf(snapshot)) this.committed(station, commit);
+    for (const commit of blocksOf(snapshot)) this.committed(station, commit, true);
     this.#guarded(() => this.witness.installed(station.index, snapshot));
   }
 
@@ -295,6 +296,11 @@ export class Cluster implements StationWatch {
   inspect(): void {
     for (const station of this.stations) if (station.tamper !== undefined) station.speakAgain();
     this.#guarded(() => {
+      for (const station of [...this.wiped, ...this.rewound]) {
+        const mode = station.node?.status().mode;
+        const hasVoice = mode === 'normal' || mode === 'changing';
+        check(!hasVoice, `validator ${station.index} has an older disk than others know of, and a voice`);
+      }
       for (const station of this.honest()) {
         const { node, index } = station;
         if (node === undefined) continue;

@@ -26,7 +26,7 @@ export const faultClasses = [
 /** Drawn apart, after all else, so that the seeds of before stay what they are. */
 export const lateFaultClasses = ['hunt', 'overrun', 'bit-flip'] as const;
 /** Each from chances of its own. */
-export const ownFaultClasses = ['snapshots', 'stragglers', 'thin'] as const;
+export const ownFaultClasses = ['snapshots', 'stragglers', 'thin', 'backup'] as const;
 export type FaultClass =
   | (typeof faultClasses)[number]
   | (typeof lateFaultClasses)[number]
@@ -98,6 +98,7 @@ export function drawPlan(seed: number, limits: PlanLimits = {}): Plan {
   if (new Chance(seed, 'stragglers plan').hits(0.1)) drawn.push('stragglers');
   const thin = new Chance(seed, 'thin plan');
   if (thin.hits(0.05)) drawn.push('thin');
+  if (new Chance(seed, 'backup plan').hits(0.05)) drawn.push('backup');
   // Lies matter most where views change.
   if (drawn.includes('byzantine') && !drawn.includes('partition') && chance.hits(0.7)) drawn.push('partition');
   const faults = new Set(limits.faults ?? drawn);
@@ -127,8 +128,9 @@ export function drawPlan(seed: number, limits: PlanLimits = {}): Plan {
   if (limits.habits === undefined && has('byzantine') && new Chance(seed, 'hush plan').hits(0.1))
     drawnHabits.add('hush');
   const isOverrun = has('overrun');
-  const isDense = (limits.isDense ?? late.hits(0.03)) && !has('amnesia');
-  const drawnLiars = has('amnesia') ? liars : bad;
+  const canForget = has('amnesia') || has('backup');
+  const isDense = (limits.isDense ?? late.hits(0.03)) && !canForget;
+  const drawnLiars = canForget ? liars : bad;
   // Dense work takes long to simulate: the first primary lies, so that the time is well spent.
   const byzantine = has('byzantine') ? (isDense ? [0] : drawnLiars) : [];
   const plan: Plan = {
@@ -141,7 +143,7 @@ export function drawPlan(seed: number, limits: PlanLimits = {}): Plan {
     isOverrun,
     byzantine: isOverrun ? tooMany(seed, validators, faulty) : byzantine,
     habits: isOverrun && limits.habits === undefined ? new Set([...drawnHabits, ...forking]) : drawnHabits,
-    amnesiacs: has('amnesia') && !isOverrun ? bad.filter((index) => !byzantine.includes(index)) : [],
+    amnesiacs: canForget && !isOverrun ? bad.filter((index) => !byzantine.includes(index)) : [],
     faultEverySeconds: chance.pick([1, 3, 6, 12]),
     proposalTimeoutMs: chance.pick([500, 1_500, 1_500]),
     statusIntervalMs: chance.pick([200, 500, 500]),
