@@ -1,7 +1,20 @@
 // One test a rule of docs/consensus.md: restart and amnesia, statuses and catching up.
 import test from 'ava';
+import type { Verified } from '../../node/consensus/events.ts';
+import type { NewView } from '../../node/consensus/messages.ts';
 import { Cluster } from './_cluster.ts';
-import { blockOf, certificate, notice, opening, prePrepare, prepared, status, viewChange, vote } from './_forge.ts';
+import {
+  blockOf,
+  certificate,
+  committed,
+  notice,
+  opening,
+  prePrepare,
+  prepared,
+  status,
+  viewChange,
+  vote,
+} from './_forge.ts';
 import { Lone } from './_lone.ts';
 
 const a = blockOf('a');
@@ -95,6 +108,15 @@ test('[R3] a certificate that holds a vote of its key, which its record does not
   const preparing = new Lone(3);
   const has = { prepared: prepared(a.digest, [0, 1, 3]) };
   t.regex(preparing.hear(viewChange(1, 1, has)).join('\n'), /^is silent: a certificate holds a prepare of this key/);
+  const listening = new Lone(3, { silentStart: true });
+  const base = { committed: committed(a.digest, [0, 1, 3]) };
+  t.regex(listening.hear(opening(1, base)).join('\n'), /^is silent: a certificate holds a commit of this key/);
+  const opened = new Lone(1, { silentStart: true });
+  t.regex(
+    opened.step({ type: 'message', message: opening(1) as Verified<NewView> }).join('\n'),
+    /^is silent: a certificate holds a new-view of this key/,
+    'its own NewView, which others repeat',
+  );
   const honest = new Lone(3);
   honest.hear(prePrepare(a), vote('prepare', 1, a.digest), vote('commit', 0, a.digest));
   t.deepEqual(honest.hear({ type: 'committed', certificate: certificate(a.digest, [0, 1, 3]) }), [
