@@ -1,8 +1,11 @@
 // One test a rule of docs/consensus.md: restart and amnesia, statuses and catching up.
 import test from 'ava';
+import { resume } from '../../node/consensus/catch-up.ts';
+import { Core } from '../../node/consensus/core.ts';
 import type { Verified } from '../../node/consensus/events.ts';
 import type { NewView } from '../../node/consensus/messages.ts';
-import { Cluster } from './_cluster.ts';
+import { chainId, genesis, signAs } from './_chain.ts';
+import { Cluster, shortTimings } from './_cluster.ts';
 import {
   blockOf,
   certificate,
@@ -62,6 +65,16 @@ test('[R1] a restarted primary proposes its stored block again, whatever its clo
   lone.station.isClockWrong = true;
   lone.restart();
   t.deepEqual(lone.greet(), ['-> all: PrePrepare view 0 height 1 0:a']);
+});
+
+test('[R1] a body that was damaged and is gone keeps nobody from starting', (t) => {
+  const lone = new Lone(3);
+  lone.hear(prePrepare(a));
+  const { record } = lone.station.durable;
+  const parts = { self: 3, validators: 4, chainId, timings: shortTimings, head: genesis, sign: signAs(3) };
+  const core = new Core({ ...parts, record, bodies: new Map() });
+  resume(core, undefined);
+  t.deepEqual(core.takeEffects(), [], 'the block is fetched once it is decided');
 });
 
 test('[R2] before it votes, commits or enters a view a replica hears the statuses of a quorum', (t) => {

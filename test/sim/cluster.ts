@@ -226,7 +226,14 @@ export class Cluster implements StationWatch {
   }
 
   handled(station: ValidatorStation, channel: Channel, bytes: Uint8Array): void {
-    if (this.plan.amnesiacs.includes(station.index)) this.#guarded(() => this.amnesia.handled(station, channel, bytes));
+    if (!this.plan.amnesiacs.includes(station.index)) return;
+    this.#guarded(() => {
+      this.amnesia.handled(station, channel, bytes);
+      if (!this.wiped.has(station) && !this.rewound.has(station)) return;
+      const mode = station.node?.status().mode;
+      const hasVoice = mode === 'normal' || mode === 'changing';
+      check(!hasVoice, `validator ${station.index} has an older disk than others know of, and a voice`);
+    });
   }
 
   started(station: ValidatorStation): void {
@@ -296,11 +303,6 @@ export class Cluster implements StationWatch {
   inspect(): void {
     for (const station of this.stations) if (station.tamper !== undefined) station.speakAgain();
     this.#guarded(() => {
-      for (const station of [...this.wiped, ...this.rewound]) {
-        const mode = station.node?.status().mode;
-        const hasVoice = mode === 'normal' || mode === 'changing';
-        check(!hasVoice, `validator ${station.index} has an older disk than others know of, and a voice`);
-      }
       for (const station of this.honest()) {
         const { node, index } = station;
         if (node === undefined) continue;
