@@ -14,6 +14,7 @@ import { Chance } from './chance.ts';
 import { WallClock } from './clock.ts';
 import { type Consortium, consortiumOf, newDisk, noteKeyOf, voteSignerOf } from './consortium.ts';
 import { Forger } from './forger.ts';
+import { Hearing } from './hearing.ts';
 import { checkHoldings } from './holdings.ts';
 import { Jury } from './jury.ts';
 import { Network } from './network.ts';
@@ -33,6 +34,7 @@ export class Cluster implements StationWatch {
   readonly witness: Witness;
   readonly jury: Jury;
   readonly amnesia: AmnesiaWitness;
+  readonly #hearing: Hearing;
   readonly workload: Workload;
   readonly stations: ValidatorStation[] = [];
   readonly faultyMax: number;
@@ -65,6 +67,7 @@ export class Cluster implements StationWatch {
       origin: plan.habits.has('junk') ? undefined : originOf({ ledger: name, chainId: digest }),
     });
     this.witness.mayFork = plan.isOverrun;
+    this.#hearing = new Hearing(plan.quorum);
     this.amnesia = new AmnesiaWitness({ chainId: digestBytes(digest), validators, work: this.#work });
     const clientClock = new WallClock(this.timeline);
     this.workload = new Workload({
@@ -215,12 +218,14 @@ export class Cluster implements StationWatch {
     if (isSilent) this.#guarded(() => this.witness.silent(station.index, channel, bytes));
     if (this.plan.amnesiacs.includes(station.index)) this.#guarded(() => this.amnesia.leaves(station, channel, bytes));
     if (!this.isHonest(station)) return;
+    this.#guarded(() => this.#hearing.leaves(station, channel, bytes));
     this.#guarded(() => this.witness.leaves(station.index, channel, bytes, station.parts.disk));
     this.#guarded(() => this.jury.leaves(station.index, channel, bytes));
   }
 
   arrives(station: ValidatorStation, from: number, channel: Channel, bytes: Uint8Array): void {
     if (!this.isHonest(station)) return;
+    this.#hearing.arrives(station, from, channel, bytes);
     const finder = { station: station.station, life: lifeOf(station), height: heightOf(station) + 1 };
     this.#guarded(() => this.jury.arrives(finder, from, channel, bytes));
   }
