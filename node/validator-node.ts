@@ -7,7 +7,7 @@ import type { BlockListener, LedgerNode, NodeStatus, Submission } from './api/le
 import { Checkpointing, type NoteKey } from './checkpointing.ts';
 import type { SnapshotConfig, TimerConfig } from './config.ts';
 import type { Verified } from './consensus/events.ts';
-import { encodeMessage, type Message, type Status } from './consensus/messages.ts';
+import { encodeMessage, type Message } from './consensus/messages.ts';
 import { Replica } from './consensus/replica.ts';
 import type { Timings } from './consensus/timers.ts';
 import { type Divergence, damageOf } from './divergence.ts';
@@ -292,14 +292,10 @@ export class ValidatorNode implements LedgerNode, Receiver {
   #hand(from: number, message: Verified<Message>): void {
     const isCounted = message.type === 'status' && message.epoch === this.#membership.epoch.number;
     const isEarly = this.#driver.status().voice === 'listening' && !this.#presence.isKnownTo(from);
-    if (isCounted && isEarly) this.#keepEarly(from, message);
-    else this.#driver.put({ type: 'message', message });
-  }
-
-  /** [R3] What it holds from this key counts at once: of those whose status gives the voice none may have it. */
-  #keepEarly(from: number, status: Verified<Status>): void {
-    this.#early.set(from, status);
-    if (status.heard !== undefined) this.#driver.put({ type: 'heard', from, heard: status.heard });
+    if (!isCounted || !isEarly) return this.#driver.put({ type: 'message', message });
+    this.#early.set(from, message);
+    // [R3] What it holds from this key counts at once: of those whose status gives the voice none may have it.
+    if (message.heard !== undefined) this.#driver.put({ type: 'heard', from, heard: message.heard });
   }
 
   #knownTo(peer: number): void {

@@ -26,7 +26,9 @@ export const faultClasses = [
 /** Drawn apart, after all else, so that the seeds of before stay what they are. */
 export const lateFaultClasses = ['hunt', 'overrun', 'bit-flip'] as const;
 /** Each from chances of its own. */
-export const ownFaultClasses = ['snapshots', 'stragglers', 'thin', 'backup'] as const;
+const loneFaultClasses = ['stragglers', 'thin', 'backup'] as const;
+const loneChances = { stragglers: 0.1, thin: 0.05, backup: 0.05 };
+export const ownFaultClasses = ['snapshots', ...loneFaultClasses] as const;
 export type FaultClass =
   | (typeof faultClasses)[number]
   | (typeof lateFaultClasses)[number]
@@ -95,10 +97,7 @@ export function drawPlan(seed: number, limits: PlanLimits = {}): Plan {
   drawn.push(...lateFaultClasses.filter((fault) => late.hits(fault === 'hunt' ? 0.15 : 0.015)));
   const snapshots = new Chance(seed, 'snapshots plan');
   if (snapshots.hits(0.15)) drawn.push('snapshots');
-  if (new Chance(seed, 'stragglers plan').hits(0.1)) drawn.push('stragglers');
-  const thin = new Chance(seed, 'thin plan');
-  if (thin.hits(0.05)) drawn.push('thin');
-  if (new Chance(seed, 'backup plan').hits(0.05)) drawn.push('backup');
+  drawn.push(...loneFaultClasses.filter((fault) => new Chance(seed, `${fault} plan`).hits(loneChances[fault])));
   // Lies matter most where views change.
   if (drawn.includes('byzantine') && !drawn.includes('partition') && chance.hits(0.7)) drawn.push('partition');
   const faults = new Set(limits.faults ?? drawn);
@@ -155,6 +154,7 @@ export function drawPlan(seed: number, limits: PlanLimits = {}): Plan {
     snapshots: has('snapshots') ? snapshotsOf(snapshots) : undefined,
   };
   if (!has('thin')) return plan;
+  const thin = new Chance(seed, 'thin links');
   // Proposals alone are slow, for everybody: a block is longer than a vote.
   return { ...plan, links: { ...links, proposalMs: thin.pick([0.3, 0.5, 0.65]) * plan.proposalTimeoutMs } };
 }
