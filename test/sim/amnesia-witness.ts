@@ -1,7 +1,7 @@
 // Holds a validator whose disk was exchanged to what it promises of itself [R3], which no other rule can make up for:
-// without a record it says that it is silent at once, whoever it can hear; who is shown a message of its own key that its
-// copy of the disk does not know is silent when it has seen it; and who was silent once is so for as long as it has that
-// disk, through every start.
+// without a record it says that it is silent at once, whoever it can hear; who is shown a message of its own key that
+// its copy of the disk does not know is silent when it has seen it; and who was silent once is so for as long as it has
+// that disk, through every start.
 import { type CheckpointMessage, decodeCheckpointMessage } from '../../node/consensus/checkpoint-messages.ts';
 import type { Message } from '../../node/consensus/messages.ts';
 import { DecodeError } from '../../node/ledger/codec.ts';

@@ -1,5 +1,5 @@
-// Before it votes a validator has heard where a quorum stands, its own word included [R2]: of every start, by the frames
-// that came to it.
+// Before it votes a validator has heard where a quorum stands, its own word included [R2]: of every start, by the
+// frames that came to it.
 import type { Channel } from '../../node/network/transport.ts';
 import type { ValidatorStation } from './station.ts';
 import { check } from './violation.ts';

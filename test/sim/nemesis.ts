@@ -171,7 +171,7 @@ export class Nemesis {
     this.#restartLater(station);
   }
 
-  /** A copy of a running store is taken, and put in its place when all have lost power: nobody has heard anything then. */
+  /** A copy of a running store is taken, and put in its place when all have lost power and remember nothing. */
   #backUp(): void {
     const { stations, plan } = this.#cluster;
     const station = stations.find((each) => plan.amnesiacs.includes(each.index));

@@ -15,7 +15,10 @@ export interface Probe {
   readonly by: string | undefined;
 }
 
-/** Lines of three parts between bars, below `by` and a test if it is that test's: name, file, text; ` ... ` in the text leaves out what stands between. */
+/**
+ * Lines of three parts between bars, below `by` and a test if it is that test's: name, file, text; ` ... ` in the text
+ * leaves out what stands between.
+ */
 export function parseProbes(text: string): Probe[] {
   const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
   let by: string | undefined;

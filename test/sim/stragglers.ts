@@ -1,5 +1,5 @@
-// Views that open while one validator hears nothing, with nothing left to order: no block brings it there later [V9], no
-// timer runs [T1], and no ViewChange is sent again. What is left is C4 alone: whoever is there shows it the NewView.
+// Views that open while one validator hears nothing, with nothing left to order: no block brings it there later [V9],
+// no timer runs [T1], and no ViewChange is sent again. What is left is C4 alone: whoever is there shows it the NewView.
 import { Chance } from './chance.ts';
 import type { Cluster } from './cluster.ts';
 import { boundsOf, Calm } from './liveness.ts';
