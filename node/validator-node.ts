@@ -292,8 +292,10 @@ export class ValidatorNode implements LedgerNode, Receiver {
   #hand(from: number, message: Verified<Message>): void {
     const isCounted = message.type === 'status' && message.epoch === this.#membership.epoch.number;
     const isEarly = this.#driver.replica.voice === 'listening' && !this.#presence.isKnownTo(from);
-    if (isCounted && isEarly) this.#early.set(from, message);
-    else this.#driver.put({ type: 'message', message });
+    if (!isCounted || !isEarly) return this.#driver.put({ type: 'message', message });
+    this.#early.set(from, message);
+    // [R3] What it holds from this key counts at once: of those whose status gives the voice none may have it.
+    if (message.heard !== undefined) this.#driver.put({ type: 'heard', from, heard: message.heard });
   }
 
   #knownTo(peer: number): void {

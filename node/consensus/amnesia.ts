@@ -45,8 +45,9 @@ export function commitOf(certificate: CommitCertificate, validator: number): Hea
 /** What the ViewChanges of a NewView, or one alone, hold of a validator: its own, and its votes in certificates. */
 export function votesIn(viewChanges: readonly ViewChange[], validator: number): Heard[] {
   return viewChanges.flatMap((each) => {
-    const found: Heard[] = [];
-    const { prepared, signature } = each;
+    const { prepared, committed, signature } = each;
+    const commit = committed.certificate && commitOf(committed.certificate, validator);
+    const found: Heard[] = commit === undefined ? [] : [commit];
     if (each.validator === validator) found.push({ kind: 'view-change', ...positionOf(each), validator, signature });
     if (prepared === undefined) return found;
     const { epoch, view, height, digest, prePrepare } = prepared;

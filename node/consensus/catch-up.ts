@@ -51,11 +51,15 @@ export function onStatus(core: Core, status: Verified<Status>): void {
   if (status.epoch > core.epoch) core.later.set(status.validator, status.height); // [E5]
   if (status.epoch !== core.epoch) return;
   core.statuses.set(status.validator, status);
-  // [R3]
-  if (status.heard !== undefined && status.heard.validator === core.self && !core.remembers(status.heard))
-    core.silence(`validator ${status.validator} holds a message of this key that its record does not cover`);
+  if (status.heard !== undefined) onHeard(core, status.validator, status.heard);
   if (core.voice === 'listening') return tryVoice(core);
   bringUp(core, status);
+}
+
+// [R3]
+export function onHeard(core: Core, from: number, heard: Heard): void {
+  if (heard.validator === core.self && !core.remembers(heard))
+    core.silence(`validator ${from} holds a message of this key that its record does not cover`);
 }
 
 // [R2]

@@ -3,7 +3,7 @@
 import type { CommitCertificate } from '../ledger/certificate.ts';
 import type { VoteEvidence } from '../ledger/evidence.ts';
 import type { Digest } from '../ledger/hash.ts';
-import type { Block, Message } from './messages.ts';
+import type { Block, Heard, Message } from './messages.ts';
 import type { VoteRecord } from './record.ts';
 
 declare const verified: unique symbol;
@@ -58,6 +58,8 @@ export type Event =
   | { readonly type: 'connected'; readonly peer: number }
   /** A certificate that was checked elsewhere: a block that was committed carries its parent's [A4]. */
   | { readonly type: 'shown'; readonly certificate: CommitCertificate }
+  /** What a peer holds from this key, where its status does not count yet [R3, R5]. */
+  | { readonly type: 'heard'; readonly from: number; readonly heard: Heard }
   /** The store is older than what this key has said, or the key runs twice: the reason names what shows it [R5]. */
   | { readonly type: 'rewound'; readonly reason: string }
   /** A `fetch` is over, whether blocks came or not. */

@@ -7,6 +7,7 @@ import {
   noteHeard,
   onConnected,
   onFetchEnded,
+  onHeard,
   onStatus,
   repeat,
   resume,
@@ -30,7 +31,14 @@ import {
   onVerdict,
   tryPropose,
 } from './normal-case.ts';
-import { isViewChangeJoined, onNewView, onViewChange, restoreChoice, startViewChange } from './view-change.ts';
+import {
+  isViewChangeJoined,
+  onNewView,
+  onViewChange,
+  recallNewView,
+  restoreChoice,
+  startViewChange,
+} from './view-change.ts';
 
 export interface ReplicaStatus {
   readonly epoch: number;
@@ -158,6 +166,8 @@ export class Replica {
       case 'body':
         if (event.height === core.height) onBody(core, event.digest, event.block);
         return;
+      case 'heard':
+        return onHeard(core, event.from, event.heard);
       case 'rewound':
         return core.silence(event.reason); // [R5]
       case 'connected':
@@ -181,7 +191,10 @@ export class Replica {
         ? onCertificate(core, message.certificate)
         : onEpochEnd(core, message.certificate);
     }
-    if (message.validator === core.self) return;
+    if (message.validator === core.self) {
+      if (message.type === 'new-view') recallNewView(core, message as Verified<typeof message>);
+      return;
+    }
     if (message.type === 'status') return onStatus(core, message as Verified<typeof message>);
     if (message.epoch !== core.epoch) return;
     this.#watch.message(message);

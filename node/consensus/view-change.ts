@@ -68,8 +68,19 @@ function tryNewView(core: Core): void {
   enterView(core, { ...unsigned, signature }, choice);
 }
 
+/** [R3] Everyone repeats the NewView that it accepted, also to who made it and has forgotten that. */
+export function recallNewView(core: Core, message: Verified<NewView>): void {
+  const { epoch, view, validator, viewChanges, signature } = message;
+  if (epoch !== core.epoch) return;
+  const { height, digest } = newViewPosition(message);
+  core.recall([
+    { kind: 'new-view', epoch, view, height, digest, validator, signature },
+    ...votesIn(viewChanges, validator),
+  ]);
+}
+
 export function onNewView(core: Core, message: Verified<NewView>): void {
-  if (message.validator === core.self || message.validator !== core.electorate.primaryOf(message.view)) return;
+  if (message.validator !== core.electorate.primaryOf(message.view)) return;
   core.recall(votesIn(message.viewChanges, core.self)); // [R3]
   const isNew = message.view > core.view || (message.view === core.view && core.mode === 'changing'); // [V6]
   if (!isNew || core.voice === 'listening') return; // [R2] it is repeated

@@ -1,7 +1,23 @@
 // One test a rule of docs/consensus.md: restart and amnesia, statuses and catching up.
 import test from 'ava';
-import { Cluster } from './_cluster.ts';
-import { blockOf, certificate, notice, opening, prePrepare, prepared, status, viewChange, vote } from './_forge.ts';
+import { resume } from '../../node/consensus/catch-up.ts';
+import { Core } from '../../node/consensus/core.ts';
+import type { Verified } from '../../node/consensus/events.ts';
+import type { NewView } from '../../node/consensus/messages.ts';
+import { chainId, genesis, signAs } from './_chain.ts';
+import { Cluster, shortTimings } from './_cluster.ts';
+import {
+  blockOf,
+  certificate,
+  committed,
+  notice,
+  opening,
+  prePrepare,
+  prepared,
+  status,
+  viewChange,
+  vote,
+} from './_forge.ts';
 import { Lone } from './_lone.ts';
 
 const a = blockOf('a');
@@ -51,6 +67,16 @@ test('[R1] a restarted primary proposes its stored block again, whatever its clo
   t.deepEqual(lone.greet(), ['-> all: PrePrepare view 0 height 1 0:a']);
 });
 
+test('[R1] a body that was damaged and is gone keeps nobody from starting', (t) => {
+  const lone = new Lone(3);
+  lone.hear(prePrepare(a));
+  const { record } = lone.station.durable;
+  const parts = { self: 3, validators: 4, chainId, timings: shortTimings, head: genesis, sign: signAs(3) };
+  const core = new Core({ ...parts, record, bodies: new Map() });
+  resume(core, undefined);
+  t.deepEqual(core.takeEffects(), [], 'the block is fetched once it is decided');
+});
+
 test('[R2] before it votes, commits or enters a view a replica hears the statuses of a quorum', (t) => {
   const lone = new Lone(3, { silentStart: true });
   t.deepEqual(lone.hear(prePrepare(a), notice(a.digest), opening(1)), []);
@@ -95,6 +121,15 @@ test('[R3] a certificate that holds a vote of its key, which its record does not
   const preparing = new Lone(3);
   const has = { prepared: prepared(a.digest, [0, 1, 3]) };
   t.regex(preparing.hear(viewChange(1, 1, has)).join('\n'), /^is silent: a certificate holds a prepare of this key/);
+  const listening = new Lone(3, { silentStart: true });
+  const base = { committed: committed(a.digest, [0, 1, 3]) };
+  t.regex(listening.hear(opening(1, base)).join('\n'), /^is silent: a certificate holds a commit of this key/);
+  const opened = new Lone(1, { silentStart: true });
+  t.regex(
+    opened.step({ type: 'message', message: opening(1) as Verified<NewView> }).join('\n'),
+    /^is silent: a certificate holds a new-view of this key/,
+    'its own NewView, which others repeat',
+  );
   const honest = new Lone(3);
   honest.hear(prePrepare(a), vote('prepare', 1, a.digest), vote('commit', 0, a.digest));
   t.deepEqual(honest.hear({ type: 'committed', certificate: certificate(a.digest, [0, 1, 3]) }), [

@@ -63,6 +63,17 @@ test('[P1] a PrePrepare is accepted from the primary, in the own view, at the ne
   t.deepEqual(changing.hear(prePrepare(a), prePrepare(blockOf('a', 1), { view: 1 })), [], 'not while changing');
 });
 
+test('[P1] where a commit certificate is at hand, a proposal of another block is passed over', (t) => {
+  const lone = new Lone(3, { silentStart: true });
+  lone.hear(notice(a.digest));
+  t.deepEqual(lone.hear(prePrepare(b)), []);
+  t.is(lone.mode, 'normal 0', 'it is no cause for a view change');
+  t.true(
+    lone.greet().every((line) => !line.includes('Prepare')),
+    'and no vote follows',
+  );
+});
+
 test('[P1] a second digest, and one that is not the fixed block, is a cause for a view change', (t) => {
   const lone = new Lone(3);
   lone.hear(prePrepare(a));

@@ -207,6 +207,22 @@ test('[V8] two commit certificates for different blocks of one height: it stops'
     newView(1, [viewChange(0, 1, has(a.digest)), viewChange(1, 1, has(b.digest)), viewChange(2, 1)]),
   );
   t.deepEqual(lines.slice(-1), ['stops: two blocks are certified at height 1']);
+  const committing = new Lone(3);
+  committing.hear(prePrepare(a), notice(a.digest));
+  t.deepEqual(
+    committing.hear(opening(1, has(b.digest))).slice(-1),
+    ['stops: two blocks are certified at height 1'],
+    'a base that is another block than the one here',
+  );
+});
+
+test('[V8] two prepared certificates of one view for different blocks: it stops', (t) => {
+  const lone = new Lone(3);
+  const has = (digest: typeof a.digest) => ({ prepared: prepared(digest, [0, 1, 2]) });
+  const lines = lone.hear(
+    newView(1, [viewChange(0, 1, has(a.digest)), viewChange(1, 1, has(b.digest)), viewChange(2, 1)]),
+  );
+  t.deepEqual(lines.slice(-1), ['stops: two blocks are prepared at height 1 in view 0']);
 });
 
 test('[V9] a commit certificate of a higher view, or of the one being changed to, lets a replica enter it', (t) => {

@@ -89,6 +89,20 @@ test('[R5] the others remember over their own restarts', async (t) => {
   await ready(cluster, [0, 1, 2]);
 });
 
+test('[R3, R5] what a peer holds of the own key counts, also before that peer knows of this start', async (t) => {
+  const cluster = await started();
+  const copy = imageOf(cluster, 3); // of a running store, and nothing starts in its place
+  const terms = { branch: 'NORTH', currency: 'CZK', overdraftLimit: undefined, openingBalance: 0n };
+  const args = openArguments({ account: 'A', ...terms });
+  cluster.nodes[1]?.submit(cluster.transaction(clearing, 'open', args).bytes);
+  await cluster.run(() => cluster.height(0) === 1);
+  cluster.kill(3);
+  restore(cluster, 3, copy);
+  cluster.losesRequests = true;
+  cluster.start(3);
+  t.regex(await silenced(cluster, 3), /holds a message of this key that its record does not cover/);
+});
+
 test('[R5] an empty store under a key that has run is silent', async (t) => {
   const cluster = await started();
   cluster.kill(2);

@@ -56,7 +56,9 @@ export const habits = [
 ] as const;
 /** Drawn apart, with the faults that they belong to. */
 export const lateHabits = ['false-snapshots'] as const;
-export type Habit = (typeof habits)[number] | (typeof lateHabits)[number];
+/** Each from chances of its own. */
+export const ownHabits = ['hush'] as const;
+export type Habit = (typeof habits)[number] | (typeof lateHabits)[number] | (typeof ownHabits)[number];
 
 /** Those in which it signs nothing but what its node signs: a validator with no other never contradicts itself. */
 export const truthfulHabits: readonly Habit[] = [
@@ -69,6 +71,7 @@ export const truthfulHabits: readonly Habit[] = [
   'lie-sync',
   'junk',
   'false-snapshots',
+  'hush',
 ];
 
 const transactionsFrame = list(bytesOf(1, 20_000), 1, 2_000);
@@ -285,6 +288,8 @@ export class Liar implements Tamper {
 
   incoming(_from: number, channel: Channel, bytes: Uint8Array): Uint8Array | undefined {
     const has = (habit: Habit) => this.#parts.habits.has(habit);
+    // What accuses it, or anybody, its node never proposes [A6].
+    if (channel === 'transactions' && has('hush') && bytes[0] === 0x82 && bytes[1] === 1) return undefined;
     if (channel === 'transactions') return has('censor') ? this.#withoutCensored(bytes) : bytes;
     if (channel === 'checkpoints') return bytes;
     let message: Message;

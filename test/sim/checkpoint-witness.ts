@@ -28,6 +28,8 @@ export class CheckpointWitness {
   /** `validator size` -> what it cosigned. */
   readonly #cosigned = new Map<string, CosignedHead>();
   readonly #largest = new Map<number, number>();
+  /** Times never step back [K2]. */
+  readonly #latest = new Map<number, number>();
   readonly #proven = new Set<string>();
 
   constructor(origin: string, epochs: Epochs) {
@@ -56,6 +58,8 @@ export class CheckpointWitness {
     const known = this.#cosigned.get(place);
     check(known === undefined || isSame(known, cosigned), `${what} has the same bytes in all its lives`);
     check(cosigned.size >= (this.#largest.get(who) ?? 0), `${what} is not below an earlier one`);
+    check(cosigned.time >= (this.#latest.get(who) ?? 0), `${what} is not before an earlier one`);
+    this.#latest.set(who, cosigned.time);
     this.#cosigned.set(place, cosigned);
     this.#largest.set(who, cosigned.size);
   }

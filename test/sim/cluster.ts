@@ -8,6 +8,7 @@ import type { Digest } from '../../node/ledger/hash.ts';
 import { digestBytes } from '../../node/ledger/hash.ts';
 import type { Channel } from '../../node/network/transport.ts';
 import { type BlockCommit, type CheckpointChange, type Snapshot, StoreError } from '../../node/store/store.ts';
+import { AmnesiaWitness } from './amnesia-witness.ts';
 import { Liar, truthfulHabits } from './byzantine.ts';
 import { Chance } from './chance.ts';
 import { WallClock } from './clock.ts';
@@ -15,6 +16,7 @@ import { type Consortium, consortiumOf, newDisk } from './consortium.ts';
 import { Epochs, validatorName } from './epochs.ts';
 import { Forger, type Standing } from './forger.ts';
 import { Gate } from './gate.ts';
+import { Hearing } from './hearing.ts';
 import { checkHoldings } from './holdings.ts';
 import { Jury } from './jury.ts';
 import { MachineKeys } from './keys.ts';
@@ -35,6 +37,8 @@ export class Cluster implements StationWatch {
   readonly consortium: Consortium;
   readonly witness: Witness;
   readonly jury: Jury;
+  readonly amnesia: AmnesiaWitness;
+  readonly #hearing: Hearing;
   readonly workload: Workload;
   readonly clientClock: WallClock;
   readonly stations: ValidatorStation[] = [];
@@ -73,10 +77,13 @@ export class Cluster implements StationWatch {
       epochs: this.epochs,
       work: this.#work,
       canBeGuilty: (index) => this.#canBeGuilty(index),
+      origin: plan.habits.has('junk') || governed ? undefined : originOf({ ledger: name, chainId: digest }),
     });
     this.losses = new Losses(this.epochs);
     this.witness.mayFork = plan.isOverrun;
     this.clientClock = new WallClock(this.timeline);
+    this.#hearing = new Hearing(plan.quorum);
+    this.amnesia = new AmnesiaWitness({ chainId: digestBytes(digest), validators, work: this.#work });
     this.workload = new Workload({
       consortium: this.consortium,
       chance: new Chance(plan.seed, 'workload'),
@@ -204,6 +211,7 @@ export class Cluster implements StationWatch {
     const { disk } = station.parts;
     this.losses.forgets(station);
     this.wiped.add(station);
+    this.amnesia.exchanged(station);
     disk.restore({ ...newDisk(this.consortium, station.index).snapshot(), voteRecord: undefined });
   }
 
@@ -254,7 +262,9 @@ export class Cluster implements StationWatch {
     const isSilent = this.wiped.has(station) || (this.rewound.has(station) && channel !== 'checkpoints');
     const isLost = (epoch: number) => losses.isLost(station, epoch);
     if (isSilent) this.#guarded(() => witness.silent(station.index, channel, bytes, isLost));
+    if (this.#isWatched(station)) this.#guarded(() => this.amnesia.leaves(station, channel, bytes));
     if (!this.isHonest(station)) return this.#noteSigned(station, channel, bytes);
+    if (this.gate === undefined) this.#guarded(() => this.#hearing.leaves(station, channel, bytes));
     this.#guarded(() => this.witness.leaves(station.index, channel, bytes, station.parts.disk));
     this.#guarded(() => this.jury.leaves(station.index, channel, bytes));
   }
@@ -271,17 +281,40 @@ export class Cluster implements StationWatch {
 
   arrives(station: ValidatorStation, from: number, channel: Channel, bytes: Uint8Array): void {
     if (!this.isHonest(station)) return;
+    if (this.gate === undefined) this.#hearing.arrives(station, from, channel, bytes);
     const height = heightOf(station) + 1;
     const { number: epoch } = this.epochs.at(height);
     const finder = { station: station.station, life: lifeOf(station), height, epoch };
     this.#guarded(() => this.jury.arrives(finder, from, channel, bytes));
   }
 
-  committed(station: ValidatorStation, commit: BlockCommit): void {
+  /** It loses its disk in a run of one epoch: in a later one it may speak again under another key [E7]. */
+  #isWatched({ index }: ValidatorStation): boolean {
+    return this.gate === undefined && this.plan.amnesiacs.includes(index);
+  }
+
+  handled(station: ValidatorStation, channel: Channel, bytes: Uint8Array): void {
+    if (!this.#isWatched(station)) return;
+    this.#guarded(() => {
+      this.amnesia.handled(station, channel, bytes);
+      if (!this.wiped.has(station) && !this.rewound.has(station)) return;
+      const mode = station.node?.status().mode;
+      const hasVoice = mode === 'normal' || mode === 'changing';
+      check(!hasVoice, `validator ${station.index} has an older disk than others know of, and a voice`);
+    });
+  }
+
+  started(station: ValidatorStation): void {
+    if (!this.#isWatched(station)) return;
+    this.#guarded(() => this.amnesia.started(station, this.wiped.has(station)));
+  }
+
+  committed(station: ValidatorStation, commit: BlockCommit, isInstalled = false): void {
     this.timeline.note(`${station.station} commits ${commit.head.height} ${commit.head.digest}`);
     // A validator that lies may follow the chain all the same, but is not held to it.
     if (this.plan.byzantine.includes(station.index)) return;
     this.#guarded(() => {
+      if (!isInstalled && this.gate === undefined) this.amnesia.committed(station, commit);
       const isNew = commit.head.height > this.witness.height;
       this.witness.committed(station.index, commit);
       if (isNew) this.jury.landed(commit.head.height, commit.entries);
@@ -291,7 +324,7 @@ export class Cluster implements StationWatch {
   installed(station: ValidatorStation, snapshot: Snapshot): void {
     this.timeline.note(`${station.station} takes the snapshot of ${snapshot.head.height}`);
     if (this.plan.byzantine.includes(station.index)) return;
-    for (const commit of blocksOf(snapshot)) this.committed(station, commit);
+    for (const commit of blocksOf(snapshot)) this.committed(station, commit, true);
     this.#guarded(() => this.witness.installed(station.index, snapshot));
   }
 
@@ -346,7 +379,10 @@ export class Cluster implements StationWatch {
           mayBeSilent || node.silence === undefined,
           `validator ${index} forgot nothing and is silenced: ${node.silence}`,
         );
-        const { mempool } = node.status();
+        const { mempool, reason } = node.status();
+        // [C1] One that lies makes nobody wait for a block that there is not; the next one may be under way.
+        const best = Number(/^catching up: height \d+ of (\d+)/.exec(reason ?? '')?.[1] ?? 0);
+        check(best <= this.witness.height + 1, `validator ${index} waits for block ${best}`);
         check(mempool.transactions <= 2_000, `validator ${index} holds ${mempool.transactions} transactions`);
       }
     });

@@ -3,7 +3,7 @@
 import { Session } from 'node:inspector';
 import { fileURLToPath } from 'node:url';
 
-interface Range {
+export interface Range {
   readonly startOffset: number;
   readonly endOffset: number;
   readonly count: number;

@@ -1,8 +1,10 @@
 // Holds evidence to what the simulator knows: who can have contradicted itself at all, and which validators were shown
 // both halves of a contradiction and must bring it to the ledger. It finds contradictions by itself, in the plainest
 // form: two votes for one view and height.
+import { decodeCheckpointMessage } from '../../node/consensus/checkpoint-messages.ts';
 import type { Message } from '../../node/consensus/messages.ts';
 import { DecodeError } from '../../node/ledger/codec.ts';
+import { isCosigned } from '../../node/ledger/cosignature.ts';
 import { decodeEntry } from '../../node/ledger/entry.ts';
 import { type Evidence, evidenceSchema } from '../../node/ledger/evidence.ts';
 import { decodeAs, literal, record } from '../../node/ledger/schema.ts';
@@ -32,6 +34,8 @@ export interface JuryParts {
   readonly work: SharedWork;
   /** Machines that lie with their own keys, or may have forgotten what they signed. */
   canBeGuilty(machine: number): boolean;
+  /** Of checkpoints; none where a liar may fill the place of its second cosignature with noise [K4], or validators change. */
+  readonly origin: string | undefined;
 }
 
 /** Taken whatever they say, as docs/consensus.md has it [A4]. */
@@ -50,6 +54,11 @@ export class Jury {
   readonly #shown = new Map<string, Shown[]>();
   /** By finder, epoch and machine: the latest votes, each place with its digest. */
   readonly #votes = new Map<string, Map<string, string>>();
+  /** By finder, validator and size: the root that it was shown first. */
+  readonly #roots = new Map<string, string>();
+  /** Of the log, after the last block of all, and that block's height. */
+  #size = 1;
+  #height = 0;
 
   constructor(parts: JuryParts) {
     this.#parts = parts;
@@ -62,6 +71,9 @@ export class Jury {
 
   /** A block that is new to the chain. */
   landed(height: number, entries: readonly Uint8Array[]): void {
+    this.#size += entries.length;
+    this.#height = height;
+    this.#roots.clear();
     const found = entries.flatMap((bytes) => {
       const entry = bytes[1] === 4 ? decodeEntry(bytes) : undefined;
       return entry?.kind === 4 ? [entry.evidence] : [];
@@ -105,6 +117,7 @@ export class Jury {
   /** A frame comes to an honest validator. */
   arrives(finder: Finder, from: number, channel: Channel, bytes: Uint8Array): void {
     if (channel === 'transactions' || !this.#parts.canBeGuilty(from)) return;
+    if (channel === 'checkpoints') return this.#cosignature(finder, from, bytes);
     const message = this.#vote(from, finder.epoch, bytes);
     const guilty = nameOf(from, finder.epoch);
     if (message === undefined || this.#accused.has(guilty)) return;
@@ -115,10 +128,31 @@ export class Jury {
     const place = `${message.view} ${message.height}`;
     const known = votes.get(place);
     if (known !== undefined && known !== message.digest)
-      this.#shown.set(guilty, [...(this.#shown.get(guilty) ?? []), { ...finder, guilty: from }]);
+      this.#show(guilty, { ...finder, guilty: from });
     votes.delete(place);
     votes.set(place, message.digest);
     for (const old of votes.keys()) if (votes.size > votesKept) votes.delete(old);
+  }
+
+  #show(guilty: string, shown: Shown): void {
+    this.#shown.set(guilty, [...(this.#shown.get(guilty) ?? []), shown]);
+  }
+
+  /** [K7] Of the last block of all, which the finder has. */
+  #cosignature(finder: Finder, from: number, bytes: Uint8Array): void {
+    const { origin, epochs } = this.#parts;
+    const guilty = nameOf(from, finder.epoch);
+    if (origin === undefined || finder.height !== this.#height + 1 || this.#accused.has(guilty)) return;
+    const message = checkpointMessageOf(bytes);
+    if (message?.type !== 'cosignature') return;
+    const { cosigned } = message;
+    const { validators } = epochs.latest;
+    if (cosigned.validator !== from || cosigned.size !== this.#size || !isCosigned(origin, cosigned, validators))
+      return;
+    const place = `${finder.station} ${finder.life} ${from} ${cosigned.size}`;
+    const known = this.#roots.get(place) ?? cosigned.root;
+    this.#roots.set(place, known);
+    if (known !== cosigned.root) this.#show(guilty, { ...finder, guilty: from });
   }
 
   #vote(from: number, number: number, bytes: Uint8Array) {
@@ -152,4 +186,13 @@ export class Jury {
 
 function nameOf(machine: number, epoch: number): string {
   return `${machine} ${epoch}`;
+}
+
+function checkpointMessageOf(bytes: Uint8Array) {
+  try {
+    return decodeCheckpointMessage(bytes);
+  } catch (error) {
+    if (error instanceof DecodeError) return undefined;
+    throw error;
+  }
 }

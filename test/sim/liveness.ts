@@ -92,6 +92,7 @@ export class Calm {
     this.#inspectWaits();
     this.#inspectViews();
     this.#inspectThrottling();
+    this.#inspectFloor();
   }
 
   #inspectFirstBlock(): void {
@@ -128,6 +129,14 @@ export class Calm {
       throw new Violation(`a primary that throttles stays: ${pictureOf(this.#cluster, this.#core)}`);
   }
 
+  /** [T6] Where proposals take long, whoever makes them, the floor gives way once each has been primary. */
+  #inspectFloor(): void {
+    const { plan } = this.#cluster;
+    const view = plan.faults.has('thin') ? Math.max(...this.#core.map(({ node }) => node?.status().view ?? 0)) : 0;
+    if (this.#began < second * 10 && plan.byzantine.length === 0 && view > plan.validators)
+      throw new Violation(`view ${view} of a network that is slow as a whole: ${pictureOf(this.#cluster, this.#core)}`);
+  }
+
   /** [V10, C4] Of those who have come to the epoch in force. */
   #inspectViews(): void {
     const { timeline, epochs, gate } = this.#cluster;
@@ -155,13 +164,16 @@ function progressOf({ node }: ValidatorStation): number {
 
 /** True when nothing but liars stands in the way from the beginning: no frame is lost, and nobody stops. */
 export function isCalm({ faults }: Plan): boolean {
-  const harmless = ['byzantine', 'duplicate', 'replay', 'reorder'];
+  const harmless = ['byzantine', 'duplicate', 'replay', 'reorder', 'stragglers'];
+  // Slow proposals are, as long as nobody makes them slower.
+  if (!faults.has('byzantine')) harmless.push('thin');
   return [...faults].every((fault) => harmless.includes(fault));
 }
 
+/** `awake` are those that are healed and level in the end. */
 export async function livenessPhase(
   cluster: Cluster,
-): Promise<{ readonly seconds: number; readonly slowest: Slowest }> {
+): Promise<{ readonly seconds: number; readonly slowest: Slowest; readonly awake: readonly ValidatorStation[] }> {
   const { plan, workload, timeline } = cluster;
   const chance = new Chance(plan.seed, 'liveness');
   // Often without whoever is primary: then the healed wait for the timer that runs.
@@ -184,8 +196,9 @@ export async function livenessPhase(
   const back = rest.filter((each) => wholeOf(cluster).includes(each) && chance.hits(0.5) && mayComeBack(cluster, each));
   heal(cluster, [...core, ...back], chance);
   workload.burst(2);
-  await settled(cluster, [...core, ...back], calm);
-  return { seconds, slowest: calm.slowest };
+  const awake = [...core, ...back];
+  await settled(cluster, awake, calm);
+  return { seconds, slowest: calm.slowest, awake };
 }
 
 export function heal(cluster: Cluster, core: readonly ValidatorStation[], chance: Chance): void {

@@ -16,7 +16,7 @@ const how: ReportOptions = {
   limits: asked.limits,
   print: asked.trace ? (line) => process.stdout.write(line) : undefined,
   minimised: !asked.first,
-  probes: asked.probes ? readProbes() : [],
+  probes: asked.probes ? readProbes().filter(({ by }) => by === undefined) : [],
 };
 if (words.includes(childFlag)) beChild((seed) => reportOf(seed, how));
 else if (asked.measures.length > 0) process.exitCode = (await measure(asked.measures)) ? 0 : 1;

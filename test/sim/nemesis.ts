@@ -47,9 +47,10 @@ export class Nemesis {
       snapshots: () => this.#leaveBehind(),
       'bit-flip': () => this.#flip(),
       membership: () => governance?.act(),
+      backup: () => this.#backUp(),
     };
     const act = acts[fault];
-    const isRare = fault === 'crash-all' || fault === 'amnesia';
+    const isRare = fault === 'crash-all' || fault === 'amnesia' || fault === 'backup';
     if (act !== undefined) this.#repeat(isRare ? 5 * faultEverySeconds : faultEverySeconds, act);
   }
 
@@ -154,7 +155,9 @@ export class Nemesis {
     const images = this.#images.get(station.station) ?? [];
     this.#images.set(station.station, images);
     if (images.length === 0 || chance.hits(0.5)) {
-      images.push(disk.snapshot());
+      const copy = disk.snapshot();
+      this.#cluster.amnesia.copied(station, copy);
+      images.push(copy);
       return;
     }
     const voted = ['normal', 'changing'].includes(station.node?.status().mode ?? '');
@@ -170,9 +173,35 @@ export class Nemesis {
       const startsOf = (each: MemoryImage) => this.#startsOf(station, each);
       if (voted && startsOf(image) < startsOf(disk.snapshot())) this.#cluster.rewound.add(station);
       disk.restore(image);
+      this.#cluster.amnesia.exchanged(station, image);
     } else if (kind === 'empty') this.#cluster.wipe(station);
     else disk.restore(damaged(disk.snapshot(), chance.int(10_000)));
     this.#restartLater(station);
+  }
+
+  /** A copy of a running store is taken, and put in its place when all have lost power and remember nothing. */
+  #backUp(): void {
+    const { stations, plan } = this.#cluster;
+    const station = stations.find((each) => plan.amnesiacs.includes(each.index));
+    if (station === undefined) return;
+    const { disk } = station.parts;
+    const copy = this.#images.get(station.station)?.pop();
+    if (copy === undefined) {
+      const image = disk.snapshot();
+      this.#cluster.amnesia.copied(station, image);
+      this.#images.set(station.station, [image]);
+      return;
+    }
+    this.#note(`all lose power, and ${station.station} gets a copy of its disk`);
+    const hasVoted = ['normal', 'changing'].includes(station.node?.status().mode ?? '');
+    const isRewound = hasVoted && this.#startsOf(station, copy) < this.#startsOf(station, disk.snapshot());
+    for (const each of stations) each.crash('lost power');
+    this.#cluster.wiped.delete(station);
+    this.#cluster.rewound.delete(station);
+    if (isRewound) this.#cluster.rewound.add(station);
+    disk.restore(copy);
+    this.#cluster.amnesia.exchanged(station, copy);
+    for (const each of stations) this.#restartLater(each);
   }
 
   /** A byte of the state, while the validator runs: it heals, whenever it notices [R4]. */

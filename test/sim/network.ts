@@ -14,6 +14,8 @@ export interface LinkQuality {
   readonly duplicate: number;
   readonly replay: number;
   readonly reorder: boolean;
+  /** Of proposals, besides. */
+  readonly proposalMs: number;
 }
 
 export const goodLinks: LinkQuality = {
@@ -23,6 +25,7 @@ export const goodLinks: LinkQuality = {
   duplicate: 0,
   replay: 0,
   reorder: false,
+  proposalMs: 0,
 };
 
 export interface Station {
@@ -120,6 +123,7 @@ export class Network {
   #arrive(frame: Frame, time: number, lane: string): void {
     const { from, to, channel, bytes } = frame;
     let at = time + this.#latency();
+    if (channel === 'proposals') at += this.quality.proposalMs * millisecond;
     if (!this.quality.reorder && lane !== 'again') {
       const name = `${from.station}>${to.station} ${lane}`;
       at = Math.max(at, this.#lastArrival.get(name) ?? 0);

@@ -1,6 +1,6 @@
 // The words with which a run is asked for: on the command line and in seeds.txt alike.
 import { parseArgs } from 'node:util';
-import { habits, lateHabits } from './byzantine.ts';
+import { habits, lateHabits, ownHabits } from './byzantine.ts';
 import { type FaultClass, faultClasses, lateFaultClasses, ownFaultClasses, type PlanLimits } from './plan.ts';
 
 export interface SimulationOptions {
@@ -66,7 +66,7 @@ export function parseOptions(args: readonly string[]): SimulationOptions {
     limits: {
       validators: numberOf('validators', values.validators),
       faults: values.faults === undefined ? undefined : faultsOf(values.faults),
-      habits: values.habits?.split(',').map((name) => oneOf('habits', name, [...habits, ...lateHabits])),
+      habits: values.habits?.split(',').map((name) => oneOf('habits', name, [...habits, ...lateHabits, ...ownHabits])),
       safetySeconds,
       blocksMin: safetySeconds === undefined ? undefined : 0,
       isDense: values.dense ? true : undefined,

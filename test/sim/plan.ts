@@ -26,7 +26,9 @@ export const faultClasses = [
 /** Drawn apart, after all else, so that the seeds of before stay what they are. */
 export const lateFaultClasses = ['hunt', 'overrun', 'bit-flip'] as const;
 /** Each from chances of its own. */
-export const ownFaultClasses = ['snapshots', 'membership'] as const;
+const loneFaultClasses = ['stragglers', 'thin', 'backup'] as const;
+const loneChances = { stragglers: 0.1, thin: 0.05, backup: 0.05 };
+export const ownFaultClasses = ['snapshots', 'membership', ...loneFaultClasses] as const;
 export type FaultClass =
   | (typeof faultClasses)[number]
   | (typeof lateFaultClasses)[number]
@@ -101,11 +103,14 @@ export function drawPlan(seed: number, limits: PlanLimits = {}): Plan {
   const snapshots = new Chance(seed, 'snapshots plan');
   if (snapshots.hits(0.15)) drawn.push('snapshots');
   if (new Chance(seed, 'membership plan').hits(0.15)) drawn.push('membership');
+  drawn.push(...loneFaultClasses.filter((fault) => new Chance(seed, `${fault} plan`).hits(loneChances[fault])));
   // Lies matter most where views change.
   if (drawn.includes('byzantine') && !drawn.includes('partition') && chance.hits(0.7)) drawn.push('partition');
   const faults = new Set(limits.faults ?? drawn);
   // Where transactions are valid for seconds only, a clock that is wrong by an hour leaves nothing to order.
   if (faults.has('snapshots')) faults.delete('clock');
+  // Their checks know one set of validators.
+  if (faults.has('membership')) for (const fault of loneFaultClasses) faults.delete(fault);
   // Two chains after a fork would have two sets for one epoch.
   if (faults.has('overrun')) faults.delete('membership');
   const has = (fault: FaultClass) => faults.has(fault);
@@ -118,6 +123,7 @@ export function drawPlan(seed: number, limits: PlanLimits = {}): Plan {
     duplicate: has('duplicate') ? duplicate : 0,
     replay: has('replay') ? replay : 0,
     reorder: has('reorder'),
+    proposalMs: 0,
   };
   const { faulty, size: quorum } = quorumOf(validators);
   const bad = chance.some(
@@ -128,12 +134,15 @@ export function drawPlan(seed: number, limits: PlanLimits = {}): Plan {
   const drawnHabits = new Set(limits.habits ?? chance.some(habits, chance.between(1, 6)));
   if (limits.habits === undefined && has('snapshots'))
     for (const habit of lateHabits) if (snapshots.hits(0.5)) drawnHabits.add(habit);
+  if (limits.habits === undefined && has('byzantine') && new Chance(seed, 'hush plan').hits(0.1))
+    drawnHabits.add('hush');
   const isOverrun = has('overrun');
-  const isDense = (limits.isDense ?? late.hits(0.03)) && !has('amnesia');
-  const drawnLiars = has('amnesia') ? liars : bad;
+  const canForget = has('amnesia') || has('backup');
+  const isDense = (limits.isDense ?? late.hits(0.03)) && !canForget;
+  const drawnLiars = canForget ? liars : bad;
   // Dense work takes long to simulate: the first primary lies, so that the time is well spent.
   const byzantine = has('byzantine') ? (isDense ? [0] : drawnLiars) : [];
-  return {
+  const plan: Plan = {
     seed,
     validators,
     quorum,
@@ -143,7 +152,7 @@ export function drawPlan(seed: number, limits: PlanLimits = {}): Plan {
     isOverrun,
     byzantine: isOverrun ? tooMany(seed, validators, faulty) : byzantine,
     habits: isOverrun && limits.habits === undefined ? new Set([...drawnHabits, ...forking]) : drawnHabits,
-    amnesiacs: has('amnesia') && !isOverrun ? bad.filter((index) => !byzantine.includes(index)) : [],
+    amnesiacs: canForget && !isOverrun ? bad.filter((index) => !byzantine.includes(index)) : [],
     faultEverySeconds: chance.pick([1, 3, 6, 12]),
     proposalTimeoutMs: chance.pick([500, 1_500, 1_500]),
     statusIntervalMs: chance.pick([200, 500, 500]),
@@ -154,4 +163,8 @@ export function drawPlan(seed: number, limits: PlanLimits = {}): Plan {
     isDense,
     snapshots: has('snapshots') ? snapshotsOf(snapshots) : undefined,
   };
+  if (!has('thin')) return plan;
+  const thin = new Chance(seed, 'thin links');
+  // Proposals alone are slow, for everybody: a block is longer than a vote.
+  return { ...plan, links: { ...links, proposalMs: thin.pick([0.3, 0.5, 0.65]) * plan.proposalTimeoutMs } };
 }

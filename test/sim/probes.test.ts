@@ -1,9 +1,12 @@
 // The rare paths stay where they are named, and what was kept of soaks can be read.
-import { readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { root } from '../_source.ts';
-import { countAt } from './coverage.ts';
+import { countAt, type Range } from './coverage.ts';
 import { parseKept, readKept } from './kept.ts';
 import { compiledPath, placeOf, readProbes } from './probes.ts';
 
@@ -17,8 +20,48 @@ test('every rare path has one place, in the source and in what is compiled from 
   }
 });
 
+interface Coverage {
+  readonly result: readonly { readonly url: string; readonly functions: readonly { readonly ranges: Range[] }[] }[];
+}
+
+/** How often the processes that wrote into a folder passed a place in a compiled file. */
+function countIn(coverages: readonly Coverage[], path: string, place: number): number {
+  const scripts = coverages.flatMap(({ result }) => result);
+  const own = scripts.filter(({ url }) => url.startsWith('file:') && fileURLToPath(url) === path);
+  return own.reduce(
+    (sum, { functions }) =>
+      sum +
+      countAt(
+        functions.flatMap(({ ranges }) => ranges),
+        place,
+      ),
+    0,
+  );
+}
+
+test('what the simulator need not take, the test that is named for it takes', (t) => {
+  const probes = readProbes();
+  for (const by of new Set(probes.map((probe) => probe.by))) {
+    if (by === undefined) continue;
+    const folder = mkdtempSync(join(tmpdir(), 'daybook-probes-'));
+    const [script, file] = [join(root, 'node_modules/ava/entrypoints/cli.mjs'), compiledPath(by)];
+    const env = { ...process.env, NODE_V8_COVERAGE: folder };
+    const { status, stdout } = spawnSync(process.execPath, [script, file], { cwd: root, env, encoding: 'utf8' });
+    t.is(status, 0, `${by}: ${stdout}`);
+    const coverages = readdirSync(folder).map(
+      (name) => JSON.parse(readFileSync(join(folder, name), 'utf8')) as Coverage,
+    );
+    for (const probe of probes.filter((each) => each.by === by)) {
+      const path = compiledPath(probe.file);
+      const place = placeOf(probe, readFileSync(path, 'utf8'));
+      t.true(countIn(coverages, path, place) > 0, `${by} takes: ${probe.name}`);
+    }
+    rmSync(folder, { recursive: true });
+  }
+});
+
 test('a rare path that is in two places, or in none, is refused', (t) => {
-  const probe = { name: 'x', file: 'f', after: '', text: 'b' };
+  const probe = { name: 'x', file: 'f', after: '', text: 'b', by: undefined };
   t.is(placeOf(probe, 'abc'), 1);
   t.throws(() => placeOf(probe, 'abcb'), { message: /twice/ });
   t.throws(() => placeOf(probe, 'ac'), { message: /not there/ });

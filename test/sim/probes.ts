@@ -11,20 +11,26 @@ export interface Probe {
   /** Stands once in the file, or once after `after`, which itself stands once. */
   readonly text: string;
   readonly after: string;
+  /** The test that takes it, where the simulator does not. */
+  readonly by: string | undefined;
 }
 
-/** Lines of three parts between bars: name, file, text; ` ... ` in the text leaves out what stands between. */
+/**
+ * Lines of three parts between bars, below `by` and a test if it is that test's: name, file, text; ` ... ` in the text
+ * leaves out what stands between.
+ */
 export function parseProbes(text: string): Probe[] {
   const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
-  return lines.map((line) => {
+  let by: string | undefined;
+  return lines.flatMap((line) => {
+    if (line.startsWith('by ')) {
+      by = line.slice(3);
+      return [];
+    }
     const [name = '', file = '', ...rest] = line.split(' | ');
     const parts = rest.join(' | ').split(' ... ');
-    return {
-      name: name.trim(),
-      file: file.trim(),
-      after: parts.length > 1 ? (parts[0] ?? '') : '',
-      text: parts.at(-1) ?? '',
-    };
+    const [after, place] = parts.length > 1 ? [parts[0] ?? '', parts.at(-1) ?? ''] : ['', parts[0] ?? ''];
+    return [{ name: name.trim(), file: file.trim(), after, text: place, by }];
   });
 }
 

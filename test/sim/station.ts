@@ -42,6 +42,10 @@ export interface StationWatch {
   leaves(station: ValidatorStation, channel: Channel, bytes: Uint8Array): void;
   /** A frame reaches the node. */
   arrives(station: ValidatorStation, from: number, channel: Channel, bytes: Uint8Array): void;
+  /** The node has dealt with that frame, and lives. */
+  handled(station: ValidatorStation, channel: Channel, bytes: Uint8Array): void;
+  /** It has read its disk, and nothing has come from others yet. */
+  started(station: ValidatorStation): void;
   committed(station: ValidatorStation, commit: BlockCommit): void;
   checkpointed(station: ValidatorStation, checkpoints: CheckpointChange): void;
   /** A snapshot is about to take the place of all that it holds. */
@@ -154,7 +158,10 @@ export class ValidatorStation implements Station {
     node.onBlock((block, transactions) => {
       if (life === this.lives) for (const [id, at] of transactions) watch.acknowledged(this, id, at, block.height);
     });
-    this.#put(life, () => node.start());
+    this.#put(life, () => {
+      node.start();
+      watch.started(this);
+    });
     this.parts.network.join(this.station);
     this.#every(life, 'tick', timers.tickMs, chance.int(timers.tickMs * millisecond), () => node.tick());
     this.#every(life, 'tidy', timers.expiryIntervalMs, 0, () => node.tidyMempool());
@@ -214,6 +221,7 @@ export class ValidatorStation implements Station {
     this.#put(this.lives, () => {
       this.parts.watch.arrives(this, from, channel, seen);
       this.node?.receive(peer, channel, seen);
+      this.parts.watch.handled(this, channel, seen);
     });
   }
 

@@ -103,6 +103,14 @@ export class Workload {
     if (this.#settled.length > 0 && chance.hits(0.2)) this.#askAgain(chance.pick(this.#settled));
   }
 
+  /** A transfer that is valid for so long, brought to one validator and never again. */
+  brief(station: ValidatorStation, validMs: number): void {
+    const move = { from: 'A0', to: 'A1', currency: 'CZK', purpose: '', date: '', amount: 1n };
+    const validUntil = this.#parts.nowMs() + validMs;
+    const { bytes } = this.#signed(this.#tellerOf(0), 'transfer', transferArguments(move), 'brief', validUntil);
+    station.ask((node) => this.#guarded(() => node.submit(bytes)));
+  }
+
   #transfer(): void {
     const { chance } = this.#parts;
     const from = chance.int(accounts.length);
@@ -122,25 +130,21 @@ export class Workload {
   }
 
   #submit(by: Signer, method: string, args: Value, reference = `R${++this.#references}`): string {
-    const { consortium, chance, nowMs } = this.#parts;
-    const chainId = digestBytes(consortium.commit.head.digest);
+    const { chance, nowMs } = this.#parts;
     const validUntil = nowMs() + this.#parts.validityMs;
-    const body = bodyOf({
-      chainId,
-      member: by.member,
-      reference,
-      validUntil,
-      contract: 'payments',
-      method,
-      args,
-    });
-    const { id, bytes } = signTransaction(body, by.seed, by.publicKey);
+    const { id, bytes } = this.#signed(by, method, args, reference, validUntil);
     if (chance.hits(0.02)) this.#forged(bytes);
     const request = { id, bytes, reference, validUntil, sent: 0, admittedAt: undefined };
     this.#pending.set(id, request);
     this.submitted += 1;
     this.#send(request, chance.hits(0.1) ? 2 : 1);
     return reference;
+  }
+
+  #signed(by: Signer, method: string, args: Value, reference: string, validUntil: number) {
+    const chainId = digestBytes(this.#parts.consortium.commit.head.digest);
+    const body = bodyOf({ chainId, member: by.member, reference, validUntil, contract: 'payments', method, args });
+    return signTransaction(body, by.seed, by.publicKey);
   }
 
   /** With a signature that is nobody's, before the good one. */
