@@ -127,8 +127,7 @@ export class Jury {
     this.#votes.set(name, votes);
     const place = `${message.view} ${message.height}`;
     const known = votes.get(place);
-    if (known !== undefined && known !== message.digest)
-      this.#show(guilty, { ...finder, guilty: from });
+    if (known !== undefined && known !== message.digest) this.#show(guilty, { ...finder, guilty: from });
     votes.delete(place);
     votes.set(place, message.digest);
     for (const old of votes.keys()) if (votes.size > votesKept) votes.delete(old);
