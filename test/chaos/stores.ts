@@ -7,8 +7,9 @@ import { pieceSchema } from '../../node/snapshot/chunk.ts';
 import { partHeight, partRange, seal, singleKey, stateKey, unseal } from '../../node/store/keys.ts';
 import { type Environment, openEnvironment, readRow } from '../../node/store/lmdb-environment.ts';
 import { baseRow } from '../../node/store/rows.ts';
-import type { Validator } from './validator.ts';
+import { pause, type Validator } from './validator.ts';
 
+const opensMax = 100;
 const kindAt = 9;
 const pieceKind = 1;
 const chunkAt = 10;
@@ -20,11 +21,23 @@ function chunkOf(key: Buffer): number {
 }
 
 async function read<T>({ paths }: Validator, look: (environment: Environment) => T): Promise<T> {
-  const environment = openEnvironment(paths.data, true);
+  const environment = await opened(paths.data);
   try {
     return look(environment);
   } finally {
     await environment.close();
+  }
+}
+
+/** While the node makes its lock file LMDB refuses others (EINVAL): a moment later it does not. */
+async function opened(folder: string): Promise<Environment> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return openEnvironment(folder, true);
+    } catch (error) {
+      if (tries === opensMax) throw error;
+      await pause(50);
+    }
   }
 }
 
