@@ -17,7 +17,7 @@ import {
 } from './divergence.ts';
 import { treeOf } from './execution/genesis-commit.ts';
 import type { StateTree } from './execution/state-tree.ts';
-import { type Electors, electorsOf } from './execution/validator-sets.ts';
+import { type Electors, electorsIfWhole } from './execution/validator-sets.ts';
 import { type Healed, HealingError, heal, readable } from './healing.ts';
 import { certificateSchema } from './ledger/certificate.ts';
 import { originOf } from './ledger/checkpoint.ts';
@@ -332,7 +332,7 @@ export class HealingNode implements LedgerNode, Receiver {
   #electors(): Electors {
     const { genesis } = this.#parts;
     return (
-      readable(() => electorsOf(this.store)) ?? {
+      readable(() => electorsIfWhole(this.store)) ?? {
         current: { number: 0, from: 1, validators: genesis.validators },
         previous: undefined,
         learners: [],

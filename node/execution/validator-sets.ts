@@ -66,6 +66,14 @@ export function electorsOf(store: Pick<Store, 'get' | 'stateRange'>): Electors {
   return { current, previous, learners: learnersOf(store) };
 }
 
+/** The same of a state that may be damaged: undefined where a record of it is missing, as when a number is wrong. */
+export function electorsIfWhole(store: Pick<Store, 'get' | 'stateRange'>): Electors | undefined {
+  const reader = consortiumOf(store);
+  const current = latestEpoch(reader);
+  if (current === undefined || epochAt(reader, Math.max(current.from - 1, 1)) === undefined) return undefined;
+  return electorsOf(store);
+}
+
 /** Who follows without a vote, ascending by id. */
 export function learnersOf(store: Pick<Store, 'stateRange'>): Validator[] {
   const rows = store.stateRange(`${consortiumName}/${learnerRecords.name}/`, learnersMax);
