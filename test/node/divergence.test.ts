@@ -84,6 +84,18 @@ test('[R4] a record that the state root does not cover is noticed at the start, 
   t.deepEqual(cluster.incidents, []);
 });
 
+test('[R4] a state that names an epoch which there never was is healed as any other', async (t) => {
+  const cluster = await bank();
+  cluster.kill(2);
+  change(cluster, 2, rewrite('consortium/counts/epoch', 'consortium/counts/members'));
+  cluster.start(2);
+  await cluster.run(() => cluster.divergences.at(-1)?.outcome === 'healed');
+  await ready(cluster);
+  cluster.kill(0);
+  await pay(cluster, [1, 2, 3]);
+  t.deepEqual(cluster.incidents, [], 'its vote is needed, and given');
+});
+
 test('[R4] a running validator heals before it votes on a record that the state root does not cover', async (t) => {
   const cluster = await bank();
   cluster.kill(3);

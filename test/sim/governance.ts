@@ -127,6 +127,7 @@ export class Governance {
     const keys = this.#cluster.keys[machine];
     check(keys !== undefined, `machine ${machine} has keys`);
     const learner = isNew ? keys.first(member, this.#chainId) : keys.next(member, this.#chainId);
+    if (kind === 'add') keys.forgetBefore(learner.voteKey); // nobody admits those of a removed one
     return [{ kind: 'add-learner', ...learner }];
   }
 
@@ -139,8 +140,11 @@ export class Governance {
   #join(machine: number): void {
     const { retired, timeline, stations } = this.#cluster;
     const known = stations.filter(({ index }) => index === machine);
-    const joining = known.length > 0 ? known.filter((each) => retired.has(each)) : [this.#cluster.addStation(machine)];
-    for (const each of joining) retired.add(each);
+    const joining = known.length > 0 ? known : [this.#cluster.addStation(machine)];
+    for (const each of joining) {
+      retired.add(each);
+      each.crash('gets other keys');
+    }
     timeline.after(this.#chance.pick([1, 500, 5_000, 30_000]) * millisecond, () => {
       for (const each of joining) if (!this.#isOver && retired.delete(each)) this.#cluster.start(each);
     });
