@@ -243,7 +243,7 @@ async function settled(cluster: Cluster, core: readonly ValidatorStation[], calm
 }
 
 /** [K6] */
-function isLastBlockStable({ parts: { disk } }: ValidatorStation): boolean {
+export function isLastBlockStable({ parts: { disk } }: ValidatorStation): boolean {
   return disk.lastCheckpoint()?.height === disk.head().height;
 }
 
