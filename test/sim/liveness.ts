@@ -286,7 +286,7 @@ function missingMaxOf({ epochs, machinesToBe }: Cluster): number {
 }
 
 /** [K6] */
-function isLastBlockStable({ parts: { disk } }: ValidatorStation): boolean {
+export function isLastBlockStable({ parts: { disk } }: ValidatorStation): boolean {
   return disk.lastCheckpoint()?.height === disk.head().height;
 }
 

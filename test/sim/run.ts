@@ -17,7 +17,7 @@ import { Calm, heal, isCalm, livenessPhase, liveWithinSeconds, type Slowest } fr
 import { Nemesis } from './nemesis.ts';
 import { drawPlan, type Plan, type PlanLimits } from './plan.ts';
 import { useRealSignatures } from './signer.ts';
-import { straggle } from './stragglers.ts';
+import { missCosignatures, straggle } from './stragglers.ts';
 import { second } from './timeline.ts';
 import { check, Violation } from './violation.ts';
 
@@ -75,7 +75,10 @@ export async function runSeed(
     if (plan.isOverrun) await noticingPhase(cluster);
     else {
       const after = await livenessPhase(cluster);
-      if (plan.faults.has('stragglers')) await straggle(cluster, after.awake);
+      if (plan.faults.has('stragglers')) {
+        await straggle(cluster, after.awake);
+        await missCosignatures(cluster, after.awake);
+      }
       healedSeconds = after.seconds;
       slowest = { wait: Math.max(before.wait, after.slowest.wait), heal: after.slowest.heal };
       executeAgain(cluster);

@@ -1,12 +1,17 @@
 // Views that open while one validator hears nothing, with nothing left to order: no block brings it there later [V9],
 // no timer runs [T1], and no ViewChange is sent again. What is left is C4 alone: whoever is there shows it the NewView.
 import { Chance } from './chance.ts';
-import type { Cluster } from './cluster.ts';
-import { boundsOf, Calm } from './liveness.ts';
+import { type Cluster, heightOf } from './cluster.ts';
+import { boundsOf, Calm, isLastBlockStable } from './liveness.ts';
+import { goodLinks } from './network.ts';
 import type { ValidatorStation } from './station.ts';
+import { check } from './violation.ts';
 
 const attemptsMax = 5;
 const afterwardsSeconds = 1;
+const lossSeconds = 20;
+/** Its own cosignature again, and the answer. */
+const stableIntervals = 4;
 
 /**
  * After all is settled: the primary is cut off, a transaction comes that is valid for just one timeout, and the others
@@ -36,6 +41,24 @@ export async function straggle(cluster: Cluster, awake: readonly ValidatorStatio
     await new Calm(cluster, awake).run(boundsOf(plan).syncMs / 1_000 + afterwardsSeconds);
     if (isMissed) return;
   }
+}
+
+/** [K6] A last block whose cosignatures were lost to some becomes stable with no block after it. */
+export async function missCosignatures(cluster: Cluster, awake: readonly ValidatorStation[]): Promise<void> {
+  const { plan, network, workload, witness } = cluster;
+  const height = witness.height;
+  network.quality = { ...goodLinks, loss: 0.3 };
+  workload.burst(1);
+  const isThere = () => workload.pending === 0 && awake.every((each) => heightOf(each) > height);
+  for (let left = lossSeconds; left > 0 && !isThere(); left--) {
+    await cluster.run(1, isThere);
+    workload.retry();
+  }
+  network.quality = goodLinks;
+  if (!isThere()) return;
+  const isStable = () => awake.every(isLastBlockStable);
+  await cluster.run((stableIntervals * plan.statusIntervalMs) / 1_000 + afterwardsSeconds, isStable);
+  check(isStable(), `the last block, ${witness.height}, does not become stable`);
 }
 
 function viewOf({ node }: ValidatorStation): number {
