@@ -133,7 +133,7 @@ async function safetyPhase(cluster: Cluster): Promise<Slowest> {
     const slower = witness.height > busyBlocks ? quietFactor : 1;
     const pause = Math.min(slower * chance.waiting(plan.burstEverySeconds * 10), waitTenthsMax) / 10;
     await (calm ?? cluster).run(plan.isDense && timeline.now < denseSeconds * second ? densePauseSeconds : pause);
-    if (timeline.now >= end) for (const nemesis of nemeses) nemesis.ease((timeline.now / end) ** 2);
+    if (timeline.now >= end) for (const nemesis of nemeses) nemesis.ease((timeline.now / end) ** 3);
     if (workload.pending < pendingMax) workload.burst(chance.between(1, plan.burstMax));
     workload.retry();
     if (chance.hits(0.005)) cluster.countHoldings(chance);
