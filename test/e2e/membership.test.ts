@@ -63,11 +63,16 @@ test.serial('a learner follows, is added, and votes', async (t) => {
 test.serial('a running validator is re-keyed, and another removed, without a pause', async (t) => {
   const [, second = '', , fourth = ''] = home.urls();
   const { publicFile } = await home.json('key', 'rotate', 'validator-2', '--member', 'BRANCH-2');
+  const finish = () => home.run('key', 'rotate', 'validator-2', '--member', 'BRANCH-2', '--finish');
+  const early = await finish();
+  t.is(early.code, 2, 'the keys are not in force yet');
+  t.regex(early.stderr, /not in force/);
   t.is(await govern('rotate-validator-keys', String(publicFile)), 'enacted');
   await until('it votes with its next keys', async () => {
     const { epoch, mode, peers } = await statusOf(second);
     return epoch === 2 && mode === 'normal' && (peers as unknown[]).length === 4;
   });
+  t.is((await finish()).code, 0);
   await pay();
   t.is(await govern('remove-validator', 'validator-4'), 'enacted');
   await until('it follows', async () => (await statusOf(fourth))['mode'] === 'observing');
