@@ -141,8 +141,9 @@ export class Calm {
   #inspectViews(): void {
     const { timeline, epochs, gate } = this.#cluster;
     const { number, faulty, machines, quorum } = epochs.latest;
-    const isHere = ({ index, node }: ValidatorStation) => machines.includes(index) && node?.status().epoch === number;
-    const here = this.#core.filter((each) => gate === undefined || isHere(each));
+    const isHere = ({ index, node }: ValidatorStation) =>
+      gate === undefined || (machines.includes(index) && node?.status().epoch === number);
+    const here = this.#core.filter((each) => each.node?.isHealing !== true && isHere(each)); // [R4]
     if (here.length < quorum) return this.#behindSince.clear(); // nobody is heard by a quorum [R2]
     for (const station of this.#core) {
       const others = here.filter((each) => each !== station).map(progressOf);

@@ -92,6 +92,20 @@ function tooMany(seed: number, validators: number, faulty: number): number[] {
   return new Chance(seed, 'overrun').some(all, faulty + 1);
 }
 
+function drawLinks(chance: Chance, faults: ReadonlySet<FaultClass>): LinkQuality {
+  const loss = chance.pick([0.01, 0.03, 0.1, 0.2, 0.3]);
+  const delay = { latencyMs: chance.pick([2, 10, 50, 150]), jitterMs: chance.pick([10, 50, 200, 1_000]) };
+  const [duplicate, replay] = [chance.pick([0.01, 0.05, 0.2]), chance.pick([0.005, 0.02, 0.1])];
+  return {
+    ...(faults.has('delay') ? delay : goodLinks),
+    loss: faults.has('loss') ? loss : 0,
+    duplicate: faults.has('duplicate') ? duplicate : 0,
+    replay: faults.has('replay') ? replay : 0,
+    reorder: faults.has('reorder'),
+    proposalMs: 0,
+  };
+}
+
 /** The draws are the same whatever the limits leave out, so that a seed stays itself while it is made smaller. */
 export function drawPlan(seed: number, limits: PlanLimits = {}): Plan {
   const chance = new Chance(seed, 'plan');
@@ -114,17 +128,7 @@ export function drawPlan(seed: number, limits: PlanLimits = {}): Plan {
   // Two chains after a fork would have two sets for one epoch.
   if (faults.has('overrun')) faults.delete('membership');
   const has = (fault: FaultClass) => faults.has(fault);
-  const loss = chance.pick([0.01, 0.03, 0.1, 0.2, 0.3]);
-  const delay = { latencyMs: chance.pick([2, 10, 50, 150]), jitterMs: chance.pick([10, 50, 200, 1_000]) };
-  const [duplicate, replay] = [chance.pick([0.01, 0.05, 0.2]), chance.pick([0.005, 0.02, 0.1])];
-  const links = {
-    ...(has('delay') ? delay : goodLinks),
-    loss: has('loss') ? loss : 0,
-    duplicate: has('duplicate') ? duplicate : 0,
-    replay: has('replay') ? replay : 0,
-    reorder: has('reorder'),
-    proposalMs: 0,
-  };
+  const links = drawLinks(chance, faults);
   const { faulty, size: quorum } = quorumOf(validators);
   const bad = chance.some(
     Array.from({ length: validators }, (_, index) => index),
