@@ -50,13 +50,16 @@ export class InboundQueue {
   readonly #lanes = new Map<Channel, Set<Lane>[]>();
   readonly #budgets = new Map<Channel, Budget[]>();
   readonly #limits: InboundBudgets;
+  readonly #nowMs: () => number;
   #first = 0;
   #immediate: NodeJS.Immediate | undefined;
   #pause: NodeJS.Timeout | undefined;
 
-  constructor(peers: number, sink: InboundSink, budgets: InboundBudgets) {
+  /** `nowMs` never goes back. */
+  constructor(peers: number, sink: InboundSink, budgets: InboundBudgets, nowMs = () => performance.now()) {
     this.#sink = sink;
     this.#limits = budgets;
+    this.#nowMs = nowMs;
     for (const channel of channels) {
       this.#lanes.set(channel, []);
       this.#budgets.set(channel, []);
@@ -66,7 +69,7 @@ export class InboundQueue {
 
   /** Room for peers of these numbers; a number stays for as long as the node runs. */
   grow(peers: number): void {
-    const now = performance.now();
+    const now = this.#nowMs();
     const bucket = (perSecond: number) => new TokenBucket(perSecond, perSecond, now);
     for (; this.#peers < peers; this.#peers++) {
       for (const channel of channels) {
@@ -119,10 +122,10 @@ export class InboundQueue {
 
   #turn(): void {
     let delivered = 0;
-    const end = performance.now() + turnMs;
+    const end = this.#nowMs() + turnMs;
     for (const channel of channels) {
       for (let round = 0; round < framesPerTurn[channel]; round++) {
-        if (round > 0 && performance.now() > end) break;
+        if (round > 0 && this.#nowMs() > end) break;
         const before = delivered;
         for (let i = 0; i < this.#peers; i++) delivered += this.#serve(channel, (this.#first + i) % this.#peers);
         if (delivered === before) break;
@@ -144,7 +147,7 @@ export class InboundQueue {
   #deliver(channel: Channel, lane: Lane): boolean {
     if (lane.reader.pendingBytes === 0 && !lane.ended) return false;
     const budget = this.#budgets.get(channel)?.[lane.from];
-    const now = performance.now();
+    const now = this.#nowMs();
     if (budget === undefined || !budget.frames.hasTokens(now) || !budget.bytes.hasTokens(now)) return false;
     let frame: Uint8Array | undefined;
     try {
@@ -169,7 +172,7 @@ export class InboundQueue {
 
   /** Whether bytes wait for nothing but budget. A frame that is only partly there is woken by its next bytes. */
   #throttled(): boolean {
-    const now = performance.now();
+    const now = this.#nowMs();
     for (const channel of channels) {
       for (const [from, lanes] of (this.#lanes.get(channel) ?? []).entries()) {
         const budget = this.#budgets.get(channel)?.[from];
