@@ -136,6 +136,11 @@ export function drawPlan(seed: number, limits: PlanLimits = {}): Plan {
     for (const habit of lateHabits) if (snapshots.hits(0.5)) drawnHabits.add(habit);
   if (limits.habits === undefined && has('byzantine') && new Chance(seed, 'hush plan').hits(0.1))
     drawnHabits.add('hush');
+  for (const habit of ['wrong-sets', 'wrong-base'] as const)
+    if (limits.habits === undefined && has('byzantine') && new Chance(seed, `${habit} plan`).hits(0.05))
+      drawnHabits.add(habit);
+  const isSnapshotLied = limits.habits === undefined && has('byzantine') && has('snapshots');
+  if (isSnapshotLied && new Chance(seed, 'other state plan').hits(0.2)) drawnHabits.add('other-state');
   const isOverrun = has('overrun');
   const canForget = has('amnesia') || has('backup');
   const isDense = (limits.isDense ?? late.hits(0.03)) && !canForget;
