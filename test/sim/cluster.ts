@@ -364,6 +364,17 @@ export class Cluster implements StationWatch {
     this.retired.add(station);
   }
 
+  /** [E8] Who is removed answers until a quorum of those that vote now has what it has. */
+  released(station: ValidatorStation): void {
+    const { machines, quorum, from, number } = this.epochs.at(heightOf(station) + 1);
+    const have = machines.filter((machine) => {
+      return this.stations.some(
+        (each) => each.index === machine && (!this.isHonest(each) || heightOf(each) + 1 >= from),
+      );
+    });
+    if (have.length < quorum) this.broke(station, `it may be stopped, and ${have.length} have come to epoch ${number}`);
+  }
+
   broke(station: ValidatorStation, what: string): void {
     if (this.isHonest(station)) this.#failed(new Violation(`validator ${station.index}: ${what}`));
   }
