@@ -34,7 +34,10 @@ export interface JuryParts {
   readonly work: SharedWork;
   /** Machines that lie with their own keys, or may have forgotten what they signed. */
   canBeGuilty(machine: number): boolean;
-  /** Of checkpoints; none where a liar may fill the place of its second cosignature with noise [K4], or validators change. */
+  /**
+   * Of checkpoints; none where a liar may fill the place of its second cosignature with noise [K4], or validators
+   * change.
+   */
   readonly origin: string | undefined;
 }
 
