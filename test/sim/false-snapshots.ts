@@ -14,8 +14,9 @@ const madeUp = { path: 'payments/accounts/made-up', value: new Uint8Array(8) } a
 const madeUpChunk = chunkOf(madeUp.path);
 
 /**
- * [S2] One false chunk, under a manifest that names the root that it has, so that nothing but the state root of the
- * header says that it is none of this ledger; or under the true manifest, which then says it.
+ * [S2] One chunk that never was, under a manifest that names the root that it has, so that nothing but the state root
+ * of the header says that it is none of this ledger; and chunks that lack a record, under the true manifest, which says
+ * so.
  */
 export function otherState(
   request: Uint8Array,
@@ -26,6 +27,7 @@ export function otherState(
   if (answer === undefined) return undefined;
   if (asked.type === 'piece' && asked.chunk === madeUpChunk)
     return encodeAs(pieceSchema, { last: 1, records: asked.piece === 0 ? [madeUp] : [] });
+  if (asked.type === 'piece' && asked.chunk % 8 === 0) return withoutOne(answer);
   if (asked.type !== 'manifest' || chance.hits(0.5)) return answer;
   const manifest = decodeAs(manifestSchema, answer);
   const { root } = StateTree.fromEntries([[stateKey(madeUp.path), stateValueHash(madeUp.value)]]);
@@ -55,4 +57,9 @@ export function falseSnapshot(
   } catch {
     return chance.bytes(100); // no bytes say such a thing
   }
+}
+
+function withoutOne(piece: Uint8Array): Uint8Array {
+  const { last, records } = decodeAs(pieceSchema, piece);
+  return encodeAs(pieceSchema, { last, records: records.slice(1) });
 }
