@@ -129,13 +129,14 @@ export class Membership {
 
   /**
    * Who has not come to this epoch yet knows the former network key alone, and may have the blocks from nobody else;
-   * who is in a later one already admits the present key alone. Until a quorum is heard, it is each in turn.
+   * who is in a later one already admits the present key alone. Until a quorum is heard, it is each in turn. Who was
+   * removed has the former one alone, also after a start [E8].
    */
   #speak(): void {
     const own = this.#seat.epoch.validators[this.#seat.self];
     const isFormers = !this.#isSettled && Math.floor(this.#unsettledTicks / turnTicks) % 2 === 0;
-    const speaks = isFormers ? (this.#former ?? own) : own;
-    if (own !== undefined && speaks !== undefined) this.#parts.onKeys?.(speaks);
+    const speaks = isFormers ? (this.#former ?? own) : (own ?? this.#former);
+    if (speaks !== undefined) this.#parts.onKeys?.(speaks);
   }
 
   /** `isSettled`: a quorum has come to this epoch. */

@@ -25,7 +25,7 @@ import { decodeBlocksAnswer, decodeSyncRequest, encodeBlocksAnswer } from '../..
 import type { Channel } from '../../node/network/transport.ts';
 import { members } from '../execution/_ledger.ts';
 import type { Chance } from './chance.ts';
-import { falseSnapshot } from './false-snapshots.ts';
+import { falseSnapshot, otherState } from './false-snapshots.ts';
 import type { Forger } from './forger.ts';
 import { flipped, withOneWrong } from './mutate.ts';
 import type { Outgoing, Tamper } from './station.ts';
@@ -57,7 +57,7 @@ export const habits = [
 /** Drawn apart, with the faults that they belong to. */
 export const lateHabits = ['false-snapshots'] as const;
 /** Each from chances of its own. */
-export const ownHabits = ['hush'] as const;
+export const ownHabits = ['hush', 'other-state', 'wrong-sets', 'wrong-base'] as const;
 export type Habit = (typeof habits)[number] | (typeof lateHabits)[number] | (typeof ownHabits)[number];
 
 /** Those in which it signs nothing but what its node signs: a validator with no other never contradicts itself. */
@@ -72,6 +72,7 @@ export const truthfulHabits: readonly Habit[] = [
   'junk',
   'false-snapshots',
   'hush',
+  'other-state',
 ];
 
 const transactionsFrame = list(bytesOf(1, 20_000), 1, 2_000);
@@ -186,6 +187,11 @@ export class Liar implements Tamper {
         to,
         this.#once(() => forger.viewChange(message, { prepared: undefined })),
       );
+    if (message.type === 'view-change' && has('wrong-base'))
+      return sent(
+        to,
+        this.#once(() => forger.wrongBase(message)),
+      );
     if (message.type === 'view-change' && has('forge-certificates'))
       return sent(
         to,
@@ -231,6 +237,11 @@ export class Liar implements Tamper {
       return sent(
         to,
         this.#once(() => forger.wrongRoot(message)),
+      );
+    if (has('wrong-sets') && this.#isWrong)
+      return sent(
+        to,
+        this.#once(() => forger.wrongSet(message)),
       );
     if (has('throttle')) return [{ ...plain, delayMs: Math.floor(proposalTimeoutMs * 0.7) }];
     return [plain];
@@ -370,6 +381,7 @@ export class Liar implements Tamper {
   answer(_from: number, request: Uint8Array, answer: Uint8Array | undefined): Uint8Array | undefined | 'stalls' {
     const { chance, habits: has } = this.#parts;
     if (has.has('withhold')) return undefined;
+    if (has.has('other-state')) return otherState(request, answer, chance);
     if (has.has('false-snapshots')) return falseSnapshot(request, answer, chance);
     if (!has.has('lie-sync') || chance.hits(0.3)) return answer;
     if (answer === undefined || chance.hits(0.2)) return chance.bytes(chance.pick([0, 10, 10_000]));

@@ -82,7 +82,7 @@ export class Cluster implements StationWatch {
     this.losses = new Losses(this.epochs);
     this.witness.mayFork = plan.isOverrun;
     this.clientClock = new WallClock(this.timeline);
-    this.#hearing = new Hearing(plan.quorum);
+    this.#hearing = new Hearing(this.epochs, this.#work);
     this.amnesia = new AmnesiaWitness({ chainId: digestBytes(digest), validators, work: this.#work });
     this.workload = new Workload({
       consortium: this.consortium,
@@ -147,11 +147,11 @@ export class Cluster implements StationWatch {
   /** Of a machine that lies, with the keys that it has in an epoch. */
   #standingOf(machine: number, number: number): Standing {
     const { epochs, keys } = this;
-    const { validators, quorum } = epochs.numbered(number) ?? epochs.latest;
+    const { validators, quorum, base } = epochs.numbered(number) ?? epochs.latest;
     const self = epochs.seatOf(machine, number);
     const key = epochs.keyOf(machine, number);
     const sign = (message: Uint8Array) => keys[machine]?.sign(message, key) ?? message;
-    return { epoch: number, self, validators: validators.length, quorum, sign };
+    return { epoch: number, self, validators: validators.length, quorum, base: base.height, sign };
   }
 
   #corrupt(station: ValidatorStation): void {
@@ -264,7 +264,7 @@ export class Cluster implements StationWatch {
     if (isSilent) this.#guarded(() => witness.silent(station.index, channel, bytes, isLost));
     if (this.#isWatched(station)) this.#guarded(() => this.amnesia.leaves(station, channel, bytes));
     if (!this.isHonest(station)) return this.#noteSigned(station, channel, bytes);
-    if (this.gate === undefined) this.#guarded(() => this.#hearing.leaves(station, channel, bytes));
+    this.#guarded(() => this.#hearing.leaves(station, channel, bytes));
     this.#guarded(() => this.witness.leaves(station.index, channel, bytes, station.parts.disk));
     this.#guarded(() => this.jury.leaves(station.index, channel, bytes));
   }
@@ -281,7 +281,7 @@ export class Cluster implements StationWatch {
 
   arrives(station: ValidatorStation, from: number, channel: Channel, bytes: Uint8Array): void {
     if (!this.isHonest(station)) return;
-    if (this.gate === undefined) this.#hearing.arrives(station, from, channel, bytes);
+    this.#hearing.arrives(station, from, channel, bytes);
     const height = heightOf(station) + 1;
     const { number: epoch } = this.epochs.at(height);
     const finder = { station: station.station, life: lifeOf(station), height, epoch };
@@ -317,6 +317,7 @@ export class Cluster implements StationWatch {
       if (!isInstalled && this.gate === undefined) this.amnesia.committed(station, commit);
       const isNew = commit.head.height > this.witness.height;
       this.witness.committed(station.index, commit);
+      if (!isInstalled) this.witness.moved(station.index, commit, station.parts.disk);
       if (isNew) this.jury.landed(commit.head.height, commit.entries);
     });
   }
@@ -361,6 +362,17 @@ export class Cluster implements StationWatch {
     this.timeline.note(`${station.station} stops: ${reason}`);
     this.incidents.push(reason);
     this.retired.add(station);
+  }
+
+  /** [E8] Who is removed answers until a quorum of those that vote now has what it has. */
+  released(station: ValidatorStation): void {
+    const { machines, quorum, from, number } = this.epochs.at(heightOf(station) + 1);
+    const have = machines.filter((machine) => {
+      return this.stations.some(
+        (each) => each.index === machine && (!this.isHonest(each) || heightOf(each) + 1 >= from),
+      );
+    });
+    if (have.length < quorum) this.broke(station, `it may be stopped, and ${have.length} have come to epoch ${number}`);
   }
 
   broke(station: ValidatorStation, what: string): void {

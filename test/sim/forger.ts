@@ -30,6 +30,8 @@ export interface Standing {
   readonly self: number;
   readonly validators: number;
   readonly quorum: number;
+  /** [E4] Height of the block before it. */
+  readonly base: number;
   readonly sign: (message: Uint8Array) => Uint8Array;
 }
 
@@ -142,6 +144,21 @@ export class Forger {
     const root = this.#chance.pick(['logRoot', 'stateRoot'] as const);
     const header = encodeHeader({ ...good, [root]: flipped(good[root], this.#chance) });
     return this.proposal(message, { ...message.block, header });
+  }
+
+  /** [E1] Everything right but one of the sets that the header names. */
+  wrongSet(message: PrePrepare): PrePrepare {
+    const good = decodeHeader(message.block.header);
+    const set = this.#chance.pick(['validatorSetHash', 'nextValidatorSetHash'] as const);
+    const header = encodeHeader({ ...good, [set]: flipped(good[set], this.#chance) });
+    return this.proposal(message, { ...message.block, header });
+  }
+
+  /** [E4] As if its epoch had begun after another block, or it had not come as far. */
+  wrongBase(message: ViewChange): ViewChange {
+    const height = Math.max(0, this.#standing.base - this.#chance.int(2));
+    const committed = { height, digest: this.anyDigest(), certificate: undefined };
+    return this.viewChange(message, { committed, prepared: undefined });
   }
 
   viewChange(message: ViewChange, change: Partial<ViewChange>): ViewChange {

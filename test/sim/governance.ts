@@ -7,11 +7,11 @@ import type { Value } from '../../node/ledger/codec.ts';
 import { type Digest, digestBytes } from '../../node/ledger/hash.ts';
 import { bodyOf, signTransaction } from '../../node/ledger/transaction.ts';
 import { members, type Signer } from '../execution/_ledger.ts';
-import type { Chance } from './chance.ts';
+import { Chance } from './chance.ts';
 import { type Cluster, heightOf } from './cluster.ts';
 import { isCutOff } from './core.ts';
 import { validatorName } from './epochs.ts';
-import { drawChanges, machinesAfter, type PlannedChange } from './membership-plan.ts';
+import { drawChanges, machinesAfter, type PlannedChange, tooManyChanges } from './membership-plan.ts';
 import { validityMsOf } from './plan.ts';
 import { millisecond, second } from './timeline.ts';
 import { check } from './violation.ts';
@@ -42,6 +42,8 @@ const pumpMs = 400;
 export class Governance {
   readonly #cluster: Cluster;
   readonly #chance: Chance;
+  /** Too much is asked for, too, in some runs. */
+  readonly #overreaches: boolean;
   readonly #waiting: { readonly planned: readonly PlannedChange[]; readonly changes: readonly Change[] }[] = [];
   #motion: Motion | undefined;
   #references = 0;
@@ -50,6 +52,7 @@ export class Governance {
   constructor(cluster: Cluster, chance: Chance) {
     this.#cluster = cluster;
     this.#chance = chance;
+    this.#overreaches = new Chance(cluster.plan.seed, 'overreach').hits(0.2);
     cluster.machinesToBe = () => this.#machinesToBe();
   }
 
@@ -104,15 +107,11 @@ export class Governance {
       },
       this.#chance,
     );
+    const tooMany = this.#overreaches ? tooManyChanges(latest) : [];
+    if (tooMany.length > 0) this.#waiting.push({ planned: [], changes: tooMany.map(changeOf) });
     if (planned.length === 0) return;
     const learners = planned.flatMap((each) => this.#learner(each));
-    const votes = planned.map(({ kind, machine }): Change => {
-      const id = validatorName(machine);
-      return {
-        kind: kind === 'add' ? 'add-validator' : kind === 'rotate' ? 'rotate-validator-keys' : 'remove-validator',
-        id,
-      };
-    });
+    const votes = planned.map(changeOf);
     // Learners may have time to catch up, or none.
     if (learners.length > 0 && this.#chance.hits(0.4))
       this.#waiting.push({ planned: [], changes: learners }, { planned, changes: votes });
@@ -215,4 +214,12 @@ export class Governance {
       }
     });
   }
+}
+
+function changeOf({ kind, machine }: PlannedChange): Change {
+  const id = validatorName(machine);
+  return {
+    kind: kind === 'add' ? 'add-validator' : kind === 'rotate' ? 'rotate-validator-keys' : 'remove-validator',
+    id,
+  };
 }

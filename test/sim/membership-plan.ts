@@ -47,6 +47,13 @@ export function drawChanges(cast: Cast, chance: Chance): readonly PlannedChange[
   return [{ kind: 'rotate', machine: silent }];
 }
 
+/** [E2] What no block may hold: one removed too many. Nothing where so few would be left that it fails for that. */
+export function tooManyChanges({ machines, faulty }: SetInForce): readonly PlannedChange[] {
+  const removed = machines.slice(0, faulty + 1);
+  if (machines.length - removed.length < sizeMin) return [];
+  return removed.map((machine) => ({ kind: 'remove', machine }));
+}
+
 function drawChange({ inForce, next, former }: Cast, before: readonly PlannedChange[], chance: Chance): PlannedChange {
   const kind = chance.pick(['add', 'rotate', 'rotate', 'remove', 'remove'] as const);
   const added = before.filter((each) => each.kind === 'add' && each.machine >= next).length;

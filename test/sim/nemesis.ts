@@ -2,6 +2,7 @@
 import { claimSchema } from '../../node/ledger/claim.ts';
 import { toHex } from '../../node/ledger/hash.ts';
 import { decodeAs } from '../../node/ledger/schema.ts';
+import type { Channel } from '../../node/network/transport.ts';
 import type { MemoryImage } from '../../node/store/memory-store.ts';
 import type { Chance } from './chance.ts';
 import { type Cluster, heightOf } from './cluster.ts';
@@ -49,6 +50,7 @@ export class Nemesis {
       membership: () => governance?.act(),
       backup: () => this.#backUp(),
     };
+    if (fault === 'unheard') this.#cluster.network.isUnheard = firstWords();
     const act = acts[fault];
     const isRare = fault === 'crash-all' || fault === 'amnesia' || fault === 'backup';
     if (act !== undefined) this.#repeat(isRare ? 5 * faultEverySeconds : faultEverySeconds, act);
@@ -64,6 +66,7 @@ export class Nemesis {
   end(): void {
     this.#isOver = true;
     this.#governance?.end();
+    this.#cluster.network.isUnheard = undefined;
   }
 
   #repeat(meanSeconds: number, act: () => void): void {
@@ -355,4 +358,16 @@ export class Nemesis {
     const claim = key === undefined ? undefined : image.claims.get(toHex(key));
     return claim === undefined ? 0 : decodeAs(claimSchema, claim).start;
   }
+}
+
+/** [A5] The first time that a station passes a piece of evidence on nobody hears it. */
+function firstWords(): (from: number, channel: Channel, bytes: Uint8Array) => boolean {
+  const first = new Map<string, Uint8Array>();
+  return (from, channel, bytes) => {
+    if (channel !== 'transactions' || bytes[0] !== 0x82 || bytes[1] !== 1) return false;
+    const name = `${from} ${toHex(bytes)}`;
+    const known = first.get(name) ?? bytes;
+    first.set(name, known);
+    return known === bytes; // a broadcast is one frame
+  };
 }

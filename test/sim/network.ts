@@ -51,6 +51,8 @@ const framesKept = 400;
 const noAnswer = new Error('no answer');
 
 export class Network {
+  /** Of what leaves a station: what comes to nobody. */
+  isUnheard: ((from: number, channel: Channel, bytes: Uint8Array) => boolean) | undefined;
   quality: LinkQuality = goodLinks;
   readonly stations: Station[] = [];
   readonly #timeline: Timeline;
@@ -109,6 +111,7 @@ export class Network {
 
   #carry(frame: Frame, time: number): void {
     const { quality } = this;
+    if (this.isUnheard?.(frame.from.station, frame.channel, frame.bytes) === true) return;
     const chance = this.#chance;
     this.sent += 1;
     if (quality.loss > 0 && chance.hits(quality.loss)) return;

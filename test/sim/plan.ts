@@ -2,7 +2,7 @@
 // strong (swarm testing: most runs leave most faults out, so that the others come through), and who may be faulty.
 import type { SnapshotConfig } from '../../node/config.ts';
 import { quorumOf } from '../../node/ledger/validators.ts';
-import { type Habit, habits, lateHabits } from './byzantine.ts';
+import { type Habit, habits, lateHabits, ownHabits } from './byzantine.ts';
 import { Chance } from './chance.ts';
 import { goodLinks, type LinkQuality } from './network.ts';
 
@@ -26,8 +26,8 @@ export const faultClasses = [
 /** Drawn apart, after all else, so that the seeds of before stay what they are. */
 export const lateFaultClasses = ['hunt', 'overrun', 'bit-flip'] as const;
 /** Each from chances of its own. */
-const loneFaultClasses = ['stragglers', 'thin', 'backup'] as const;
-const loneChances = { stragglers: 0.1, thin: 0.05, backup: 0.05 };
+const loneFaultClasses = ['stragglers', 'thin', 'backup', 'unheard'] as const;
+const loneChances = { stragglers: 0.1, thin: 0.05, backup: 0.05, unheard: 0.03 };
 export const ownFaultClasses = ['snapshots', 'membership', ...loneFaultClasses] as const;
 export type FaultClass =
   | (typeof faultClasses)[number]
@@ -87,6 +87,18 @@ function snapshotsOf(chance: Chance): SnapshotConfig {
 /** What makes two blocks of one height where liars are enough. */
 const forking: readonly Habit[] = ['equivocate', 'two-faced'];
 
+/** Each from chances of its own. */
+function ownHabitsOf(seed: number, faults: ReadonlySet<FaultClass>): Habit[] {
+  if (!faults.has('byzantine')) return [];
+  const chances = {
+    hush: 0.1,
+    'wrong-sets': 0.05,
+    'wrong-base': 0.05,
+    'other-state': faults.has('snapshots') ? 0.2 : 0,
+  };
+  return ownHabits.filter((habit) => new Chance(seed, `${habit} plan`).hits(chances[habit]));
+}
+
 function tooMany(seed: number, validators: number, faulty: number): number[] {
   const all = Array.from({ length: validators }, (_, index) => index);
   return new Chance(seed, 'overrun').some(all, faulty + 1);
@@ -106,6 +118,17 @@ function drawLinks(chance: Chance, faults: ReadonlySet<FaultClass>): LinkQuality
   };
 }
 
+function compatible(drawn: readonly FaultClass[]): Set<FaultClass> {
+  const faults = new Set(drawn);
+  // Where transactions are valid for seconds only, a clock that is wrong by an hour leaves nothing to order.
+  if (faults.has('snapshots')) faults.delete('clock');
+  // Their checks know one set of validators.
+  if (faults.has('membership')) for (const fault of loneFaultClasses) faults.delete(fault);
+  // Two chains after a fork would have two sets for one epoch.
+  if (faults.has('overrun')) faults.delete('membership');
+  return faults;
+}
+
 /** The draws are the same whatever the limits leave out, so that a seed stays itself while it is made smaller. */
 export function drawPlan(seed: number, limits: PlanLimits = {}): Plan {
   const chance = new Chance(seed, 'plan');
@@ -120,13 +143,7 @@ export function drawPlan(seed: number, limits: PlanLimits = {}): Plan {
   drawn.push(...loneFaultClasses.filter((fault) => new Chance(seed, `${fault} plan`).hits(loneChances[fault])));
   // Lies matter most where views change.
   if (drawn.includes('byzantine') && !drawn.includes('partition') && chance.hits(0.7)) drawn.push('partition');
-  const faults = new Set(limits.faults ?? drawn);
-  // Where transactions are valid for seconds only, a clock that is wrong by an hour leaves nothing to order.
-  if (faults.has('snapshots')) faults.delete('clock');
-  // Their checks know one set of validators.
-  if (faults.has('membership')) for (const fault of loneFaultClasses) faults.delete(fault);
-  // Two chains after a fork would have two sets for one epoch.
-  if (faults.has('overrun')) faults.delete('membership');
+  const faults = compatible(limits.faults ?? drawn);
   const has = (fault: FaultClass) => faults.has(fault);
   const links = drawLinks(chance, faults);
   const { faulty, size: quorum } = quorumOf(validators);
@@ -138,8 +155,7 @@ export function drawPlan(seed: number, limits: PlanLimits = {}): Plan {
   const drawnHabits = new Set(limits.habits ?? chance.some(habits, chance.between(1, 6)));
   if (limits.habits === undefined && has('snapshots'))
     for (const habit of lateHabits) if (snapshots.hits(0.5)) drawnHabits.add(habit);
-  if (limits.habits === undefined && has('byzantine') && new Chance(seed, 'hush plan').hits(0.1))
-    drawnHabits.add('hush');
+  if (limits.habits === undefined) for (const habit of ownHabitsOf(seed, faults)) drawnHabits.add(habit);
   const isOverrun = has('overrun');
   const canForget = has('amnesia') || has('backup');
   const isDense = (limits.isDense ?? late.hits(0.03)) && !canForget;

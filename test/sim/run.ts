@@ -13,6 +13,7 @@ import { auditOne } from './audited.ts';
 import { Chance } from './chance.ts';
 import { Cluster } from './cluster.ts';
 import { newDisk } from './consortium.ts';
+import { follow } from './followers.ts';
 import { Calm, heal, isCalm, livenessPhase, liveWithinSeconds, type Slowest } from './liveness.ts';
 import { Nemesis } from './nemesis.ts';
 import { drawPlan, type Plan, type PlanLimits } from './plan.ts';
@@ -79,6 +80,7 @@ export async function runSeed(
         await straggle(cluster, after.awake);
         await missCosignatures(cluster, after.awake);
       }
+      if (plan.faults.has('membership')) await follow(cluster, after.awake);
       healedSeconds = after.seconds;
       slowest = { wait: Math.max(before.wait, after.slowest.wait), heal: after.slowest.heal };
       executeAgain(cluster);

@@ -58,6 +58,8 @@ export interface StationWatch {
   diverged(station: ValidatorStation, incident: DivergenceIncident): void;
   /** It was shown that more than f validators lie, and stops. */
   incident(station: ValidatorStation, reason: string): void;
+  /** It says that nobody needs it any more. */
+  released(station: ValidatorStation): void;
   /** Something that must not happen to an honest validator. */
   broke(station: ValidatorStation, what: string): void;
 }
@@ -288,7 +290,9 @@ export class ValidatorStation implements Station {
         monotonicMs: () => timeline.now / millisecond,
       },
       now: () => clock.now(),
-      log: () => {},
+      log: (_, text) => {
+        if (isThis() && text.includes('it may be stopped')) parts.watch.released(this);
+      },
       reader: parts.work,
       transactions: parts.work.transactions,
       onFailure: (error) => {

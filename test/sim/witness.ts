@@ -9,6 +9,8 @@ import {
   type ViewChange,
 } from '../../node/consensus/messages.ts';
 import type { VoteRecord } from '../../node/consensus/record.ts';
+import { stateKey, stateValueHash } from '../../node/execution/state-path.ts';
+import { StateTree } from '../../node/execution/state-tree.ts';
 import type { CommitCertificate, Signer } from '../../node/ledger/certificate.ts';
 import { originOf } from '../../node/ledger/checkpoint.ts';
 import { decodeEntry, decodeHeader } from '../../node/ledger/entry.ts';
@@ -44,6 +46,8 @@ interface Views {
   highest: number;
   readonly asked: Map<number, number>;
   readonly opened: Set<number>;
+  /** In which a quorum has committed something. */
+  readonly served: Set<number>;
 }
 
 interface Voted {
@@ -138,12 +142,14 @@ export class Witness {
   }
 
   /** Its blocks are looked at one by one; this is what it says of those that are left out. */
-  installed(who: number, { head, base, kept }: Snapshot): void {
+  installed(who: number, { head, base, kept, state }: Snapshot): void {
     if (this.fork !== undefined) return;
     const what = `validator ${who}, who takes the snapshot of height ${head.height}`;
     const last = this.blocks[head.height - 1];
     check(last?.digest === head.digest && last.stateRoot === head.stateRoot, `${what}: the block of others`);
     check(last.logSize === head.logSize, `${what}: the log of others`);
+    const tree = StateTree.fromEntries([...state].map(([path, value]) => [stateKey(path), stateValueHash(value)]));
+    check(digestOf(tree.root) === last.stateRoot, `${what}: the state of others`);
     const before = base.height === 0 ? this.#genesis : this.blocks[base.height - 1]?.digest;
     check(before === base.digest, `${what}: it begins after a block of others`);
     for (const { block } of kept)
@@ -195,6 +201,7 @@ export class Witness {
     });
     const distinct = new Set(good.map(({ validator }) => validator)).size;
     check(distinct === epoch.quorum && good.length === signers.length, `${what}: a quorum of distinct Commits`);
+    this.#viewsOf(certificate.epoch).served.add(certificate.view);
     this.#proven.add(name);
   }
 
@@ -255,6 +262,9 @@ export class Witness {
     if (message.type === 'pre-prepare' || message.type === 'prepare') {
       const must = fixedBy(record.newView, message);
       check(must === undefined || must === message.digest, `${what}: its NewView fixes another block`);
+      const { opened, served } = this.#viewsOf(message.epoch);
+      const isOpen = record.newView?.view === message.view || opened.has(message.view) || served.has(message.view);
+      check(isOpen, `${what}: nobody has opened that view`); // [E3, V6, V9]
     }
     if (message.type === 'commit') this.#provesPrepared(record.prepared, what);
     if (isOwn) this.#signs(who, message.type, positionOf(message), toHex(message.signature), what);
@@ -280,7 +290,7 @@ export class Witness {
   #viewsOf(epoch: number): Views {
     let views = this.#views.get(epoch);
     if (views === undefined) {
-      views = { left: new Map(), highest: 0, asked: new Map(), opened: new Set([0]) };
+      views = { left: new Map(), highest: 0, asked: new Map(), opened: new Set([0]), served: new Set() };
       this.#views.set(epoch, views);
     }
     return views;
@@ -355,6 +365,15 @@ export class Witness {
     if (this.fork !== undefined) return;
     check(this.indexes.get(id) === index, `validator ${who} acknowledged ${short(id)} at ${index}, which is not there`);
     this.#acknowledged.set(who, Math.max(height, this.#acknowledged.get(who) ?? 0));
+  }
+
+  /** [V9] With the same write: a certificate of a later view has brought it there. */
+  moved(who: number, { certificate }: BlockCommit, disk: SimulatedDisk): void {
+    const record = this.#recordOf(disk);
+    if (certificate === undefined || record?.epoch !== certificate.epoch || this.fork !== undefined) return;
+    const { view } = certificate;
+    const isThere = record.view > view || (record.view === view && record.mode === 'normal');
+    check(isThere, `validator ${who} commits by a certificate of view ${view} and stays in view ${record.view}`);
   }
 
   /** What a validator comes back with covers what it told clients. */
