@@ -137,13 +137,13 @@ export class Calm {
       throw new Violation(`view ${view} of a network that is slow as a whole: ${pictureOf(this.#cluster, this.#core)}`);
   }
 
-  /** [V10, C4] Of those who have come to the epoch in force. */
+  /** [V10, C4] Of those who have come to the epoch in force. Who heals says nothing meanwhile [R4]. */
   #inspectViews(): void {
     const { timeline, epochs, gate } = this.#cluster;
     const { number, faulty, machines, quorum } = epochs.latest;
-    const isHere = ({ index, node }: ValidatorStation) =>
-      gate === undefined || (machines.includes(index) && node?.status().epoch === number);
-    const here = this.#core.filter((each) => each.node?.isHealing !== true && isHere(each)); // [R4]
+    const hasCome = ({ index, node }: ValidatorStation) => machines.includes(index) && node?.status().epoch === number;
+    const speaks = this.#core.filter(({ node }) => node?.isHealing !== true);
+    const here = speaks.filter((each) => gate === undefined || hasCome(each));
     if (here.length < quorum) return this.#behindSince.clear(); // nobody is heard by a quorum [R2]
     for (const station of this.#core) {
       const others = here.filter((each) => each !== station).map(progressOf);

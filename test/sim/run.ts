@@ -27,8 +27,9 @@ const blocksOfARun = 30;
 const busyBlocks = 60;
 const quietFactor = 8;
 const waitTenthsMax = 150;
-/** Each validator sends all that waits to all others once a second. */
+/** Each validator sends all that waits to all others once a second; dense work fills blocks all the same. */
 const pendingMax = 40;
+const densePendingMax = 100;
 /** Dense work: something waits whenever a block is done. */
 const densePauseSeconds = 0.02;
 const denseSeconds = 16;
@@ -136,7 +137,8 @@ async function safetyPhase(cluster: Cluster): Promise<Slowest> {
     const pause = Math.min(slower * chance.waiting(plan.burstEverySeconds * 10), waitTenthsMax) / 10;
     await (calm ?? cluster).run(plan.isDense && timeline.now < denseSeconds * second ? densePauseSeconds : pause);
     if (timeline.now >= end) for (const nemesis of nemeses) nemesis.ease((timeline.now / end) ** 3);
-    if (workload.pending < pendingMax) workload.burst(chance.between(1, plan.burstMax));
+    const most = plan.isDense ? densePendingMax : pendingMax;
+    if (workload.pending < most) workload.burst(chance.between(1, plan.burstMax));
     workload.retry();
     if (chance.hits(0.005)) cluster.countHoldings(chance);
     if (timeline.now < nextInspection) continue;
