@@ -89,6 +89,7 @@ export class Cluster implements StationWatch {
       chance: new Chance(plan.seed, 'workload'),
       timeline: this.timeline,
       stations: () => this.served.filter((each) => each.isUp()),
+      votes: ({ index }) => this.epochs.latest.machines.includes(index),
       nowMs: () => this.clientClock.now(),
       validityMs: validityMsOf(plan),
       broke: (error) => this.witness.fork === undefined && this.#failed(error),

@@ -36,6 +36,8 @@ export interface WorkloadParts {
   readonly timeline: Timeline;
   /** Validators that clients may ask now. */
   stations(): readonly ValidatorStation[];
+  /** It is of the set in force: what another admits, which has not heard of its removal, nobody need take from it. */
+  votes(station: ValidatorStation): boolean;
   nowMs(): number;
   /** Of a transaction. */
   readonly validityMs: number;
@@ -162,10 +164,12 @@ export class Workload {
     const { stations, chance, timeline } = this.#parts;
     request.sent = timeline.now;
     for (const station of chance.some([...stations()], copies))
-      station.ask((node) => this.#guarded(() => this.#answered(request, node.submit(request.bytes))));
+      station.ask((node) =>
+        this.#guarded(() => this.#answered(request, node.submit(request.bytes), this.#parts.votes(station))),
+      );
   }
 
-  #answered(request: Request, submission: Submission): void {
+  #answered(request: Request, submission: Submission, votes: boolean): void {
     switch (submission.status) {
       case 'final':
         return this.settled(request.id, submission.index);
@@ -176,7 +180,7 @@ export class Workload {
         if (submission.code === 'TM01') this.#pending.delete(request.id);
         return;
       default:
-        if (this.#isCalm) request.admittedAt ??= this.#parts.timeline.now;
+        if (this.#isCalm && votes) request.admittedAt ??= this.#parts.timeline.now;
         return;
     }
   }
