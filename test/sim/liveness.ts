@@ -209,8 +209,7 @@ export function heal(cluster: Cluster, core: readonly ValidatorStation[], chance
   cluster.timeline.note('heals');
   for (const station of core) {
     cluster.retired.delete(station);
-    station.writeMsMax = 1;
-    station.writeFails = 'none';
+    station.repairDisk();
     station.boundariesLeft = Number.POSITIVE_INFINITY;
     station.parts.clock.repair(chance.between(-50, 50));
     station.resume();

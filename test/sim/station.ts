@@ -193,6 +193,13 @@ export class ValidatorStation implements Station {
     disk.restore({ ...disk.snapshot(), voteRecord: encodeRecord({ ...record, silenced: undefined }) });
   }
 
+  /** Also for the write that is under way: a bound from now on cannot hold for one that takes seconds more. */
+  repairDisk(): void {
+    this.writeMsMax = 1;
+    this.writeFails = 'none';
+    this.#busyUntil = Math.min(this.#busyUntil, this.parts.timeline.now);
+  }
+
   pause(microseconds: number): void {
     this.#pausedUntil = this.parts.timeline.now + microseconds;
   }
