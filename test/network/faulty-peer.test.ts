@@ -67,6 +67,7 @@ test.serial('a peer that never reads costs bounded memory, and the others no tim
   const connection = await peer.dial(0, node.transport.port);
   const alive = await connection.newStream(protocolOf('alive'));
   const beats = setInterval(() => alive.send(frameOf(Uint8Array.of(0))), 500);
+  t.teardown(() => clearInterval(beats));
   await node.until(() => node.connectedPeers.length === 2);
   await good.until(() => good.connectedPeers.includes(0));
   for (let i = 0; i < 100 && peer.opened.length < 4; i++) await new Promise((resolve) => setTimeout(resolve, 10));
@@ -76,7 +77,6 @@ test.serial('a peer that never reads costs bounded memory, and the others no tim
     node.transport.send(2, 'votes', new Uint8Array(200));
     await good.until(() => good.received.length === 2 * (i + 1));
   }
-  clearInterval(beats);
   const lostMax = 40 - Math.floor(laneLimits.transactions.bytesMax / 1_000_004);
   const lost = node.transport.dropped().transactions;
   t.true(lost > 10 && lost <= lostMax, `${lost} were dropped`);
