@@ -52,6 +52,8 @@ export class InboundQueue {
   readonly #limits: InboundBudgets;
   readonly #nowMs: () => number;
   #first = 0;
+  /** In this turn bytes waited for nothing but budget. Asked again later, the answer could be another, and nobody wake. */
+  #isThrottled = false;
   #immediate: NodeJS.Immediate | undefined;
   #pause: NodeJS.Timeout | undefined;
 
@@ -122,6 +124,7 @@ export class InboundQueue {
 
   #turn(): void {
     let delivered = 0;
+    this.#isThrottled = false;
     const end = this.#nowMs() + turnMs;
     for (const channel of channels) {
       for (let round = 0; round < framesPerTurn[channel]; round++) {
@@ -133,7 +136,7 @@ export class InboundQueue {
     }
     this.#first = (this.#first + 1) % this.#peers;
     if (delivered > 0) this.#schedule();
-    else if (this.#throttled()) this.#scheduleLater();
+    else if (this.#isThrottled) this.#scheduleLater();
   }
 
   /** At most one frame of this peer. */
@@ -148,7 +151,11 @@ export class InboundQueue {
     if (lane.reader.pendingBytes === 0 && !lane.ended) return false;
     const budget = this.#budgets.get(channel)?.[lane.from];
     const now = this.#nowMs();
-    if (budget === undefined || !budget.frames.hasTokens(now) || !budget.bytes.hasTokens(now)) return false;
+    if (budget === undefined) return false;
+    if (!budget.frames.hasTokens(now) || !budget.bytes.hasTokens(now)) {
+      this.#isThrottled = true;
+      return false;
+    }
     let frame: Uint8Array | undefined;
     try {
       frame = lane.reader.next();
@@ -168,19 +175,6 @@ export class InboundQueue {
     if (lane.reader.pendingBytes < lane.bytesMax / 2) resume(lane.stream);
     this.#sink.receive(lane.from, channel, frame);
     return true;
-  }
-
-  /** Whether bytes wait for nothing but budget. A frame that is only partly there is woken by its next bytes. */
-  #throttled(): boolean {
-    const now = this.#nowMs();
-    for (const channel of channels) {
-      for (const [from, lanes] of (this.#lanes.get(channel) ?? []).entries()) {
-        const budget = this.#budgets.get(channel)?.[from];
-        if (budget === undefined || (budget.frames.hasTokens(now) && budget.bytes.hasTokens(now))) continue;
-        for (const lane of lanes) if (lane.reader.pendingBytes > 0) return true;
-      }
-    }
-    return false;
   }
 }
 

@@ -1,4 +1,4 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import test from 'ava';
 import { FrameError, FrameReader, frameOf } from '../../node/network/frames.ts';
 import { type InboundBudget, InboundQueue } from '../../node/network/inbound-queue.ts';
@@ -175,6 +175,17 @@ test('whole frames that came before a stream’s end are delivered', async (t) =
   stream.end();
   await nextTurn();
   t.deepEqual(got, [[0, 'proposals', 9]]);
+});
+
+test('what waited for budget is taken, also where budget came within the turn that found none', async (t) => {
+  t.timeout(20_000);
+  // Each look at the clock is 1 ms later than the one before, so that budget comes between any two of them.
+  let looks = 0;
+  const { got, open, queue } = queueOf({ framesPerSecond: 100, bytesPerSecond: 1e9 }, () => ++looks);
+  t.teardown(() => queue.stop());
+  open(1, 'transactions').arrive(joined(Array.from({ length: 140 }, () => frameOf(Uint8Array.of(1)))));
+  for (let turns = 0; got.length < 140 && turns < 1_000; turns++) await delay(5);
+  t.is(got.length, 140);
 });
 
 test('a budget slows one peer on one channel and nobody else', async (t) => {
