@@ -8,7 +8,7 @@ import { ApiProofs } from '../node/audit/api-proofs.ts';
 import { FindingError } from '../node/audit/chain.ts';
 import { cosignersProblem, type JudgedCheckpoint, readCheckpoint } from '../node/audit/checkpoint-check.ts';
 import type { Policy, PolicyRule } from '../node/audit/policy.ts';
-import { judgeByPolicy, unservedReason } from '../node/audit/policy-fit.ts';
+import { isValidatorKey, judgeByPolicy, unservedReason } from '../node/audit/policy-fit.ts';
 import { SourceError, SourceUnreachableError } from '../node/audit/source.ts';
 import { type LogName, originOf } from '../node/ledger/checkpoint.ts';
 import { type Digest, digestBytes } from '../node/ledger/hash.ts';
@@ -81,7 +81,7 @@ function notMet(session: Session, { file, policy }: GivenPolicy, why: string, is
 /** Where outside witnesses are asked. */
 function witnessUrls(rule: PolicyRule): string[] {
   if (!('key' in rule)) return rule.members.flatMap(witnessUrls);
-  return rule.url === undefined || rule.key.name.includes('/validator/') ? [] : [rule.url];
+  return rule.url === undefined || isValidatorKey(rule.key) ? [] : [rule.url];
 }
 
 class Search {

@@ -34,6 +34,7 @@ import { Notices } from './notices.ts';
 import { bodiesOf, voteRecordOf } from './opening.ts';
 import type { Peers } from './peers.ts';
 import { Presence } from './presence.ts';
+import { type ClientRefusal, clientRefusalOf, unreadinessOf } from './readiness.ts';
 import { SnapshotKeeper } from './snapshot/keeper.ts';
 import { type ProvenState, StateProver } from './state-prover.ts';
 import type { StatePath, Store } from './store/store.ts';
@@ -377,7 +378,10 @@ export class ValidatorNode implements LedgerNode, Receiver {
     const { parts, replica, head } = { parts: this.#parts, replica: this.#driver.status(), head: this.store.head() };
     const peers = this.#peers.connected();
     const quorum = quorumOf(this.#executor.validators.length).size;
-    const reason = this.#unreadiness(peers.length + 1, quorum);
+    const reason = unreadinessOf({
+      ...{ replica, connected: peers.length + 1, quorum, silence: this.#silence, awaits: parts.awaits },
+      ...{ isSeated: this.#membership.seat.self >= 0, isReadOnly: this.#isReadOnly },
+    });
     const times = this.#finality.percentiles();
     return {
       version: parts.version,
@@ -406,27 +410,9 @@ export class ValidatorNode implements LedgerNode, Receiver {
     };
   }
 
-  #unreadiness(connected: number, quorum: number): string | undefined {
-    const { voice, height, bestHeight } = this.#driver.status();
-    if (this.#membership.seat.self < 0) return 'this node has no vote: it follows what the validators decide';
-    if (connected < quorum)
-      return `connected to ${connected - 1} other validators; a quorum is ${quorum} with this one`;
-    if (voice === 'silenced') return silent(this.#silence);
-    if (voice === 'listening') return 'waiting until a quorum knows of this start and says where it stands';
-    if (voice === 'following')
-      return `this node's state differed from the chain; it votes again after block ${this.#parts.awaits}`;
-    if (bestHeight > height + 4) return `catching up: height ${height} of ${bestHeight}`;
-    return this.#isReadOnly ? 'read-only: the disk is nearly full' : undefined;
-  }
-
-  #refusal(): { readonly code: 'read-only' | 'not-ready'; readonly detail: string } | undefined {
-    if (this.#isReadOnly)
-      return { code: 'read-only', detail: 'the disk of this node is nearly full; use another node' };
-    if (this.#driver.replica.voice === 'listening')
-      return { code: 'not-ready', detail: 'this node has not heard a quorum yet; try again in a moment' };
-    if (this.#membership.seat.self < 0)
-      return { code: 'not-ready', detail: 'this node is no validator now; use another node' };
-    return undefined;
+  #refusal(): ClientRefusal | undefined {
+    const isSeated = this.#membership.seat.self >= 0;
+    return clientRefusalOf({ voice: this.#driver.replica.voice, isSeated, isReadOnly: this.#isReadOnly });
   }
 
   #silenced(reason: string): void {
@@ -488,11 +474,4 @@ function timingsOf(timers: TimerConfig): Timings {
     resendTicks: ticks(timers.proposalTimeoutMs / 3),
     fetchDelayTicks: ticks(timers.statusIntervalMs / 2),
   };
-}
-
-function silent(reason: string | undefined): string {
-  return (
-    `this validator votes no more in this epoch: ${reason}. It follows the chain and answers reads. End any other ` +
-    'process with its key, and have the consortium rotate the key'
-  );
 }

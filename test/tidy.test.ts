@@ -27,7 +27,7 @@ const libp2p = ['libp2p', '@libp2p/*', '@multiformats/*'];
 // A validator without its adapters: neither LMDB nor libp2p.
 const validatorFiles = [
   ...['accusations', 'divergence', 'driver', 'checkpointing', 'intake', 'finality', 'mempool', 'opening', 'seat'],
-  ...['membership', 'notices', 'peers', 'presence', 'state-prover', 'store/store', 'network/inbound'],
+  ...['membership', 'notices', 'peers', 'presence', 'readiness', 'state-prover', 'store/store', 'network/inbound'],
 ];
 const validatorParts = [
   'node/consensus',
@@ -142,6 +142,11 @@ const layers: readonly Layer[] = [
     of: 'node/seat.ts',
     may: ['node/network/inbound.ts', 'node/network/sync-client.ts'],
     mayTypes: ['node', 'contracts'],
+  },
+  {
+    of: 'node/readiness.ts',
+    may: [],
+    mayTypes: ['node/consensus/replica.ts'],
   },
   {
     of: 'node/presence.ts',

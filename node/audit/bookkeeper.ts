@@ -32,19 +32,6 @@ export class Bookkeeper implements Follower {
     this.#height = height;
   }
 
-  /** The book holds nothing but what events say, so that it is written again from the beginning. */
-  past(block: CheckedBlock): void {
-    this.block(block);
-  }
-
-  takeUp(): undefined {
-    return undefined;
-  }
-
-  records(): [] {
-    return [];
-  }
-
   finish(): readonly CurrencySum[] {
     return this.#book.totals().map(({ currency, accounts, moved, issued, balances }) => {
       const text = (amount: bigint) => formatAmount(amount, currency);

@@ -9,16 +9,22 @@ export interface TakenUp extends ChainHead {
   readonly peaks: readonly Uint8Array[];
 }
 
-/** `block`, `past` and `finish` throw FindingError. */
+/** `block` and `finish` throw FindingError. */
 export interface Follower {
   /** Whether it runs the blocks again. */
   readonly executes: boolean;
   block(block: CheckedBlock): void;
+  finish(): readonly CurrencySum[];
+  /** What is not made again from the blocks alone; who keeps nothing of the kind follows every block anew. */
+  readonly kept?: KeptWork;
+}
+
+/** `past` throws FindingError. */
+export interface KeptWork {
   /** A block that an earlier run has followed: what its entries say, and no execution. */
   past(block: CheckedBlock): void;
   /** After the last such block: goes on with a state that was kept. Answers why it is not the one of this height. */
   takeUp(at: TakenUp, records: ReadonlyMap<string, Uint8Array>): string | undefined;
   /** What `takeUp` will need. */
   records(): StateRecords;
-  finish(): readonly CurrencySum[];
 }

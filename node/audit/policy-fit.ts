@@ -60,6 +60,11 @@ const keyText = ({ name, keyId }: VerifierKey) => `${name}+${keyId}`;
 /** Validators cosign under `<ledger>/validator/<id>`, and only their own log. */
 const validatorName = /^(.+)\/validator\/[^/]+$/;
 
+/** Whether a key is a validator's of some ledger, and no outside witness's. */
+export function isValidatorKey({ name }: VerifierKey): boolean {
+  return validatorName.test(name);
+}
+
 /** A validator that is none of this ledger, or no longer. Everybody else may be a witness. */
 function isStranger(key: VerifierKey, log: LogName, set: ValidatorSet | undefined): boolean {
   const [, ledger] = validatorName.exec(key.name) ?? [];

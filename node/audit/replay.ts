@@ -28,7 +28,7 @@ import type { BlockCommit, Head, ReferenceRow, ReferenceStore, StatePath, StateS
 import { Bookkeeper } from './bookkeeper.ts';
 import { type CheckedBlock, FindingError } from './chain.ts';
 import type { CurrencySum, Finding, Rule } from './finding.ts';
-import type { Follower, TakenUp } from './follower.ts';
+import type { Follower, KeptWork, TakenUp } from './follower.ts';
 import type { BookAccount } from './money.ts';
 import type { BlockPlace } from './proof-source.ts';
 import type { StateRecords } from './resume.ts';
@@ -128,8 +128,9 @@ class JudgedTransactions implements KnownTransactions {
   }
 }
 
-export class Replay implements Follower {
+export class Replay implements Follower, KeptWork {
   readonly executes = true;
+  readonly kept = this;
   readonly #chainId: Uint8Array;
   readonly #judged = new JudgedTransactions();
   readonly #book: Bookkeeper;
@@ -175,7 +176,7 @@ export class Replay implements Follower {
   }
 
   past(block: CheckedBlock): void {
-    this.#book.past(block);
+    this.#book.block(block);
     this.#store.use(referencesIn(block), block.header.timestamp);
   }
 
@@ -286,19 +287,6 @@ export class Rebuild implements Follower {
     if (problem !== undefined) fail(height, 'execution', `its events do not evolve: ${problem}`);
     if (!this.#fold.isRight)
       fail(height, 'state-root', 'the events of the log give another state root than its header');
-  }
-
-  /** Nothing is spared where everything is made again. */
-  past(block: CheckedBlock): void {
-    this.block(block);
-  }
-
-  takeUp(): undefined {
-    return undefined;
-  }
-
-  records(): [] {
-    return [];
   }
 
   finish(): readonly CurrencySum[] {

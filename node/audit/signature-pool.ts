@@ -10,11 +10,11 @@ import { encodeBatch, type SignatureRequest } from './signature-batch.ts';
 
 const workerFile = fileURLToPath(new URL('signature-worker.js', import.meta.url));
 
-/** A batch takes 3 ms, a message to a thread some 20 us: small enough to share out, large enough to be worth it. */
+/** A batch takes 3 ms, a message there and back 0.15 ms: small enough to share out, large enough to be worth it. */
 const batchMax = 64;
 /** So that a thread has the next batch when it ends one. */
 const sentMax = 2;
-/** A thread takes as long to start as it judges a thousand signatures: short logs do without. */
+/** A thread takes 85 ms to start, in which it would judge 1,800 signatures: short logs do without. */
 const defaultWorthwhile = 2_000;
 
 interface Batch {

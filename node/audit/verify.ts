@@ -240,8 +240,9 @@ class Verification {
     const past = this.#isPast;
     const block = chain.push(read, past);
     if (block === undefined) return false;
-    if (!past) this.#follower?.block(block);
-    else this.#follower?.past(block);
+    const kept = past ? this.#follower?.kept : undefined;
+    if (kept === undefined) this.#follower?.block(block);
+    else kept.past(block);
     if (past && !this.#isPast) this.#takeUp(chain);
     return true;
   }
@@ -252,7 +253,7 @@ class Verification {
     if (point === undefined || records === undefined) return;
     const problem =
       head.digest === point.digest && head.logSize === point.logSize
-        ? this.#follower?.takeUp({ ...head, peaks }, records)
+        ? this.#follower?.kept?.takeUp({ ...head, peaks }, records)
         : `its block ${head.height} is another one`;
     if (problem !== undefined)
       throw new UnusableResumeError(`${this.#options.resume?.file} does not serve: ${problem}`);
@@ -273,7 +274,7 @@ class Verification {
     const { height, digest, logSize } = head;
     if (this.#besides !== undefined) return;
     const point = { mode: this.#options.mode ?? 'whole', chainId, height, digest, logSize } as const;
-    this.#saver?.save(point, this.#follower?.records() ?? []);
+    this.#saver?.save(point, this.#follower?.kept?.records() ?? []);
   }
 
   /** Tiles say nothing that the entries do not: a wrong one is a damaged file and no finding of the ledger. */

@@ -52,7 +52,7 @@ export class InboundQueue {
   readonly #limits: InboundBudgets;
   readonly #nowMs: () => number;
   #first = 0;
-  /** In this turn bytes waited for nothing but budget. Asked again later, the answer could be another, and nobody wake. */
+  /** Bytes waited for nothing but budget in this turn: asked for later, there may be some, and nobody would wake. */
   #isThrottled = false;
   #immediate: NodeJS.Immediate | undefined;
   #pause: NodeJS.Timeout | undefined;
