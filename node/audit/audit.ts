@@ -7,15 +7,15 @@ import { type VerifyOptions, verifyFormat } from './verify.ts';
 
 /** Throws SourceUnreachableError when nobody answers; everything that a source says becomes the verdict. */
 export async function verify(source: Source, options: VerifyOptions = {}): Promise<Verdict> {
-  return verifyFormat(source, { ...options, follow: (genesis) => new Replay(genesis) });
+  return verifyFormat(source, { ...options, project: (genesis) => new Replay(genesis) });
 }
 
 /** All of it but execution: what the rules of money say of the events is still held. */
 export async function verifyFast(source: Source, options: VerifyOptions = {}): Promise<Verdict> {
-  return verifyFormat(source, { ...options, mode: 'fast', follow: (genesis) => new Bookkeeper(genesis) });
+  return verifyFormat(source, { ...options, mode: 'fast', project: (genesis) => new Bookkeeper(genesis) });
 }
 
 /** Formats and signatures as above; state is rebuilt from events alone, and every state root compared. */
 export async function rebuild(source: Source, options: VerifyOptions = {}): Promise<Verdict> {
-  return verifyFormat(source, { ...options, follow: (genesis) => new Rebuild(genesis) });
+  return verifyFormat(source, { ...options, project: (genesis) => new Rebuild(genesis) });
 }

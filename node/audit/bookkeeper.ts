@@ -3,12 +3,12 @@ import type { Genesis } from '../../genesis/genesis.ts';
 import { formatAmount } from '../ledger/amount.ts';
 import { type CheckedBlock, FindingError } from './chain.ts';
 import type { CurrencySum } from './finding.ts';
-import type { Follower } from './follower.ts';
 import { AccountBook } from './money.ts';
+import type { Projection } from './projection.ts';
 
 const contractOfMoney = 'payments';
 
-export class Bookkeeper implements Follower {
+export class Bookkeeper implements Projection {
   readonly executes = false;
   readonly #book: AccountBook;
   #height = 0;

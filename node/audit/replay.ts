@@ -28,8 +28,8 @@ import type { BlockCommit, Head, ReferenceRow, ReferenceStore, StatePath, StateS
 import { Bookkeeper } from './bookkeeper.ts';
 import { type CheckedBlock, FindingError } from './chain.ts';
 import type { CurrencySum, Finding, Rule } from './finding.ts';
-import type { Follower, KeptWork, TakenUp } from './follower.ts';
 import type { BookAccount } from './money.ts';
+import type { KeptWork, Projection, TakenUp } from './projection.ts';
 import type { BlockPlace } from './proof-source.ts';
 import type { StateRecords } from './resume.ts';
 
@@ -128,7 +128,7 @@ class JudgedTransactions implements KnownTransactions {
   }
 }
 
-export class Replay implements Follower, KeptWork {
+export class Replay implements Projection, KeptWork {
   readonly executes = true;
   readonly kept = this;
   readonly #chainId: Uint8Array;
@@ -273,7 +273,7 @@ function outcomeOf(bytes: Uint8Array): string {
 }
 
 /** State from events alone: nothing is decided again. Every state root that a header names is compared. */
-export class Rebuild implements Follower {
+export class Rebuild implements Projection {
   readonly executes = false;
   readonly #fold: StateFold;
 

@@ -12,9 +12,9 @@ import { CheckpointCheck } from './checkpoint-check.ts';
 import type { ReadEntry } from './entry-reader.ts';
 import type { CurrencySum, DamagedFile, Finding, Progress, Verdict } from './finding.ts';
 import { asideRules, withValues } from './finding.ts';
-import type { Follower } from './follower.ts';
 import { LookAhead } from './look-ahead.ts';
 import { keyList, type Policy, validatorPolicy } from './policy.ts';
+import type { Projection } from './projection.ts';
 import { type AuditMode, ForeignResumeError, type Resumed, readResume, UnusableResumeError } from './resume.ts';
 import { Saver, type SaverOptions } from './saver.ts';
 import type { SignaturePool } from './signature-pool.ts';
@@ -36,8 +36,8 @@ export interface VerifyOptions {
 }
 
 interface FormatOptions extends VerifyOptions {
-  readonly follow?: ((genesis: Genesis) => Follower) | undefined;
-  /** Of `follow`, for a file to go on with. */
+  readonly project?: ((genesis: Genesis) => Projection) | undefined;
+  /** Of `project`, for a file to go on with. */
   readonly mode?: AuditMode;
 }
 
@@ -53,8 +53,8 @@ export class AuditStopped extends Error {
 }
 
 /**
- * Formats, hashes, certificates and signatures; with `follow`, execution too. Throws SourceUnreachableError when nobody
- * answers, ForeignResumeError for another audit's file.
+ * Formats, hashes, certificates and signatures; with `project`, execution too. Throws SourceUnreachableError when
+ * nobody answers, ForeignResumeError for another audit's file.
  */
 export async function verifyFormat(source: Source, options: FormatOptions = {}): Promise<Verdict> {
   const { resume, mode = 'whole' } = options;
@@ -88,7 +88,7 @@ class Verification {
   readonly #saver: Saver | undefined;
   #chain: ChainCheck | undefined;
   #genesis: Genesis | undefined;
-  #follower: Follower | undefined;
+  #projection: Projection | undefined;
   #sums: readonly CurrencySum[] = [];
   #logName: LogName | undefined;
   #checkpoints: CheckpointCheck | undefined;
@@ -156,7 +156,7 @@ class Verification {
     this.#chain?.finish(certificate);
     this.#tiles.finish();
     await this.#compareTiles();
-    this.#sums = this.#follower?.finish() ?? [];
+    this.#sums = this.#projection?.finish() ?? [];
     await this.#compareGenesis(genesis);
     const logKey = await this.#compareKeys();
     await this.#aside((checks, chain) => checks.finish(chain.head, chain.validators, logKey));
@@ -217,7 +217,7 @@ class Verification {
       const detail = `the chain is ${this.#chain.chainId} where ${wanted} is expected`;
       throw new FindingError({ height: 0, index: 0, rule: 'genesis', detail });
     }
-    this.#follower = this.#options.follow?.(genesis);
+    this.#projection = this.#options.project?.(genesis);
     this.#logName = { ledger: genesis.name, chainId: this.#chain.chainId };
     const { checkpoints } = this.#source;
     if (checkpoints !== undefined)
@@ -240,8 +240,8 @@ class Verification {
     const past = this.#isPast;
     const block = chain.push(read, past);
     if (block === undefined) return false;
-    const kept = past ? this.#follower?.kept : undefined;
-    if (kept === undefined) this.#follower?.block(block);
+    const kept = past ? this.#projection?.kept : undefined;
+    if (kept === undefined) this.#projection?.block(block);
     else kept.past(block);
     if (past && !this.#isPast) this.#takeUp(chain);
     return true;
@@ -253,7 +253,7 @@ class Verification {
     if (point === undefined || records === undefined) return;
     const problem =
       head.digest === point.digest && head.logSize === point.logSize
-        ? this.#follower?.kept?.takeUp({ ...head, peaks }, records)
+        ? this.#projection?.kept?.takeUp({ ...head, peaks }, records)
         : `its block ${head.height} is another one`;
     if (problem !== undefined)
       throw new UnusableResumeError(`${this.#options.resume?.file} does not serve: ${problem}`);
@@ -274,7 +274,7 @@ class Verification {
     const { height, digest, logSize } = head;
     if (this.#besides !== undefined) return;
     const point = { mode: this.#options.mode ?? 'whole', chainId, height, digest, logSize } as const;
-    this.#saver?.save(point, this.#follower?.kept?.records() ?? []);
+    this.#saver?.save(point, this.#projection?.kept?.records() ?? []);
   }
 
   /** Tiles say nothing that the entries do not: a wrong one is a damaged file and no finding of the ledger. */
@@ -322,7 +322,7 @@ class Verification {
     return {
       ok: finding === undefined,
       genesisChecked: this.#options.genesis !== undefined,
-      replayed: this.#follower?.executes === true,
+      replayed: this.#projection?.executes === true,
       ...(height === undefined ? {} : { resumedAfter: height }),
       chainId: chain?.chainId,
       counts: chain?.counts ?? { ...zero, signatures: 0, certificates: 0 },

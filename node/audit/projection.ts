@@ -1,4 +1,4 @@
-// Whoever goes along with the blocks that pass: it executes them again, or keeps an account book of them.
+// What is computed along the blocks that pass: execution, the account book, or a state from events alone.
 import type { ChainHead, CheckedBlock } from './chain.ts';
 import type { CurrencySum } from './finding.ts';
 import type { StateRecords } from './resume.ts';
@@ -10,7 +10,7 @@ export interface TakenUp extends ChainHead {
 }
 
 /** `block` and `finish` throw FindingError. */
-export interface Follower {
+export interface Projection {
   /** Whether it runs the blocks again. */
   readonly executes: boolean;
   block(block: CheckedBlock): void;
