@@ -1,5 +1,6 @@
 // Which stations are healed in the end: a quorum of chance of the set in force, however that came to be, and what their
 // operators do for those who missed so much that nobody admits their keys any more.
+import { electorsOf } from '../../node/execution/validator-sets.ts';
 import { quorumOf } from '../../node/ledger/validators.ts';
 import type { Chance } from './chance.ts';
 import { type Cluster, heightOf } from './cluster.ts';
@@ -31,8 +32,8 @@ export function drawCore(cluster: Cluster, present: readonly number[], chance: C
   const come = seated.filter(hasCome);
   // Who has no vote says nothing of itself: it helps those alone who voted with it.
   const guides = come.length > 0 ? come : [furthest];
-  // [E6] One peer that it knows is enough; where all have left meanwhile it takes a new machine.
-  const isReached = (each: ValidatorStation) => hasCome(each) || guideOf(cluster, each, guides) !== undefined;
+  // [E6] One peer that it knows is enough, in each epoch; where all have left meanwhile it takes a new machine.
+  const isReached = (each: ValidatorStation) => hasCome(each) || guidesOf(cluster, each, guides) !== undefined;
   const able = seated.filter(isReached);
   const others = able.filter((each) => !present.includes(each.station));
   const core = chance.some(others.length >= epoch.quorum ? others : able, epoch.quorum);
@@ -44,29 +45,56 @@ export function drawCore(cluster: Cluster, present: readonly number[], chance: C
   const isNext = (each: ValidatorStation) => next.includes(each.index);
   for (const each of whole.filter(isNext)) if (core.filter(isNext).length < nextQuorum && isReached(each)) more(each);
   if (!core.some(hasCome)) more(guides[0]);
-  for (const each of [...core])
-    if (!hasCome(each)) more(guideOf(cluster, each, core.filter(hasCome)) ?? guideOf(cluster, each, guides));
+  for (const each of [...core]) {
+    if (hasCome(each)) continue;
+    const guided = guidesOf(cluster, each, core.filter(hasCome)) ?? guidesOf(cluster, each, guides);
+    for (const guide of guided ?? []) more(guide);
+  }
   return core;
 }
 
-/** Somebody who has come to the present epoch and is a validator of the one that a station is in. */
-function guideOf(cluster: Cluster, station: ValidatorStation, guides: readonly ValidatorStation[]) {
-  const { machines } = epochOf(cluster, station);
-  return guides.find((each) => each !== station && machines.includes(each.index));
+/** Epochs that a station has still to come through; all of them for a machine that has no disk yet. */
+function epochsAhead(cluster: Cluster, station: ValidatorStation | undefined): readonly SetInForce[] {
+  const { number } = station === undefined ? cluster.epochs.at(1) : epochOf(cluster, station);
+  return cluster.epochs.all.slice(number, -1);
+}
+
+/** Somebody who has come to the present epoch, for each epoch ahead a validator of it; undefined where one has none. */
+export function guidesOf(
+  cluster: Cluster,
+  station: ValidatorStation,
+  guides: readonly ValidatorStation[],
+): readonly ValidatorStation[] | undefined {
+  const others = guides.filter((each) => each !== station);
+  const found = epochsAhead(cluster, station).map(({ machines }) =>
+    others.find(({ index }) => machines.includes(index)),
+  );
+  return found.every((each) => each !== undefined) ? found : undefined;
 }
 
 /**
- * Whether a machine would be cut off among these validators: it is epochs behind, or new, and knows none of them.
- * Nothing but another store brings it back, so that it counts as one that is down for good.
+ * Whether those who vote must admit a machine: it votes or did in the epoch before, or follows, under keys that it has.
+ * One that is to be added may wait for a proposal that never gets its votes.
+ */
+export function isAdmitted(station: ValidatorStation, by: ValidatorStation): boolean {
+  const { current, previous, learners } = electorsOf(by.parts.disk);
+  const known = [...current.validators, ...(previous?.validators ?? []), ...learners];
+  return known.some(({ id, voteKey }) => id === station.parts.validator && station.parts.keys.holds(voteKey));
+}
+
+/**
+ * Whether a machine would be cut off among these validators: it is epochs behind, or new, and in one of the epochs on
+ * its way it knows none of them. Nothing but another store brings it back, so that it counts as one down for good.
  */
 export function isCutOff(cluster: Cluster, machine: number, among: readonly number[]): boolean {
   const { epochs, stations } = cluster;
   const isNear = (each: ValidatorStation) => epochOf(cluster, each).number + 1 >= epochs.latest.number;
   const station = stations.find(({ index }) => index === machine);
   if (station !== undefined && isNear(station)) return false;
-  const { machines } = station === undefined ? epochs.at(1) : epochOf(cluster, station);
-  const guides = stations.filter((each) => among.includes(each.index) && cluster.isHonest(each) && isNear(each));
-  return !guides.some(({ index }) => index !== machine && machines.includes(index));
+  const isGuide = (each: ValidatorStation) => among.includes(each.index) && cluster.isHonest(each) && isNear(each);
+  const guides = stations.filter((each) => each.index !== machine && isGuide(each));
+  const isKnown = ({ machines }: SetInForce) => guides.some(({ index }) => machines.includes(index));
+  return !epochsAhead(cluster, station).every(isKnown);
 }
 
 /** Whether its operator must say the others' keys, and use its own latest alone, for anybody to admit it. */

@@ -3,7 +3,7 @@
 import { electorsOf } from '../../node/execution/validator-sets.ts';
 import { Chance } from './chance.ts';
 import { type Cluster, heightOf } from './cluster.ts';
-import { epochOf, isVoter, wholeOf } from './core.ts';
+import { epochOf, guidesOf, isVoter, wholeOf } from './core.ts';
 import { heal, liveWithinSeconds } from './liveness.ts';
 import type { ValidatorStation } from './station.ts';
 import { Violation } from './violation.ts';
@@ -25,7 +25,8 @@ export async function follow(cluster: Cluster, awake: readonly ValidatorStation[
 }
 
 function followersOf(cluster: Cluster, awake: readonly ValidatorStation[]): ValidatorStation[] {
-  const [first] = awake;
+  const voters = awake.filter((each) => isVoter(cluster, each));
+  const [first] = voters;
   if (first === undefined) return [];
   const { learners, previous, current } = electorsOf(first.parts.disk);
   const { all, latest } = cluster.epochs;
@@ -37,7 +38,7 @@ function followersOf(cluster: Cluster, awake: readonly ValidatorStation[]): Vali
     ids.includes(each.parts.validator) &&
     isNear(each) &&
     !current.validators.some(({ id }) => id === each.parts.validator) &&
-    // [E6] Of those that it knows one is there.
-    awake.some((guide) => isVoter(cluster, guide) && epochOf(cluster, each).machines.includes(guide.index));
+    // [E6] Of those that it knows one is there, in each epoch that it comes through.
+    guidesOf(cluster, each, voters) !== undefined;
   return wholeOf(cluster).filter((each) => !awake.includes(each) && mayFollow(each));
 }

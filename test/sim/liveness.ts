@@ -3,7 +3,7 @@
 import { quorumOf } from '../../node/ledger/validators.ts';
 import { Chance } from './chance.ts';
 import { type Cluster, heightOf } from './cluster.ts';
-import { drawCore, epochOf, isLeftBehind, isVoter, wholeOf } from './core.ts';
+import { drawCore, epochOf, isAdmitted, isLeftBehind, isVoter, wholeOf } from './core.ts';
 import { goodLinks } from './network.ts';
 import type { Plan } from './plan.ts';
 import type { ValidatorStation } from './station.ts';
@@ -118,8 +118,12 @@ export class Calm {
   #inspectThrottling(): void {
     const { workload, plan, epochs } = this.#cluster;
     if (!plan.habits.has('throttle') || plan.byzantine.length === 0) return;
-    const statuses = this.#core.map(({ node }) => node?.status());
-    const view = Math.max(...statuses.map((each) => (each?.epoch === epochs.latest.number ? each.view : 0)));
+    const statuses = this.#core
+      .map(({ node }) => node?.status())
+      .filter((each) => each?.epoch === epochs.latest.number);
+    const view = Math.max(0, ...statuses.map((each) => each?.view ?? 0));
+    // While it is being left T3 and T4 say how long that may take.
+    if (!statuses.some((each) => each?.view === view && each.mode !== 'changing')) return;
     if (view !== this.#throttledView) this.#throttledMs = 0;
     this.#throttledView = view;
     if (!plan.byzantine.includes(epochs.machineOf(view % epochs.latest.machines.length, epochs.latest.number))) return;
@@ -254,7 +258,9 @@ async function settled(cluster: Cluster, core: readonly ValidatorStation[], calm
   const { workload, timeline } = cluster;
   const end = timeline.now + settlesWithinMs(cluster, core) * millisecond;
   const isStable = (each: ValidatorStation) => isLastBlockStable(each) || !isVoter(cluster, each);
-  const isLevel = () => new Set(core.map(heightOf)).size === 1 && core.every(isStable);
+  const voters = () => core.filter((each) => isVoter(cluster, each));
+  const isAwaited = (each: ValidatorStation) => isVoter(cluster, each) || voters().some((by) => isAdmitted(each, by));
+  const isLevel = () => new Set(core.filter(isAwaited).map(heightOf)).size === 1 && core.every(isStable);
   const isSettled = () => workload.pending === 0 && isLevel() && cluster.unaccused(core) === '';
   while (!isSettled()) {
     if (timeline.now >= end) throw new Violation(`not settled: ${pictureOf(cluster, core)}`);
