@@ -37,7 +37,7 @@ import { Presence } from './presence.ts';
 import { type ClientRefusal, clientRefusalOf, unreadinessOf } from './readiness.ts';
 import { SnapshotKeeper } from './snapshot/keeper.ts';
 import { type ProvenState, StateProver } from './state-prover.ts';
-import type { StatePath, Store } from './store/store.ts';
+import type { Head, StatePath, Store } from './store/store.ts';
 
 export interface ValidatorNodeParts extends MembershipParts {
   readonly genesisText: string;
@@ -98,6 +98,7 @@ export class ValidatorNode implements LedgerNode, Receiver {
   readonly #refused = new Map<string, number>();
   #wasReleased = false;
   #isReadOnly = false;
+  #logRoot: { readonly size: number; readonly root: string } | undefined;
   #silence: string | undefined;
 
   /** Throws StoreError when this validator is none of the chain's. */
@@ -396,7 +397,7 @@ export class ValidatorNode implements LedgerNode, Receiver {
       height: head.height,
       logSize: head.logSize,
       stateRoot: head.stateRoot,
-      logRoot: toHex(Frontier.fromHashes(head.logSize, head.peaks).root()),
+      logRoot: this.#logRootOf(head),
       peers,
       validators: this.#executor.validators.length,
       quorum,
@@ -408,6 +409,13 @@ export class ValidatorNode implements LedgerNode, Receiver {
       pid: process.pid,
       startedAt: this.#startedAt,
     };
+  }
+
+  /** A status is asked for more often than blocks come. */
+  #logRootOf({ logSize, peaks }: Head): string {
+    if (this.#logRoot?.size !== logSize)
+      this.#logRoot = { size: logSize, root: toHex(Frontier.fromHashes(logSize, peaks).root()) };
+    return this.#logRoot.root;
   }
 
   #refusal(): ClientRefusal | undefined {

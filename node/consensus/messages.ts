@@ -157,12 +157,35 @@ const committedWire = record({
 /** Of what is written more than once: into each vote record while it holds, and to every peer that needs it. */
 const encodings = new WeakMap<Message, Uint8Array>();
 
+interface EncodedStatus {
+  readonly status: Status;
+  readonly encoded: Uint8Array;
+}
+
+/** [C1] The last one with what it says was heard: as long as nothing happens each is like the one before. */
+const statuses = new WeakMap<Heard, EncodedStatus>();
+
+function encodeStatus(status: Status): Uint8Array {
+  const { heard } = status;
+  const last = heard && statuses.get(heard);
+  if (last !== undefined && isSameStatus(last.status, status)) return last.encoded;
+  const encoded = encode(writeMessage(status));
+  if (heard !== undefined) statuses.set(heard, { status, encoded });
+  return encoded;
+}
+
+function isSameStatus(a: Status, b: Status): boolean {
+  const isSamePlace = a.epoch === b.epoch && a.view === b.view && a.mode === b.mode && a.height === b.height;
+  return isSamePlace && a.validator === b.validator && a.logSize === b.logSize && a.heard === b.heard;
+}
+
 /** Nobody changes a message, nor its bytes. */
 export function encodeMessage(message: Message): Uint8Array {
+  if (message.type === 'status') return encodeStatus(message);
   const known = encodings.get(message);
   if (known !== undefined) return known;
   const encoded = encode(writeMessage(message));
-  if (message.type !== 'status' && message.type !== 'pre-prepare') encodings.set(message, encoded);
+  if (message.type !== 'pre-prepare') encodings.set(message, encoded);
   return encoded;
 }
 

@@ -1,5 +1,11 @@
 import test from 'ava';
-import { encodeMessage, type Message, type NewView, type ViewChange } from '../../node/consensus/messages.ts';
+import {
+  decodeMessage,
+  encodeMessage,
+  type Message,
+  type NewView,
+  type ViewChange,
+} from '../../node/consensus/messages.ts';
 import type { Digest } from '../../node/ledger/hash.ts';
 import { toHex } from '../../node/ledger/hash.ts';
 import { voteMessage } from '../../node/ledger/vote.ts';
@@ -227,6 +233,24 @@ test('[V4] a NewView is refused with any field wrong, and may be repeated by any
   ];
   for (const [why, message, refused] of wrong) t.like(judge(message), { refused }, why);
   t.true('message' in judge(newView, 1));
+});
+
+test('[C1] a status that says what the one before said is the same bytes, and any other is its own', (t) => {
+  const { heard } = status;
+  const first = encodeMessage({ ...status });
+  t.is(encodeMessage({ ...status }), first);
+  const others: readonly Message[] = [
+    { ...status, epoch: status.epoch + 1 },
+    { ...status, view: status.view + 1 },
+    { ...status, mode: 'changing' },
+    { ...status, height: status.height + 1 },
+    { ...status, logSize: status.logSize + 1 },
+    { ...status, validator: status.validator + 1 },
+    { ...status, heard: { ...heard, view: heard.view + 1 } },
+    { ...status, heard: undefined },
+  ];
+  for (const each of others) t.deepEqual(decodeMessage(encodeMessage(each)), each);
+  t.deepEqual(encodeMessage({ ...status }), first);
 });
 
 test('[R2] a status speaks for its sender and shows only our own signature', (t) => {

@@ -156,7 +156,8 @@ export class Network {
         reject(noAnswer);
       };
       signal.addEventListener('abort', fail);
-      if (station === undefined || this.#chance.hits(this.quality.loss)) return;
+      if (station === undefined) return fail(); // as where there is no connection
+      if (this.#chance.hits(this.quality.loss)) return;
       timeline.after(this.#latency(), () => {
         if (!this.isLinked(from.station, station.station)) return;
         if (!station.isUp()) return fail();

@@ -77,7 +77,7 @@ export class Timeline {
 
   async #settle(): Promise<void> {
     this.#isUnsettled = false;
-    await new Promise<void>((resolve) => setImmediate(resolve));
+    await new Promise<void>((resolve) => process.nextTick(resolve));
   }
 
   #flush(): void {

@@ -109,7 +109,13 @@ export class Workload {
   brief(station: ValidatorStation, validMs: number): void {
     const move = { from: 'A0', to: 'A1', currency: 'CZK', purpose: '', date: '', amount: 1n };
     const validUntil = this.#parts.nowMs() + validMs;
-    const { bytes } = this.#signed(this.#tellerOf(0), 'transfer', transferArguments(move), 'brief', validUntil);
+    const { bytes } = this.#signed(
+      this.#tellerOf(0),
+      'transfer',
+      transferArguments(move),
+      `brief ${++this.#references}`,
+      validUntil,
+    );
     station.ask((node) => this.#guarded(() => node.submit(bytes)));
   }
 
