@@ -29,6 +29,7 @@ import { falseSnapshot, otherState } from './false-snapshots.ts';
 import type { Forger } from './forger.ts';
 import { flipped, withOneWrong } from './mutate.ts';
 import type { Outgoing, Tamper } from './station.ts';
+import { strayDelayMs, straysBeside } from './stray.ts';
 
 export const habits = [
   'equivocate',
@@ -57,7 +58,7 @@ export const habits = [
 /** Drawn apart, with the faults that they belong to. */
 export const lateHabits = ['false-snapshots'] as const;
 /** Each from chances of its own. */
-export const ownHabits = ['hush', 'other-state', 'wrong-sets', 'wrong-base'] as const;
+export const ownHabits = ['hush', 'other-state', 'wrong-sets', 'wrong-base', 'stray'] as const;
 export type Habit = (typeof habits)[number] | (typeof lateHabits)[number] | (typeof ownHabits)[number];
 
 /** Those in which it signs nothing but what its node signs: a validator with no other never contradicts itself. */
@@ -120,7 +121,8 @@ export class Liar implements Tamper {
     if (channel === 'transactions') return [{ to, channel, bytes }, ...extra];
     if (channel === 'checkpoints') return [...this.#checkpoint(to, bytes), ...extra];
     const message = this.#decoded(bytes);
-    return [...this.#changed(to, message, { to, channel, bytes }), ...extra, ...this.#nuisance(to, message)];
+    const strays = this.#parts.habits.has('stray') ? this.#strays(to, message) : [];
+    return [...this.#changed(to, message, { to, channel, bytes }), ...extra, ...strays, ...this.#nuisance(to, message)];
   }
 
   /** Other roots, others' names, words of nobody; the same contradiction for all who are shown it. */
@@ -162,6 +164,12 @@ export class Liar implements Tamper {
       this.#parts.forger.see(this.#message);
     }
     return this.#message;
+  }
+
+  #strays(to: number, message: Message): readonly Outgoing[] {
+    const { forger } = this.#parts;
+    const isOwn = message.type !== 'committed' && message.validator === forger.self;
+    return isOwn ? straysBeside(message, forger).flatMap((each) => sent(to, each)) : [];
   }
 
   #changed(to: number, message: Message, plain: Outgoing): readonly Outgoing[] {
@@ -228,6 +236,13 @@ export class Liar implements Tamper {
         to,
         this.#once(() => forger.otherBlock(message)),
       );
+    if (has('stray') && this.#otherSide.has(to)) {
+      const late = sent(
+        to,
+        this.#once(() => forger.otherBlock(message)),
+      );
+      return late.map((each) => ({ ...each, delayMs: strayDelayMs(this.#parts.chance) }));
+    }
     if (has('wrong-blocks') && this.#isWrong)
       return sent(
         to,

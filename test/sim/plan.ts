@@ -94,6 +94,7 @@ function ownHabitsOf(seed: number, faults: ReadonlySet<FaultClass>): Habit[] {
     hush: 0.1,
     'wrong-sets': 0.05,
     'wrong-base': 0.05,
+    stray: 0.1,
     'other-state': faults.has('snapshots') ? 0.2 : 0,
   };
   return ownHabits.filter((habit) => new Chance(seed, `${habit} plan`).hits(chances[habit]));
