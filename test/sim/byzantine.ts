@@ -21,60 +21,16 @@ import { digestOf, sha256 } from '../../node/ledger/hash.ts';
 import { bytes as bytesOf, decodeAs, encodeAs, list } from '../../node/ledger/schema.ts';
 import { decodeTransaction } from '../../node/ledger/transaction.ts';
 import { channelOf } from '../../node/network/inbound.ts';
-import { decodeBlocksAnswer, decodeSyncRequest, encodeBlocksAnswer } from '../../node/network/sync-messages.ts';
+import { decodeSyncRequest } from '../../node/network/sync-messages.ts';
 import type { Channel } from '../../node/network/transport.ts';
 import { members } from '../execution/_ledger.ts';
 import type { Chance } from './chance.ts';
-import { falseSnapshot, otherState } from './false-snapshots.ts';
+import { falseAnswer } from './false-answers.ts';
 import type { Forger } from './forger.ts';
+import type { Habit } from './habits.ts';
 import { flipped, withOneWrong } from './mutate.ts';
 import type { Outgoing, Tamper } from './station.ts';
 import { strayDelayMs, straysBeside } from './stray.ts';
-
-export const habits = [
-  'equivocate',
-  'double-vote',
-  'two-faced',
-  'two-new-views',
-  'wrong-blocks',
-  'withhold',
-  'mute',
-  'selective-votes',
-  'forge-certificates',
-  'wrong-fields',
-  'omit-prepared',
-  'censor',
-  'throttle',
-  'lie-status',
-  'lie-sync',
-  'junk',
-  'far-future',
-  'usurp',
-  'impersonate',
-  'twins',
-  'two-logs',
-  'wrong-roots',
-] as const;
-/** Drawn apart, with the faults that they belong to. */
-export const lateHabits = ['false-snapshots'] as const;
-/** Each from chances of its own. */
-export const ownHabits = ['hush', 'other-state', 'wrong-sets', 'wrong-base', 'stray'] as const;
-export type Habit = (typeof habits)[number] | (typeof lateHabits)[number] | (typeof ownHabits)[number];
-
-/** Those in which it signs nothing but what its node signs: a validator with no other never contradicts itself. */
-export const truthfulHabits: readonly Habit[] = [
-  'withhold',
-  'mute',
-  'selective-votes',
-  'censor',
-  'throttle',
-  'lie-status',
-  'lie-sync',
-  'junk',
-  'false-snapshots',
-  'hush',
-  'other-state',
-];
 
 const transactionsFrame = list(bytesOf(1, 20_000), 1, 2_000);
 
@@ -394,31 +350,7 @@ export class Liar implements Tamper {
   }
 
   answer(_from: number, request: Uint8Array, answer: Uint8Array | undefined): Uint8Array | undefined | 'stalls' {
-    const { chance, habits: has } = this.#parts;
-    if (has.has('withhold')) return undefined;
-    if (has.has('other-state')) return otherState(request, answer, chance);
-    if (has.has('false-snapshots')) return falseSnapshot(request, answer, chance);
-    if (!has.has('lie-sync') || chance.hits(0.3)) return answer;
-    if (answer === undefined || chance.hits(0.2)) return chance.bytes(chance.pick([0, 10, 10_000]));
-    if (chance.hits(0.4)) return withWrongCertificate(answer, chance);
-    return chance.hits(0.5) ? flipped(answer, chance) : answer.subarray(0, chance.int(answer.length));
-  }
-}
-
-/** Good blocks, but for something in a certificate. */
-function withWrongCertificate(answer: Uint8Array, chance: Chance): Uint8Array {
-  try {
-    const blocks = decodeBlocksAnswer(answer).map(({ entries, certificate }) => {
-      const isWhole = chance.hits(0.3);
-      const wrong = isWhole ? withOneWrong(certificate, chance) : undefined;
-      return {
-        entries,
-        certificate: wrong ?? { ...certificate, signers: withOneWrong(certificate.signers, chance) },
-      };
-    });
-    return encodeBlocksAnswer(blocks);
-  } catch {
-    return answer; // a body, or nothing that bytes can say
+    return falseAnswer({ request, answer }, this.#parts.habits, this.#parts.chance);
   }
 }
 

@@ -2,7 +2,7 @@
 // that nothing calls for, tests nothing.
 import './signer.ts';
 import test from 'ava';
-import { type Habit, habits, lateHabits, ownHabits } from './byzantine.ts';
+import { type Habit, habits, lateHabits, ownHabits } from './habits.ts';
 import { type RunResult, runSeed } from './run.ts';
 
 /** Contradictions that honest validators see, so that it stands accused in the end. */

@@ -1,8 +1,9 @@
 // `npm run sim -- --throughput` and `--outages`: what one liar costs, and how soon the first block follows an outage,
 // in virtual time with the timers of the defaults. Figures to read, where run.ts gives verdicts.
-import type { Habit } from './byzantine.ts';
+
 import { Chance } from './chance.ts';
 import { Cluster } from './cluster.ts';
+import type { Habit } from './habits.ts';
 import { goodLinks } from './network.ts';
 import { drawPlan, type Plan } from './plan.ts';
 import type { ValidatorStation } from './station.ts';

@@ -1,6 +1,6 @@
 // The words with which a run is asked for: on the command line and in seeds.txt alike.
 import { parseArgs } from 'node:util';
-import { habits, lateHabits, ownHabits } from './byzantine.ts';
+import { habits, lateHabits, ownHabits } from './habits.ts';
 import { type FaultClass, faultClasses, lateFaultClasses, ownFaultClasses, type PlanLimits } from './plan.ts';
 
 export interface SimulationOptions {

@@ -2,8 +2,8 @@
 // strong (swarm testing: most runs leave most faults out, so that the others come through), and who may be faulty.
 import type { SnapshotConfig } from '../../node/config.ts';
 import { quorumOf } from '../../node/ledger/validators.ts';
-import { type Habit, habits, lateHabits, ownHabits } from './byzantine.ts';
 import { Chance } from './chance.ts';
+import { type Habit, habits, lateHabits, ownHabits } from './habits.ts';
 import { goodLinks, type LinkQuality } from './network.ts';
 
 export const faultClasses = [
