@@ -34,7 +34,7 @@ export class Watch {
 
   message(message: PrePrepare | Vote | ViewChange | NewView): void {
     const { type: kind, validator, signature } = message;
-    if (message.epoch !== this.#epoch || this.#knows(validator, kind, signature)) return; // it is repeated often
+    if (message.epoch !== this.#epoch || this.#knows(message)) return; // it is repeated often
     this.#note(validator, { kind, ...positionOf(message), signature });
     if (message.type === 'view-change') this.#content(message);
     if (message.type === 'new-view') for (const each of message.viewChanges) this.message(each);
@@ -58,9 +58,10 @@ export class Watch {
     if (at.epoch === this.#epoch) this.#note(validator, { kind, ...at, signature });
   }
 
-  #knows(validator: number, kind: VoteKind, signature: Uint8Array): boolean {
-    const kept = this.#kept.get(validator) ?? [];
-    return kept.some((each) => each.kind === kind && equalBytes(each.signature, signature));
+  /** What is said again is mostly the latest. */
+  #knows({ type: kind, view, validator, signature }: PrePrepare | Vote | ViewChange | NewView): boolean {
+    const isIt = (each: Statement) => each.kind === kind && each.view === view && equalBytes(each.signature, signature);
+    return this.#kept.get(validator)?.findLast(isIt) !== undefined;
   }
 
   #note(validator: number, statement: Statement): void {
@@ -70,12 +71,12 @@ export class Watch {
       kept = [];
       this.#kept.set(validator, kept);
     }
-    for (const each of kept) {
-      if (isSame(each, statement)) return;
-      if (!contradict(each, statement)) continue;
+    if (kept.findLast((each) => isSame(each, statement)) !== undefined) return;
+    const other = kept.find((each) => contradict(each, statement));
+    if (other !== undefined) {
       this.#accused.add(validator);
       this.#kept.delete(validator);
-      this.#found.push(evidenceOf(this.#epoch, validator, each, statement));
+      this.#found.push(evidenceOf(this.#epoch, validator, other, statement));
       return;
     }
     kept.push(statement);
