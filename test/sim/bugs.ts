@@ -52,7 +52,7 @@ async function plant(patch: Patch): Promise<string> {
 }
 
 async function run(args: readonly string[], cwd: string): Promise<{ readonly code: number; readonly output: string }> {
-  const child = spawn(process.execPath, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [...process.execArgv, ...args], { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
   running = child;
   let output = '';
   for (const stream of [child.stdout, child.stderr])

@@ -17,7 +17,7 @@ const accused: readonly Habit[] = [
   'stray',
 ];
 /** In each of them there are things that others do not come to. */
-const seeds = [500, 503, 501, 508, 505, 506, 513, 515];
+const seeds = [500, 503, 501, 508, 505, 506, 513, 515, 511];
 const withNone = new Map<string, Promise<RunResult>>();
 
 function run(seed: number, isLate: boolean, ...only: Habit[]): Promise<RunResult> {

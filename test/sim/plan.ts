@@ -153,10 +153,9 @@ export function drawPlan(seed: number, limits: PlanLimits = {}): Plan {
     chance.between(1, faulty),
   );
   const liars = bad.filter(() => chance.hits(0.7));
-  const drawnHabits = new Set(limits.habits ?? chance.some(habits, chance.between(1, 6)));
-  if (limits.habits === undefined && has('snapshots'))
-    for (const habit of lateHabits) if (snapshots.hits(0.5)) drawnHabits.add(habit);
-  if (limits.habits === undefined) for (const habit of ownHabitsOf(seed, faults)) drawnHabits.add(habit);
+  const drawnHabits: Habit[] = chance.some(habits, chance.between(1, 6));
+  if (has('snapshots')) drawnHabits.push(...lateHabits.filter(() => snapshots.hits(0.5)));
+  drawnHabits.push(...ownHabitsOf(seed, faults));
   const isOverrun = has('overrun');
   const canForget = has('amnesia') || has('backup');
   const isDense = (limits.isDense ?? late.hits(0.03)) && !canForget;
@@ -172,7 +171,7 @@ export function drawPlan(seed: number, limits: PlanLimits = {}): Plan {
     realSignatures: chance.hits(0.03),
     isOverrun,
     byzantine: isOverrun ? tooMany(seed, validators, faulty) : byzantine,
-    habits: isOverrun && limits.habits === undefined ? new Set([...drawnHabits, ...forking]) : drawnHabits,
+    habits: new Set(limits.habits ?? (isOverrun ? [...drawnHabits, ...forking] : drawnHabits)),
     amnesiacs: canForget && !isOverrun ? bad.filter((index) => !byzantine.includes(index)) : [],
     faultEverySeconds: chance.pick([1, 3, 6, 12]),
     proposalTimeoutMs: chance.pick([500, 1_500, 1_500]),

@@ -36,7 +36,7 @@ export class SharedWork implements MessageReader {
   };
 
   #byContent(bytes: Uint8Array): Message {
-    // The second byte is the kind: a status is made for one receiver, and differs from the one before.
+    // The second byte is the kind: a status is made for one receiver, and is the same array while it says the same.
     if (bytes.length > frameBytesMax || bytes[1] === statusKind) return decodeMessage(bytes);
     const name = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
     const known = this.#recent.get(name) ?? this.#older.get(name) ?? decodeMessage(bytes);

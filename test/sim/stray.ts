@@ -16,7 +16,7 @@ export function straysBeside(message: Message, forger: Forger): Message[] {
   return [{ ...message, validator: forger.standing.validators }, ...belowItsBase(message, forger)];
 }
 
-/** As many as there must be, one of them the primary's own. */
+/** As many as there must be, one of them in the primary's name. */
 function primaryPrepares(message: ViewChange, forger: Forger): Message[] {
   const { prepared } = message;
   if (prepared === undefined) return [];
@@ -27,7 +27,7 @@ function primaryPrepares(message: ViewChange, forger: Forger): Message[] {
   return [forger.viewChange(message, { prepared: { ...prepared, prepares } })];
 }
 
-/** [V4, P1] Who is behind that base comes into the view all the same, and has that height still open. */
+/** [V6, P1] Who is behind that base comes into the view all the same, and has that height still open. */
 function belowItsBase({ epoch, view, viewChanges }: NewView, forger: Forger): Message[] {
   const base = Math.max(...viewChanges.map(({ committed }) => committed.height));
   const block = forger.last?.block;
