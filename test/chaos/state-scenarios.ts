@@ -6,6 +6,7 @@ import { until, type Validator } from './validator.ts';
 
 const healTimeoutMs = 60_000;
 const flips = 8;
+const again = 3_000;
 
 interface Page {
   readonly accounts: readonly { readonly account: string }[];
@@ -30,23 +31,38 @@ function healings(of: Validator): Incident[] {
 async function flipped(stage: Stage, victim: Validator, isRunning: boolean): Promise<void> {
   const [other] = stage.others(victim);
   if (other === undefined) return;
-  const before = healings(victim).length;
-  const accounts = await accountsOf(stage, other);
+  const [reports, before] = [incidentsOf(victim).length, healings(victim).length];
+  const accounts = new Set<string>();
+  const flip = async () => {
+    const some = await accountsOf(stage, other);
+    for (const account of some) accounts.add(account);
+    await flipState(
+      victim,
+      some.map((account) => `payments/accounts/${account}`),
+    );
+  };
   // Begun anew: what it has read before it need not read again.
   await victim.kill();
   if (isRunning) await stage.cluster.start([victim]);
-  await flipState(
-    victim,
-    accounts.map((account) => `payments/accounts/${account}`),
-  );
+  await flip();
   const began = performance.now();
   if (!isRunning) victim.start();
   await stage.goesOn(stage.others(victim));
-  await until(`${victim.id} has healed`, () => healings(victim).length > before, healTimeoutMs);
+  let flippedAt = performance.now();
+  const hasHealed = async () => {
+    // What it had read by then it writes anew from memory, and the flip is gone: others follow until it notices one.
+    if (isRunning && incidentsOf(victim).length === reports && performance.now() - flippedAt > again) {
+      flippedAt = performance.now();
+      await flip();
+    }
+    return healings(victim).length > before;
+  };
+  await until(`${victim.id} has healed`, hasHealed, healTimeoutMs);
   await victim.ready();
   const { height = 0, records = [] } = healings(victim).at(-1) ?? {};
-  const named = records.filter(({ contract, key }) => contract === 'payments' && accounts.includes(key));
-  if (height === 0 || named.length === 0) throw new Error(`the incident of ${victim.id} names none of ${accounts}`);
+  const named = records.filter(({ contract, key }) => contract === 'payments' && accounts.has(key));
+  if (height === 0 || named.length === 0)
+    throw new Error(`the incident of ${victim.id} names none of ${[...accounts]}`);
   const names = named.map(({ contract, key, found }) => `${contract} ${key} ${found}`).join(', ');
   stage.note(
     `${isRunning ? 'running' : 'stopped'}: ${victim.id} at block ${height}: ${names}; whole and voting after ` +

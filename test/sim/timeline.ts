@@ -81,8 +81,8 @@ export class Timeline {
   async #settle(): Promise<void> {
     this.#isUnsettled = false;
     this.#settled += 1;
-    // The tick queue comes after all promises that are ready, and costs less than a turn of the event loop. The loop has
-    // to come round all the same: rejections that nobody handles, and the end of a parent, are noticed there alone.
+    // The tick queue comes after all promises that are ready, and costs less than a turn of the event loop. That must
+    // come round all the same: rejections that nobody handles, and the end of a parent, are noticed there alone.
     const isTurn = this.#settled % settlesPerTurn === 0;
     await new Promise<void>((resolve) => (isTurn ? setImmediate(resolve) : process.nextTick(resolve)));
   }
