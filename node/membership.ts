@@ -7,7 +7,7 @@ import type { EventLoop } from './event-loop.ts';
 import { electorsOf } from './execution/validator-sets.ts';
 import { assert } from './ledger/assert.ts';
 import { type Digest, digestBytes, equalBytes } from './ledger/hash.ts';
-import type { Validator } from './ledger/validators.ts';
+import type { Validator, ValidatorSet } from './ledger/validators.ts';
 import type { MessageReader } from './network/inbound.ts';
 import type { Transport } from './network/transport.ts';
 import { Peers } from './peers.ts';
@@ -67,6 +67,11 @@ export class Membership {
 
   get epoch(): Epoch {
     return this.#seat.epoch;
+  }
+
+  /** Whether one of these is this node, under a key that it holds. */
+  isIn(validators: ValidatorSet): boolean {
+    return validators.some((each) => this.#isOwn(each));
   }
 
   sign(message: Uint8Array, epoch: number): Uint8Array {

@@ -35,6 +35,7 @@ import { bodiesOf, voteRecordOf } from './opening.ts';
 import type { Peers } from './peers.ts';
 import { Presence } from './presence.ts';
 import { type ClientRefusal, clientRefusalOf, unreadinessOf } from './readiness.ts';
+import { Release } from './release.ts';
 import { SnapshotKeeper } from './snapshot/keeper.ts';
 import { type ProvenState, StateProver } from './state-prover.ts';
 import type { Head, StatePath, Store } from './store/store.ts';
@@ -86,6 +87,11 @@ export class ValidatorNode implements LedgerNode, Receiver {
   readonly #intake: Intake;
   readonly #server: SyncServer;
   readonly #keeper: SnapshotKeeper;
+  readonly #release = new Release({
+    epochs: () => allEpochs(this.store),
+    isIn: (validators) => this.#membership.isIn(validators),
+    tell: (text) => this.#parts.log('info', text),
+  });
   readonly #prover: StateProver;
   readonly #presence: Presence;
   /** Statuses of peers that do not hold the claim of this start yet. */
@@ -96,7 +102,6 @@ export class ValidatorNode implements LedgerNode, Receiver {
   readonly #warned = new Map<number, number>();
   readonly #startedAt: number;
   readonly #refused = new Map<string, number>();
-  #wasReleased = false;
   #isReadOnly = false;
   #logRoot: { readonly size: number; readonly root: string } | undefined;
   #silence: string | undefined;
@@ -228,9 +233,7 @@ export class ValidatorNode implements LedgerNode, Receiver {
     this.#guarded(() => this.#checkpoints.tick());
     const { settled } = this.#driver.replica;
     this.#membership.tick(settled);
-    if (this.#wasReleased || !settled || this.#membership.seat.self >= 0) return;
-    this.#wasReleased = true;
-    this.#parts.log('info', 'the validators have all that this node has: if it was removed, it may be stopped');
+    this.#release.tick(settled, this.#membership.seat.self >= 0);
   }
 
   /** Once in a while: what clients wait for is sent again, what expired is dropped. */

@@ -27,7 +27,17 @@ const libp2p = ['libp2p', '@libp2p/*', '@multiformats/*'];
 // A validator without its adapters: neither LMDB nor libp2p.
 const validatorFiles = [
   ...['accusations', 'divergence', 'driver', 'checkpointing', 'intake', 'finality', 'mempool', 'opening', 'seat'],
-  ...['membership', 'notices', 'peers', 'presence', 'readiness', 'state-prover', 'store/store', 'network/inbound'],
+  ...[
+    'membership',
+    'notices',
+    'peers',
+    'presence',
+    'readiness',
+    'release',
+    'state-prover',
+    'store/store',
+    'network/inbound',
+  ],
 ];
 const validatorParts = [
   'node/consensus',
@@ -143,11 +153,8 @@ const layers: readonly Layer[] = [
     may: ['node/network/inbound.ts', 'node/network/sync-client.ts'],
     mayTypes: ['node', 'contracts'],
   },
-  {
-    of: 'node/readiness.ts',
-    may: [],
-    mayTypes: ['node/consensus/replica.ts'],
-  },
+  { of: 'node/readiness.ts', may: [], mayTypes: ['node/consensus/replica.ts'] },
+  { of: 'node/release.ts', may: [], mayTypes: ['node/ledger', 'contracts'] },
   {
     of: 'node/presence.ts',
     may: ['node/ledger', 'node/network/sync-messages.ts'],
