@@ -9,6 +9,7 @@ export class Peers {
   readonly #transport: Transport;
   readonly #isOwn: (validator: Validator) => boolean;
   readonly #numbers = new Map<string, number>();
+  readonly #ids = new Map<number, string>();
   /** By index: the peers that speak for a validator, its present key's first. */
   #voters: readonly (readonly number[])[] = [];
   #indexes = new Map<number, number>();
@@ -25,6 +26,7 @@ export class Peers {
     const admit = (validator: Validator, isVoter: boolean): number[] => {
       const { id, networkKey } = validator;
       const peer = this.#numberOf(networkKey);
+      this.#ids.set(peer, id);
       if (this.#isOwn(validator)) return [];
       if (!admitted.has(peer)) admitted.set(peer, { peer, validator: id, networkKey, isVoter });
       return [peer];
@@ -49,6 +51,11 @@ export class Peers {
     const before = (previous?.validators ?? []).map((each, index) => [this.#numberOf(each.networkKey), index] as const);
     this.#former = new Map(before);
     this.#transport.admit([...admitted.values()]);
+  }
+
+  /** Of the validator or learner whose key it has or had; people know it by that. */
+  idOf(peer: number): string {
+    return this.#ids.get(peer) ?? `peer ${peer}`;
   }
 
   /** The validator's index in the epoch in force; undefined for who has no vote in it. */

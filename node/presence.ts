@@ -171,8 +171,8 @@ export class Presence {
     }
     // [R5]
     this.#parts.onRewound(
-      `validator ${peer} knows start ${held.start} of this key, which is not the one that runs here (start ` +
-        `${own.start}): this folder is an older copy, or the key runs in two places`,
+      `${this.#validators[peer]?.id ?? `validator ${peer}`} knows another run of this key, with start number ` +
+        `${held.start} (here ${own.start}): this folder is an older copy, or the key runs in two places`,
     );
   }
 }

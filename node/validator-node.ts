@@ -340,7 +340,7 @@ export class ValidatorNode implements LedgerNode, Receiver {
     const now = this.#parts.loop.monotonicMs();
     if (now - (this.#warned.get(from) ?? -warningIntervalMs) < warningIntervalMs) return;
     this.#warned.set(from, now);
-    this.#parts.log('warn', 'a message was refused', { from, ...judged });
+    this.#parts.log('warn', 'a message was refused', { from: this.#peers.idOf(from), ...judged });
   }
 
   serve(from: number, request: Uint8Array): Uint8Array | undefined {
@@ -363,7 +363,7 @@ export class ValidatorNode implements LedgerNode, Receiver {
   }
 
   connected(peer: number): void {
-    this.#parts.log('info', 'connected', { peer });
+    this.#parts.log('info', 'connected', { peer: this.#peers.idOf(peer) });
     const index = this.#peers.indexOf(peer);
     if (index === undefined) return;
     this.#presence.ask(index);
@@ -371,7 +371,7 @@ export class ValidatorNode implements LedgerNode, Receiver {
   }
 
   disconnected(peer: number): void {
-    this.#parts.log('info', 'disconnected', { peer });
+    this.#parts.log('info', 'disconnected', { peer: this.#peers.idOf(peer) });
   }
 
   #send(peer: number | undefined, message: Message): void {

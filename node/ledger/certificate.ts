@@ -51,7 +51,7 @@ export function signersProblem(
   for (const { validator, signature: bytes } of signers) {
     const member = set[validator];
     if (member === undefined || !check(message, bytes, member.voteKey))
-      return `the ${kind} signature of validator ${validator} does not verify`;
+      return `the ${kind} signature of ${member?.id ?? `validator ${validator}`} does not verify`;
   }
   return undefined;
 }

@@ -121,7 +121,7 @@ export function stableProblem(
   }
   for (const each of cosignatures)
     if (!isCosigned(origin, { size, root, ...each }, set, check))
-      return `the cosignature of validator ${each.validator} does not verify`;
+      return `the cosignature of ${set[each.validator]?.id ?? `validator ${each.validator}`} does not verify`;
   return undefined;
 }
 
@@ -136,7 +136,8 @@ export function contradictionProblem(
   if (first.size !== second.size) return 'cosignatures of two sizes';
   if (first.root === second.root) return 'cosignatures of one root';
   const isProven = isCosigned(origin, first, set, check) && isCosigned(origin, second, set, check);
-  return isProven ? undefined : `a cosignature of validator ${first.validator} does not verify`;
+  const signer = set[first.validator]?.id ?? `validator ${first.validator}`;
+  return isProven ? undefined : `a cosignature of ${signer} does not verify`;
 }
 
 /** The signed note that log clients read. `more` goes before the validators: the serving validator's own line. */

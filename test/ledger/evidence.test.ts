@@ -106,7 +106,7 @@ test('[A2] evidence that proves nothing is refused', (t) => {
     t.is(problem(evidence(one, other)), 'an honest validator may sign both', why);
   const bad: readonly (readonly [Evidence, RegExp, string])[] = [
     [{ ...good, first: second, second: first }, /not in order/, 'in the other order'],
-    [{ ...good, validator: 2 }, /validator 2 does not verify/, 'against another validator'],
+    [{ ...good, validator: 2 }, /validator-3 does not verify/, 'against another validator'],
     [{ ...good, validator: 4 }, /no validator 4/, 'against nobody'],
     [{ ...good, epoch: 1 }, /does not verify/, 'of another epoch'],
     [{ ...good, first: { ...first, signature: second.signature } }, /does not verify/, 'one signature twice'],

@@ -51,7 +51,7 @@ test('[R5] a copy of a stopped store is silent where the validator has run since
   restore(cluster, 3, copy);
   // Nobody has signed anything: no vote could show it.
   cluster.start(3);
-  t.regex(await silenced(cluster, 3), /knows start 2 of this key, which is not the one that runs here \(start 2\)/);
+  t.regex(await silenced(cluster, 3), /knows another run of this key, with start number 2 \(here 2\)/);
   t.regex(cluster.nodes[3]?.status().reason ?? '', /older copy, or the key runs in two places/);
   cluster.kill(3);
   cluster.start(3);
@@ -85,7 +85,7 @@ test('[R5] the others remember over their own restarts', async (t) => {
   for (let i = 0; i < 4; i++) cluster.kill(i);
   restore(cluster, 3, copy);
   for (let i = 0; i < 4; i++) cluster.start(i);
-  t.regex(await silenced(cluster, 3), /start 2/);
+  t.regex(await silenced(cluster, 3), /start number 2/);
   await ready(cluster, [0, 1, 2]);
 });
 
@@ -112,7 +112,7 @@ test('[R5] an empty store under a key that has run is silent', async (t) => {
   if (identity === undefined) return t.fail();
   cluster.stores[2] = new MemoryStore(identity, commit, vote);
   cluster.start(2);
-  t.regex(await silenced(cluster, 2), /knows start 1 of this key/);
+  t.regex(await silenced(cluster, 2), /knows another run of this key, with start number 1/);
 });
 
 test('[R5] a validator waits until a quorum holds the claim of its start', async (t) => {
@@ -182,11 +182,11 @@ test('[R5] of two starts that do not know each other the first is kept, however 
   second.presence.ask(1);
   await turn();
   t.deepEqual(first.told, ['known to 1']);
-  t.regex(second.told.join(), /start 1 of this key, which is not the one that runs here \(start 1\)/);
+  t.regex(second.told.join(), /another run of this key, with start number 1 \(here 1\)/);
   const again = presenceOf(0, 3, answer, second.store);
   again.presence.ask(1);
   await turn();
-  t.regex(again.told.join(), /start 1 of this key, which is not the one that runs here \(start 2\)/);
+  t.regex(again.told.join(), /another run of this key, with start number 1 \(here 2\)/);
   // A copy of the running store knows its start: the one that runs hears of it.
   const copy = presenceOf(0, 4, answer, first.store);
   copy.presence.ask(1);
@@ -194,7 +194,7 @@ test('[R5] of two starts that do not know each other the first is kept, however 
   t.deepEqual(copy.told, ['known to 1']);
   first.presence.ask(1);
   await turn();
-  t.regex(first.told.at(-1) ?? '', /start 2 of this key/);
+  t.regex(first.told.at(-1) ?? '', /with start number 2/);
 });
 
 test('[R5] nobody can silence a validator with a claim that its key did not sign', async (t) => {
