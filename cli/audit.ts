@@ -28,6 +28,12 @@ export function sourceOf(folder: string | undefined, node: string | undefined): 
 export function expectedGenesis(paths: HomePaths, given: string | undefined): Digest | Genesis | undefined {
   const hash = given === undefined ? undefined : parseDigest(given.toLowerCase());
   if (hash !== undefined) return hash;
+  if (given !== undefined && !existsSync(given))
+    throw new CliError(
+      'usage',
+      `--genesis ${given}: there is no such file, and a hash has 64 hex digits`,
+      'Name the genesis document, or the number of the chain in full.',
+    );
   if (given !== undefined) return readLedger(readInput(given).toString('utf8'), given).genesis;
   return existsSync(paths.genesis) ? readLedger(readFileSync(paths.genesis, 'utf8'), paths.genesis).genesis : undefined;
 }

@@ -138,7 +138,10 @@ function noteView({ name, checkpoint: { size, root }, epoch, cosigners }: Judged
 function textOf({ checkpoints, forks, unproved }: Comparison): string {
   if (forks.length > 0) return forks.map((fork) => `FORK: ${forkText(fork)}`).join('\n');
   if (unproved.length > 0)
-    return unproved.map(({ from, to, why }) => `not proved from ${from} to ${to} entries: ${why}`).join('\n');
+    return [
+      ...unproved.map(({ from, to, why }) => `not proved from ${from} to ${to} entries: ${why}`),
+      'Name where the later log can be read: --node URL, or --archive DIR.',
+    ].join('\n');
   const sizes = [...new Set(checkpoints.map(({ checkpoint }) => checkpoint.size))];
   return `OK: ${plural(checkpoints.length, 'checkpoint')} of one log, which only grew: ${sizes.join(', ')} entries`;
 }

@@ -2,6 +2,7 @@
 import { type DevnetState, type DevnetValidator, readDevnet as readState } from './devnet-files.ts';
 import { CliError } from './exit-codes.ts';
 import type { HomePaths } from './home.ts';
+import { isAlive } from './process-alive.ts';
 
 export function readDevnet(paths: HomePaths): DevnetState {
   const state = readState(paths);
@@ -16,4 +17,8 @@ export function validatorNamed(state: DevnetState, name: string): DevnetValidato
   if (found !== undefined) return found;
   const known = state.validators.map((each) => each.id).join(', ');
   throw new CliError('usage', `there is no validator ${name}`, `There are ${known}.`);
+}
+
+export function isRunning({ process: mark }: DevnetValidator): boolean {
+  return mark !== undefined && isAlive(mark);
 }

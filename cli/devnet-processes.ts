@@ -5,7 +5,7 @@ import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { requestNode } from './client.ts';
-import { validatorNamed } from './devnet-control.ts';
+import { isRunning, validatorNamed } from './devnet-control.ts';
 import {
   apiUrl,
   createDevnet,
@@ -139,22 +139,27 @@ export async function startValidator(paths: HomePaths, state: DevnetState, id: s
   const validators = state.validators.map((each) => (each.id === id ? started : each));
   const next = { ...state, validators };
   writeProcess(paths, id, started.process);
-  await ready(paths, { ...next, validators: [started] });
+  const isAlone = !state.validators.some((each) => each.id !== id && isRunning(each));
+  await ready(paths, { ...next, validators: [started] }, isAlone ? aloneAdvice : '');
   return next;
 }
 
-async function ready(paths: HomePaths, state: DevnetState): Promise<void> {
+const aloneAdvice =
+  ' No other validator runs, and one alone is no quorum: `daybook devnet down`, then `daybook devnet up`.';
+
+async function ready(paths: HomePaths, state: DevnetState, advice = ''): Promise<void> {
   const deadline = Date.now() + readyTimeoutMs;
   await Promise.all(
     state.validators.map(async (validator) => {
       for (;;) {
-        if (await isReady(validator)) return;
+        const reason = await unreadyReason(validator);
+        if (reason === undefined) return;
         if (validator.process === undefined || !isAlive(validator.process)) throw endedEarly(paths, validator);
         if (Date.now() > deadline)
           throw new CliError(
             'timeout',
-            `${validator.id} is not ready after ${readyTimeoutMs / 1_000} s`,
-            `Its log is ${validatorPathsOf(paths, validator.id).log}.`,
+            `${validator.id} is not ready after ${readyTimeoutMs / 1_000} s: ${reason}`,
+            `Its log is ${validatorPathsOf(paths, validator.id).log}.${advice}`,
           );
         await new Promise((resolve) => setTimeout(resolve, pollMs));
       }
@@ -162,12 +167,13 @@ async function ready(paths: HomePaths, state: DevnetState): Promise<void> {
   );
 }
 
-async function isReady(validator: DevnetValidator): Promise<boolean> {
+/** Why it is not ready, in its own words where it answers; undefined once it is. */
+async function unreadyReason(validator: DevnetValidator): Promise<string | undefined> {
   try {
     await requestNode(apiUrl(validator), 'GET', '/readyz', { timeoutMs: 2_000 });
-    return true;
-  } catch {
-    return false;
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
   }
 }
 

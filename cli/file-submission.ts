@@ -22,6 +22,11 @@ export interface FileLine extends PlannedLine {
   isSame(method: string, args: Value): boolean;
 }
 
+export interface FileOutcome extends LineOutcome {
+  /** An earlier run of the same request had it: nothing was done for it now. */
+  readonly isEarlier: boolean;
+}
+
 export interface SubmitSettings {
   readonly client: Client;
   readonly ledger: Ledger;
@@ -48,9 +53,10 @@ const stallTimeoutMsDefault = 60_000;
 const inFlightDefault = { single: 2_048, bulk: 64 } as const;
 
 /** The outcome of every line, in their order. */
-export async function submitFile(request: FileRequest): Promise<LineOutcome[]> {
+export async function submitFile(request: FileRequest): Promise<FileOutcome[]> {
   const { client, key, mode, lines, what, onProgress } = request;
   const outbox = Outbox.open(request.outboxFolder, request.outboxName, what);
+  const earlier = new Set(outbox.outcomes.keys());
   try {
     const outcomes = await runSubmission({
       what,
@@ -65,7 +71,10 @@ export async function submitFile(request: FileRequest): Promise<LineOutcome[]> {
       stallTimeoutMs: request.stallTimeoutMs ?? stallTimeoutMsDefault,
       ...(onProgress === undefined ? {} : { onProgress }),
     });
-    return lines.flatMap((_, line) => outcomes.get(line) ?? []);
+    return lines.flatMap((_, line) => {
+      const outcome = outcomes.get(line);
+      return outcome === undefined ? [] : [{ ...outcome, isEarlier: earlier.has(line) }];
+    });
   } finally {
     outbox.close();
   }

@@ -64,7 +64,23 @@ export function readInput(path: string): Buffer {
     return readFileSync(path);
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unreadable';
-    const reason = code === 'ENOENT' ? 'there is no such file' : code === 'EISDIR' ? 'it is a folder' : code;
-    throw new CliError('usage', `cannot read ${path}: ${reason}`, 'Check the path.');
+    throw unreadable(path, code);
   }
 }
+
+/** A file that a user named and that could not be read, by the system's code for it. */
+export function unreadable(path: string, code: string): CliError {
+  const reason = inputReasons[code] ?? code;
+  const isForbidden = code === 'EACCES' || code === 'EPERM';
+  return new CliError('usage', `cannot read ${path}: ${reason}`, isForbidden ? permissionAdvice : 'Check the path.');
+}
+
+export const permissionAdvice = 'Give the user who runs this command the right to it, or run it as the one who has it.';
+
+const inputReasons: { readonly [code: string]: string } = {
+  ENOENT: 'there is no such file',
+  EISDIR: 'it is a folder',
+  ENOTDIR: 'a part of its path is no folder',
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
+};

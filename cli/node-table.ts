@@ -35,17 +35,28 @@ function numberOf(value: unknown): number {
   return typeof value === 'number' ? value : 0;
 }
 
+/** A longer one would push the figures out of sight; it stands below the table. */
+const stateWidthMax = 80;
+
 export function statusTable(rows: readonly StatusRow[]): string {
-  const cells = rows.map((row) => [
-    row.name,
-    text(row.pid),
-    row.problem ?? `${row.state ?? ''}${row.isPrimary === true ? ', primary' : ''}`,
-    text(row.height),
-    text(row.view),
-    text(row.peers),
-    text(row.waiting),
-  ]);
-  return table(['validator', 'pid', 'state', 'height', 'view', 'peers', 'waiting'], cells, [1, 3, 4, 5, 6]);
+  const long: string[] = [];
+  const cells = rows.map((row) => {
+    const state = row.problem ?? row.state ?? '';
+    const isLong = state.length > stateWidthMax;
+    if (isLong) long.push(`${row.name}: ${state}`);
+    const shown = isLong ? `${state.split(': ', 1)[0]?.slice(0, stateWidthMax)}, see below` : state;
+    return [
+      row.name,
+      text(row.pid),
+      `${shown}${row.isPrimary === true ? ', primary' : ''}`,
+      text(row.height),
+      text(row.view),
+      text(row.peers),
+      text(row.waiting),
+    ];
+  });
+  const head = ['validator', 'pid', 'state', 'height', 'view', 'peers', 'waiting'];
+  return [table(head, cells, [1, 3, 4, 5, 6]), ...long].join('\n');
 }
 
 function text(value: number | undefined): string {

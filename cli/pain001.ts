@@ -46,7 +46,10 @@ function parseDocument(text: string): XmlNode {
   if (encoding !== undefined && encoding.toUpperCase() !== 'UTF-8')
     throw new XmlShapeError(`encoding ${encoding}, not UTF-8`);
   const valid = XMLValidator.validate(text);
-  if (valid !== true) throw new XmlShapeError(`line ${valid.err.line}: ${valid.err.msg}`);
+  if (valid !== true) {
+    const { line, msg } = valid.err;
+    throw new XmlShapeError(openElements(msg) ?? `line ${line}: ${msg}`);
+  }
   const parsed = parseXml(text);
   const others = Object.keys(parsed).filter((key) => key !== 'Document');
   if (others.length > 0) throw new XmlShapeError('text or elements beside Document');
@@ -56,6 +59,13 @@ function parseDocument(text: string): XmlNode {
   );
   if (!isKnown) throw new XmlShapeError(`no pain.001.001 of a known version (${pain001Versions.join(', ')})`);
   return child(root, 'CstmrCdtTrfInitn');
+}
+
+/** Where the text ends too early the parser gives the names of the elements that were left open, as a list. */
+function openElements(message: string): string | undefined {
+  const list = /^Invalid '\[(.*)\]' found\.$/s.exec(message)?.[1];
+  const names = list === undefined ? [] : [...list.matchAll(/"([^"]*)"/g)].map(([, name]) => `<${name}>`);
+  return names.length === 0 ? undefined : `the file ends within ${names.join('')}: is it cut off?`;
 }
 
 function parseXml(text: string): XmlNode {

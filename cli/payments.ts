@@ -4,8 +4,8 @@ import { encode, type Value } from '../node/ledger/codec.ts';
 import { equalBytes } from '../node/ledger/hash.ts';
 import { findAccount, listAccounts } from './accounts.ts';
 import type { Client } from './client.ts';
-import { type FileLine, type SubmitSettings, submitFile } from './file-submission.ts';
-import { type LineOutcome, outboxKey } from './outbox.ts';
+import { type FileLine, type FileOutcome, type SubmitSettings, submitFile } from './file-submission.ts';
+import { outboxKey } from './outbox.ts';
 import type { PaymentLine } from './payment-line.ts';
 
 export interface PaymentsRequest extends SubmitSettings {
@@ -15,7 +15,7 @@ export interface PaymentsRequest extends SubmitSettings {
   readonly lines: readonly PaymentLine[];
 }
 
-export type SubmittedPayment = PaymentLine & Omit<LineOutcome, 'line'>;
+export type SubmittedPayment = PaymentLine & Omit<FileOutcome, 'line'>;
 
 export async function submitPayments(request: PaymentsRequest): Promise<SubmittedPayment[]> {
   const { client, ledger, key, mode, lines, hash } = request;

@@ -14,7 +14,7 @@ const version = '0.1.0';
 /** Adds a command that runs `load().run(options, ...arguments)`, with the options that all commands have. */
 function leaf(parent: Command, usage: string, summary: string, load: Load): Command {
   const command = parent.command(usage).description(summary);
-  command.option('--home <folder>', 'folder with keys, genesis and outbox', '.daybook');
+  command.option('--home <folder>', 'folder with keys, genesis and outbox, where the command needs one', '.daybook');
   command.option('--json', 'write data as JSON');
   command.action(async (...given: unknown[]) => {
     const texts = given.slice(0, -2).flatMap((item) => (Array.isArray(item) ? item : [item]));
@@ -25,13 +25,16 @@ function leaf(parent: Command, usage: string, summary: string, load: Load): Comm
 }
 
 function asksNodes(command: Command): Command {
-  return command
-    .option('--node <url...>', 'API of a validator, in place of those in home.json')
-    .option('--timeout-ms <ms>', 'longest wait for an outcome', positive);
+  return command.option('--node <url...>', 'API of a validator, in place of those in home.json');
+}
+
+function waits(command: Command): Command {
+  const what = 'longest wait for an outcome, and for a checkpoint that the policy demands; default: 30000';
+  return command.option('--timeout-ms <ms>', what, positive);
 }
 
 function signs(command: Command): Command {
-  return judges(holdsKeys(command));
+  return judges(waits(holdsKeys(command)));
 }
 
 function holdsKeys(command: Command): Command {
@@ -96,7 +99,7 @@ function addDevnet(program: Command): void {
     'start the validators, on a new chain if there is none',
     () => import('./commands/devnet-up.ts'),
   );
-  up.option('--validators <count>', 'how many, on a new chain', positive, 4);
+  up.option('--validators <count>', 'how many, on a new chain; default: 4', positive);
   up.option('--detach', 'leave them running');
   up.option('--issue <currency:amount>', 'what may be issued, on a new chain', collect);
   leaf(devnet, 'status', 'what each validator does', () => import('./commands/devnet-status.ts'));
@@ -132,7 +135,8 @@ function addOperators(program: Command): void {
   const propose = leaf(
     governance,
     'propose <change> <validator>',
-    'add-learner, remove-learner, add-validator, rotate-validator-keys, remove-validator; by id or public file',
+    'add-learner FILE (its validator.json), add-validator ID, rotate-validator-keys FILE, remove-learner ID, ' +
+      'remove-validator ID; add-validator FILE registers a learner first',
     () => import('./commands/governance-propose.ts'),
   );
   signs(propose).option('--reference <text>', 'name of the proposal; a random one if absent');
@@ -190,7 +194,7 @@ function addLedger(program: Command): void {
   const show = asksNodes(
     leaf(transfer, 'show <id>', 'a payment by id or reference', () => import('./commands/transfer-show.ts')),
   );
-  judges(show).option('--member <id>', 'the member that made it, for a reference');
+  judges(waits(show)).option('--member <id>', 'the member that made it, for a reference');
 
   const batch = program.command('batch').description('files of payments');
   const submit = signs(
@@ -245,7 +249,7 @@ function addAudit(program: Command): void {
     leaf(receipt, 'get <id>', 'a payment’s receipt, by id or reference', () => import('./commands/receipt-get.ts')),
   );
   get.option('--member <id>', 'the member that made it, for a reference');
-  judges(get);
+  judges(waits(get));
   const sets = asksNodes(
     leaf(
       receipt,
@@ -254,7 +258,7 @@ function addAudit(program: Command): void {
       () => import('./commands/receipt-sets.ts'),
     ),
   );
-  judges(sets);
+  judges(waits(sets));
   const check = leaf(
     receipt,
     'verify <file>',

@@ -26,7 +26,8 @@ export class AddressBook {
     const found = this.#peers.get(validator);
     if (found === undefined && !this.#missed.has(validator)) {
       this.#missed.add(validator);
-      const next = `add ${validator} = "host:port" under [peers]; the file is read again, or it may dial this one`;
+      const line = `${validator} = "host:port"`;
+      const next = `add ${line} under [peers], unless it was removed; the file is read again, or it may dial this one`;
       this.#warn(`there is no address for ${validator}`, { file: this.#file, next });
     }
     return found;

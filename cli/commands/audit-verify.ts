@@ -26,7 +26,11 @@ export async function run(options: Options, folder?: string): Promise<void> {
   const { node, threads = defaultThreads(), resume, fast = false, ...common } = options;
   const session = new Session(common);
   if ((folder === undefined) === (node === undefined))
-    throw new CliError('usage', 'name an archive folder or --node URL', 'For example daybook audit verify DIR.');
+    throw new CliError(
+      'usage',
+      `name an archive folder or --node URL${folder === undefined ? '' : ', not both'}`,
+      'For example daybook audit verify DIR.',
+    );
   const genesis = expectedGenesis(session.paths, options.genesis);
   const policy = policyOf(session.paths, options.policy, genesis);
   const source = sourceOf(folder, node);

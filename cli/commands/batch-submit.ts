@@ -49,7 +49,7 @@ export interface FileSummary {
   readonly file: string;
   readonly mode: SubmitMode;
   readonly accepted: number;
-  /** Of the accepted: those that had been paid before. */
+  /** Of the accepted: those that had been paid before, by this file or otherwise. */
   readonly alreadyPaid: number;
   readonly refused: number;
   readonly bad: number;
@@ -95,7 +95,7 @@ export async function submitPaymentsFile(session: Session, options: FileOptions)
     file,
     mode,
     accepted: good.length,
-    alreadyPaid: good.filter(({ already }) => already).length,
+    alreadyPaid: good.filter(({ already, isEarlier }) => already || isEarlier).length,
     refused: payments.length - good.length,
     bad: bad.length,
     results,

@@ -2,31 +2,28 @@
 import { apiUrl, demoPassphrase, readDevnet } from '../devnet-files.ts';
 import { startDevnet, stopDevnet } from '../devnet-processes.ts';
 import { CliError } from '../exit-codes.ts';
-import { shownPath } from '../home.ts';
+import { type HomePaths, shownPath } from '../home.ts';
 import { parseIssuance } from '../issuance.ts';
 import { isAlive } from '../process-alive.ts';
 import { type CommonOptions, Session } from '../session.ts';
 import { untilTold } from '../until-told.ts';
 
 interface Options extends CommonOptions {
-  readonly validators: number;
+  readonly validators?: number;
   readonly detach?: boolean;
   readonly issue?: readonly string[];
 }
 
+const validatorsDefault = 4;
+
 export async function run(options: Options): Promise<void> {
   const session = new Session(options);
   const { paths, output } = session;
-  if (options.validators < 4 || options.validators > 100)
-    throw new CliError(
-      'usage',
-      `${options.validators} validators`,
-      'Fewer than 4 bear no fault; more than 100 are refused.',
-    );
+  const planned = checkedCount(paths, options.validators);
   const issuance = (options.issue ?? []).map(parseIssuance);
   const began = Date.now();
   const keeper = options.detach === true ? 'nobody' : 'channel';
-  const starting = startDevnet(paths, { validators: options.validators, issuance, keeper });
+  const starting = startDevnet(paths, { validators: planned, issuance, keeper });
   // Detached, the default stands: Ctrl-C ends this command.
   const told = options.detach === true ? starting.then(() => undefined) : untilTold();
   const started = await Promise.race([starting, told]);
@@ -52,6 +49,21 @@ export async function run(options: Options): Promise<void> {
   });
   await Promise.race([told, allGone]);
   await down(session);
+}
+
+/** How many a new chain is to have. Throws where the chain that is there has another number. */
+function checkedCount(paths: HomePaths, asked: number | undefined): number {
+  if (asked === undefined) return validatorsDefault;
+  if (asked < 4 || asked > 100)
+    throw new CliError('usage', `${asked} validators`, 'Fewer than 4 bear no fault; more than 100 are refused.');
+  const before = readDevnet(paths)?.validators.length ?? asked;
+  if (before !== asked)
+    throw new CliError(
+      'usage',
+      `the chain in ${paths.folder} has ${before} validators, not ${asked}`,
+      'Leave --validators out, or begin another chain in another --home.',
+    );
+  return asked;
 }
 
 async function down({ paths, output }: Session): Promise<never> {

@@ -41,12 +41,17 @@ export async function run(options: CommonOptions, code: string): Promise<void> {
   const name = Object.keys(known).find((each) => each.toLowerCase() === code.toLowerCase());
   const text = name === undefined ? exitText(code) : known[name];
   if (text === undefined)
-    throw new CliError('usage', `no code ${code} is known`, `Known: ${Object.keys(known).join(', ')}, exit-codes.`);
+    throw new CliError(
+      'usage',
+      `no code ${code} is known`,
+      `Known: ${Object.keys(known).join(', ')}, exit-codes and each of those, by number or name.`,
+    );
   output.data({ code: name ?? code, text }, () => `${name ?? code}: ${text}`);
 }
 
 function exitText(code: string): string | undefined {
   const names = Object.keys(exitCodes) as ExitName[];
-  const name = names.find((each) => String(exitCodes[each]) === code);
-  return name === undefined ? undefined : `exit code ${name}: ${exitTexts[name]}`;
+  const isMeant = (each: ExitName) => String(exitCodes[each]) === code || each.toLowerCase() === code.toLowerCase();
+  const name = names.find(isMeant);
+  return name === undefined ? undefined : `exit code ${exitCodes[name]} (${name}): ${exitTexts[name]}`;
 }

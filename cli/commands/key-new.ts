@@ -6,6 +6,7 @@ import { identifier } from '../../node/ledger/identifiers.ts';
 import { seedBytes } from '../../node/ledger/signature.ts';
 import { writeValidatorKey } from '../../node/validator-key.ts';
 import { CliError } from '../exit-codes.ts';
+import { shownPath } from '../home.ts';
 import { createKey } from '../keystore.ts';
 import { type CommonOptions, Session } from '../session.ts';
 import { refuseHalf, validatorOf, validatorPaths, writePublicFile } from '../validator-folder.ts';
@@ -42,7 +43,7 @@ function newValidatorKey({ paths, output }: Session, id: string, member: string,
   output.data({ validator: id, member, publicFile: files.publicFile }, () =>
     [
       `${files.publicFile} is for whoever makes the genesis document.`,
-      `With genesis.json in ${paths.folder}, make the store: daybook node init ${id}`,
+      `With genesis.json in ${paths.folder}, make the store: daybook node init ${id} --home ${shownPath(paths.folder)}`,
     ].join('\n'),
   );
 }

@@ -1,5 +1,6 @@
 // Makes a validator's key and store together, and its node.toml.
 import { randomBytes } from 'node:crypto';
+import { relative } from 'node:path';
 import { fromHex, toHex } from '../../node/ledger/hash.ts';
 import { seedBytes } from '../../node/ledger/signature.ts';
 import { CliError } from '../exit-codes.ts';
@@ -57,7 +58,8 @@ export async function run(options: Options, id: string): Promise<void> {
   if (pending === undefined) writePublicFile(files, validator);
   await writeConfig(files, {
     validator: id,
-    genesisFile: paths.genesis,
+    // A home may be moved as a whole, to another machine for one.
+    genesisFile: relative(files.folder, paths.genesis),
     dataFolder: 'data',
     keyFile: 'validator.key',
     openReads: false,

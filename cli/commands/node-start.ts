@@ -8,6 +8,7 @@ import { ValidatorKeyError } from '../../node/validator-key.ts';
 import { keepCompiled } from '../compile-cache.ts';
 import { CliError } from '../exit-codes.ts';
 import { readInput } from '../files.ts';
+import { shownPath } from '../home.ts';
 import { isAlive, type ProcessMark } from '../process-alive.ts';
 import { type CommonOptions, Session } from '../session.ts';
 import { isWhole, refuseHalf, validatorPaths } from '../validator-folder.ts';
@@ -50,7 +51,11 @@ function configFile({ paths }: Session, options: Options, id: string | undefined
     throw new CliError('usage', 'it is not said which validator', 'Name it, or give --config FILE.');
   const files = validatorPaths(paths.validators, id);
   if (!existsSync(files.config))
-    throw new CliError('usage', `there is no ${files.config}`, `Make the validator first: daybook node init ${id}`);
+    throw new CliError(
+      'usage',
+      `there is no ${files.config}`,
+      `Make the validator first: daybook node init ${id} --home ${shownPath(paths.folder)}`,
+    );
   return files.config;
 }
 

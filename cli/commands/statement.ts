@@ -22,10 +22,11 @@ const dayMs = 86_400_000;
 
 export async function run(options: Options, account: string): Promise<void> {
   const session = new Session(options);
-  const genesis = neededGenesis(session.paths, options.genesis);
-  const policy = policyOf(session.paths, options.policy, genesis);
   const from = boundOf(options.from ?? '0', 0);
   const to = options.to === undefined ? undefined : boundOf(options.to, dayMs);
+  refuseBackwards(options, from, to);
+  const genesis = neededGenesis(session.paths, options.genesis);
+  const policy = policyOf(session.paths, options.policy, genesis);
   try {
     const source = await proofSource(session, options);
     const statement = await proveStatement(source, { account, from, to, genesis, policy });
@@ -49,6 +50,12 @@ export async function run(options: Options, account: string): Promise<void> {
     if (error instanceof SizeError) throw new CliError('usage', error.message, 'Choose another --from or --to.');
     throw proofProblem(error, options.archive === undefined ? 'node' : 'file');
   }
+}
+
+/** Between two days that are the wrong way round there is no entry, which must not look like a quiet account. */
+function refuseBackwards(options: Options, from: Bound, to: Bound | undefined): void {
+  if (to === undefined || !('timeMs' in from && 'timeMs' in to) || from.timeMs < to.timeMs) return;
+  throw new CliError('usage', `--from ${options.from} is after --to ${options.to}`, 'Choose another --from or --to.');
 }
 
 /** A day as a whole, in UTC like every time of the ledger, or an index of the log. */
@@ -102,6 +109,7 @@ function completeLine({
   const postings = lines.filter(({ posting }) => posting !== undefined);
   const [first, last] = [postings[0], postings.at(-1)];
   const seqs = first === undefined || last === undefined ? 'no posting' : `seq ${first.seq} to ${last.seq}`;
-  const what = `${plural(postings.length, 'posting')} (${seqs}) of ${account} in entries ${from} to ${to - 1}`;
+  const where = from === to ? '0 entries' : `entries ${from} to ${to - 1}`;
+  const what = `${plural(postings.length, 'posting')} (${seqs}) of ${account} in ${where}`;
   return `OK: provably complete: ${what}, from ${held} to ${left}; checkpoint of ${checkpoint.size} entries`;
 }

@@ -58,16 +58,16 @@ export class ArchiveSource implements Source {
     this.files = {
       inspect: (progress) => this.#inspect(progress),
       tile: async (path, bytes) => {
-        const found = await this.#read(path, bytes).catch(() => undefined);
+        const found = await this.#read(path, bytes).catch(absent);
         return found?.length === bytes ? found : undefined;
       },
-      derived: (path) => this.#read(path, derivedBytesMax).catch(() => undefined),
+      derived: (path) => this.#read(path, derivedBytesMax).catch(absent),
     };
     this.checkpoints = {
       newest: () => this.#read(checkpointFile, noteBytesMax),
       page: (index) => this.#checkpoints(index),
       logKey: async () => {
-        const keys = await this.#read(keysFile, derivedBytesMax).catch(() => undefined);
+        const keys = await this.#read(keysFile, derivedBytesMax).catch(absent);
         return keys && Buffer.from(keys).toString('latin1').split('\n', 1)[0];
       },
     };
@@ -100,7 +100,7 @@ export class ArchiveSource implements Source {
   }
 
   async genesisText(): Promise<Uint8Array | undefined> {
-    return this.#read(genesisFile, genesisBytesMax).catch(() => undefined);
+    return this.#read(genesisFile, genesisBytesMax).catch(absent);
   }
 
   async #checkpoints(index: number): Promise<(Uint8Array | undefined)[]> {
@@ -201,6 +201,12 @@ export class ArchiveSource implements Source {
   }
 }
 
+/** For a file that is missing or too long. One that this user may not read says nothing of the archive: no verdict. */
+function absent(error: unknown): undefined {
+  if (!(error instanceof SourceError)) throw error;
+  return undefined;
+}
+
 async function listFiles(folder: string): Promise<ReadonlyMap<string, boolean>> {
   const found: [string, boolean][] = [];
   const walk = async (under: string): Promise<void> => {
@@ -213,6 +219,7 @@ async function listFiles(folder: string): Promise<ReadonlyMap<string, boolean>> 
   try {
     await walk('');
   } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EACCES') throw error; // its path says more
     throw new SourceUnreachableError(`cannot read the archive: ${error instanceof Error ? error.message : 'unknown'}`);
   }
   return new Map(found.sort(([a], [b]) => comparePaths(a, b)));

@@ -1,5 +1,5 @@
 // Honest chains: every source gives the same verdict, and the verdict says what was done.
-import { readdir, stat } from 'node:fs/promises';
+import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { ArchiveError, exportArchive } from '../../node/audit/archive.ts';
@@ -60,6 +60,19 @@ test('a chain of nothing but genesis is whole, and its archive too', async (t) =
   const verdict = await verify(new ArchiveSource(folder), { genesis: ledger.genesis });
   t.true(verdict.ok);
   t.is(verdict.counts.blocks, 0);
+});
+
+test('a file that is there and cannot be read is no finding: it says nothing of the archive', async (t) => {
+  const folder = await folderFor(t);
+  await exportArchive(new StoreSource(buildChain(2).store), folder);
+  const source = new ArchiveSource(folder);
+  await source.head(); // lists what is there
+  for (const name of ['genesis.json', 'keys.txt']) await rm(join(folder, name));
+  await t.throwsAsync(source.genesisText(), { code: 'ENOENT' });
+  await t.throwsAsync(source.checkpoints.logKey(), { code: 'ENOENT' });
+  const later = new ArchiveSource(folder);
+  t.is(await later.genesisText(), undefined);
+  t.is(await later.checkpoints.logKey(), undefined);
 });
 
 test('formats alone say that nothing was executed again', async (t) => {

@@ -2,6 +2,8 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import test from 'ava';
+import { run as devnetKill } from '../../cli/commands/devnet-kill.ts';
+import { run as devnetUp } from '../../cli/commands/devnet-up.ts';
 import {
   createDevnet,
   demoPassphrase,
@@ -10,6 +12,7 @@ import {
   validatorPathsOf,
   writeAddresses,
 } from '../../cli/devnet-files.ts';
+import { CliError } from '../../cli/exit-codes.ts';
 import { areFree, freePorts, quietEnd } from '../../cli/free-ports.ts';
 import { homePaths, readSettings } from '../../cli/home.ts';
 import { createKey, keyNames, openKey, unlock } from '../../cli/keystore.ts';
@@ -51,6 +54,10 @@ test('a devnet has all that four operators, a consortium and its users would hav
   t.not(store.voteRecord(), undefined);
   await store.close();
   await t.throwsAsync(createDevnet(paths, { validators: 4, issuance: [] }), { message: /holds a chain already/ });
+  const other = devnetUp({ home: paths.folder, validators: 7 });
+  await t.throwsAsync(other, { message: /has 4 validators, not 7/ }, 'and is never taken for one of seven');
+  const kill = devnetKill({ home: paths.folder }, '1');
+  t.regex((await t.throwsAsync(kill, { instanceOf: CliError }))?.next ?? '', /^None does: .*devnet up/);
 });
 
 test('key and store are refused one without the other, and so is an empty folder in place of the store', async (t) => {

@@ -53,6 +53,21 @@ test('four operators found a ledger, and each gets key and store together, once'
     daybook(join(folder, 'x'), 'genesis', 'create', '--plan', plan, '--validator', ...twice).stderr,
     /v2 stands twice/,
   );
+  const publicFile = JSON.parse(readFileSync(publicFiles[3] ?? '', 'utf8'));
+  const surplus = join(folder, 'surplus.json');
+  writeFileSync(surplus, JSON.stringify({ ...publicFile, i0: 1 }));
+  const stale = join(folder, 'stale.json');
+  writeFileSync(stale, JSON.stringify({ ...publicFile, voteProof: publicFile.auditProof }));
+  for (const [file, message, next] of [
+    [surplus, /surplus\.json: validators\[3\]: unknown field i0/, /Correct the file named/],
+    [stale, /stale\.json: validators\[3\]: .* does not verify/, /stale\.json made for another nonce\?/],
+  ] as const) {
+    const files = [...publicFiles.slice(0, 3), file];
+    const { status, stderr } = daybook(join(folder, 'x'), 'genesis', 'create', '--plan', plan, '--validator', ...files);
+    t.is(status, exitCodes.usage);
+    t.regex(stderr, message);
+    t.regex(stderr, next);
+  }
   const created = daybook(first, 'genesis', 'create', '--plan', plan, '--validator', ...publicFiles);
   t.is(created.status, exitCodes.ok, created.stderr);
   const file = join(first, 'genesis.json');
@@ -67,7 +82,8 @@ test('four operators found a ledger, and each gets key and store together, once'
   const init = daybook(second, 'node', 'init', 'v2', '--peer', 'v1=127.0.0.1:7101', '--listen', '127.0.0.1:7102');
   t.is(init.status, exitCodes.ok, init.stderr);
   const config = parseConfig(readFileSync(String(init.data['config']), 'utf8'), String(init.data['folder']));
-  t.like(config, { validator: 'v2', openReads: false });
+  t.like(config, { validator: 'v2', openReads: false, genesisFile: join(second, 'genesis.json') });
+  t.regex(readFileSync(String(init.data['config']), 'utf8'), /"\.\.\/\.\.\/genesis\.json"/, 'a home can be moved');
   t.is(readValidatorKey(config.keyFile).validator, 'v2');
   t.true(existsSync(join(config.dataFolder, 'data.mdb')));
   t.is(daybook(second, 'node', 'init', 'v2').status, exitCodes.usage);

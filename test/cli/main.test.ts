@@ -4,7 +4,13 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { CliError, exitCodes } from '../../cli/exit-codes.ts';
+import { explained } from '../../cli/explained.ts';
+import { unreadable } from '../../cli/files.ts';
+import { statusRow, statusTable } from '../../cli/node-table.ts';
 import { reportError, table, toJson } from '../../cli/output.ts';
+import { StoreSource } from '../../node/audit/source.ts';
+import { buildChain } from '../audit/_chain.ts';
+import { TestArchive } from '../audit/_folder.ts';
 import { folderOf } from './_home.ts';
 
 const main = fileURLToPath(new URL('../../cli/main.js', import.meta.url));
@@ -79,6 +85,8 @@ test('every code is explained, in any case, and so are the exit codes', (t) => {
     codes.map(({ code }) => code),
     Object.values(exitCodes),
   );
+  for (const code of ['verification', 'Verification', '7'])
+    t.regex(daybook('explain', code).stdout, /: exit code 7 \(verification\): a chain/, code);
   t.is(daybook('explain', 'nonsense').status, exitCodes.usage);
 });
 
@@ -92,6 +100,68 @@ test('an archive that is none, and a command that needs one, end with their code
   t.is(daybook('audit', 'verify', '--node', 'http://127.0.0.1:9', '--home', folder).status, exitCodes.unreachable);
   t.is(daybook('devnet', 'status', '--home', folder).status, exitCodes.usage);
   t.is(daybook('node', 'start', 'v1', '--home', folder).status, exitCodes.usage);
+});
+
+test('what is asked for in a way that means nothing is refused with the reason and the next step', (t) => {
+  const home = folderOf(t);
+  const cases: readonly (readonly [readonly string[], RegExp])[] = [
+    [['audit', 'verify'], /folder or --node URL\n/],
+    [['audit', 'verify', home, '--node', 'http://127.0.0.1:9'], /--node URL, not both\n/],
+    [['audit', 'verify', home, '--genesis', '25832ef0'], /--genesis 25832ef0: there is no such file, and .* 64 hex/],
+    [['statement', 'A', '--from', '2026-12-05', '--to', '2026-12-01'], /--from 2026-12-05 is after --to 2026-12-01\n/],
+    [['statement', 'A', '--from', '2026-12-05', '--to', '2026-12-05'], /name the genesis document\n/],
+    [['key', 'list', '--home', join(home, 'none')], /there is no home .*\n.*--home/],
+    [['node', 'start', 'v1', '--home', home], /daybook node init v1 --home \S+\n/],
+    [['account', 'list', '--timeout-ms', '5'], /unknown option '--timeout-ms'/],
+  ];
+  for (const [args, said] of cases) {
+    const { status, stdout, stderr } = daybook(...args, ...(args.includes('--home') ? [] : ['--home', home]));
+    t.is(status, exitCodes.usage, args.join(' '));
+    t.is(stdout, '');
+    t.regex(stderr, said);
+  }
+});
+
+test('a comparison that lacks the later log says how to name it', async (t) => {
+  const [early, late] = await Promise.all([3, 5].map((n) => TestArchive.of(t, new StoreSource(buildChain(n).store))));
+  const file = (archive: TestArchive | undefined, name: string) => join(archive?.folder ?? '', name);
+  const checkpoints = [file(early, 'checkpoint'), file(late, 'checkpoint')];
+  const rest = ['--genesis', file(late, 'genesis.json'), '--home', folderOf(t)];
+  const unproved = daybook('audit', 'compare', ...checkpoints, ...rest);
+  t.is(unproved.status, exitCodes.verification, unproved.stderr);
+  t.regex(
+    unproved.stdout,
+    /^not proved from \d+ to \d+ entries: no source .*\nName where .*--node URL, or --archive DIR/,
+  );
+  t.is(daybook('audit', 'compare', ...checkpoints, '--archive', file(late, ''), ...rest).status, exitCodes.ok);
+});
+
+test('what this user may not read or write is said in words, with what to do', (t) => {
+  const named = unreadable('policy.txt', 'EACCES');
+  t.is(named.message, 'cannot read policy.txt: permission denied');
+  t.regex(named.next ?? '', /^Give the user/);
+  t.is(unreadable('policy.txt', 'ENOENT').next, 'Check the path.');
+  const raw = Object.assign(new Error('EACCES: x'), { code: 'EACCES', path: 'day/tile/0/000', syscall: 'open' });
+  t.like(explained(raw), { exit: 'failed', message: 'permission denied: day/tile/0/000 (open)', next: named.next });
+  const other = Object.assign(new Error('x'), { code: 'EIO' });
+  t.is(explained(other), other);
+});
+
+test('a long reason stands below the table of validators, not in it', (t) => {
+  const silenced = {
+    validator: 'v3',
+    index: 2,
+    primary: 0,
+    ready: false,
+    reason: 'what it signed is forgotten '.repeat(9),
+  };
+  const [, first = '', , below = ''] = statusTable([
+    statusRow('x', silenced),
+    statusRow('y', { validator: 'v4', ready: false, reason: 'no quorum' }),
+  ]).split('\n');
+  t.regex(first, /^v3 +0 {2}not ready, see below +0/);
+  t.true(first.length < 100);
+  t.regex(below, /^v3: not ready: what it signed is forgotten/);
 });
 
 test('an error of ours gives its exit code, any other is 1', (t) => {

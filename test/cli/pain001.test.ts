@@ -98,6 +98,8 @@ test('what is no pain.001 is refused whole, and says where', (t) => {
   t.throws(() => read({ namespace: 'urn:iso:std:iso:20022:tech:xsd:pain.001.001.02' }), { message: /known version/ });
   t.throws(() => read({ prolog: '<?xml version="1.0" encoding="ISO-8859-1"?>' }), { message: /not UTF-8/ });
   t.throws(() => readPain001('m.xml', '<Document><a></Document>'), { message: /line 1/ });
+  const cut = message().slice(0, message().indexOf('</GrpHdr>'));
+  t.throws(() => readPain001('m.xml', cut), { message: /ends within <Document><CstmrCdtTrfInitn><GrpHdr>: is it cut/ });
   t.throws(() => readPain001('m.xml', `${message()}<Document/>`), { message: /m\.xml/ });
   t.throws(() => readPain001('m.xml', '<a>'.repeat(3_000) + '</a>'.repeat(3_000)), { message: /m\.xml/ });
   t.throws(() => readPain001('m.xml', message().replace('TRF', 'CHK')), { message: /only TRF/ });

@@ -5,7 +5,7 @@ import test from 'ava';
 import { findAccount } from '../../cli/accounts.ts';
 import { ApiProblem } from '../../cli/client.ts';
 import { importAccounts } from '../../cli/commands/account-import.ts';
-import { submitPaymentsFile } from '../../cli/commands/batch-submit.ts';
+import { submitPaymentsFile, summaryText } from '../../cli/commands/batch-submit.ts';
 import { CliError } from '../../cli/exit-codes.ts';
 import type { SubmitMode } from '../../cli/file-submission.ts';
 import { checkResults, defaultResults } from '../../cli/results-file.ts';
@@ -80,7 +80,10 @@ for (const mode of ['single', 'bulk'] as const)
     t.regex(results[2] ?? '', /^3,R2,AM04,The balance/);
 
     const before = api.node.ledger.executor.head.height;
-    t.deepEqual((await submit(lines, mode)).lines, summary.lines, 'again: the same results');
+    const again = await submit(lines, mode);
+    t.deepEqual(again.lines, summary.lines, 'again: the same results');
+    t.like(again, { accepted: 4, alreadyPaid: 4, refused: 2 });
+    t.regex(summaryText(again), /^4 lines accepted, 4 of them paid before, 2 refused/);
     t.is(api.node.ledger.executor.head.height, before, 'and nothing was sent');
   });
 
