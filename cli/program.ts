@@ -171,7 +171,7 @@ function addLedger(program: Command): void {
   open.option('--branch <id>', 'the member it belongs to; default: the signer’s');
   open.option('--overdraft-limit <amount>', 'how far below zero it may go; none: without limit', '0');
   open.option('--opening-balance <amount>', 'issued to it, if genesis allows', '0');
-  open.option('--reference <text>', 'name of this operation; default: made from the account');
+  open.option('--reference <text>', 'name of this operation; default: a random one');
   asksNodes(leaf(account, 'show <account>', 'one account', () => import('./commands/account-show.ts')));
   asksNodes(leaf(account, 'list', 'all accounts', () => import('./commands/account-list.ts')));
   const load = () => import('./commands/account-import.ts');
