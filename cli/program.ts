@@ -277,6 +277,10 @@ const verifyHelp = `
 Ends with 0 and a line that begins with OK, or with 7 and the first rule that the log breaks: height, entry, rule, and
 what is there against what is due (--json: "finding"). Rules and proofs: docs/auditing.md.
 
+Where neither --genesis nor the home names a genesis it ends with 0 and "consistent, genesis not checked": whoever made
+such a log may have made all of it up. Compare the hash that is printed with the one that you trust, or give that one
+with --genesis (--json: "genesisChecked").
+
 Ctrl-C ends it between two blocks, with 3. With --resume FILE the same command then goes on, also after a crash: blocks
 that were judged are read and summed again, but their signatures and outcomes are not judged twice, and the verdict says
 so. FILE goes away with an OK.
