@@ -105,17 +105,23 @@ export function receiptProblem(error: unknown, from: Origin): unknown {
   return new CliError('verification', `the receipt does not verify: ${error.message}`, adviceFor(error, from));
 }
 
-function adviceFor({ finding: { rule } }: FindingError, from: Origin): string {
+function adviceFor({ finding: { rule, detail } }: FindingError, from: Origin): string {
   if (rule === 'policy') return policyAdvice;
   if (rule === 'policy-fit') return 'Name a policy for this ledger: --policy FILE.';
+  if (from === 'file' && rule === 'checkpoint-quorum' && /validators of epoch \d/.test(detail)) return setsAdvice;
   return from === 'node' ? verifyAdvice : fileAdvice;
 }
+
+/** Later validators cosign what those that are known here did not: the commonest reason, and nobody's fault. */
+const setsAdvice =
+  'If validators have changed since then, give the changes: --sets FILE, as `daybook receipt sets` writes it. ' +
+  'Otherwise do not rely on that file: compare genesis.json with that of the other members.';
 
 export const policyAdvice =
   'Let those who are missing cosign that checkpoint, and add what they answer with `daybook audit import FILE LINES`.';
 
 export async function reachableNode(nodes: readonly string[]): Promise<string> {
-  for (const node of nodes) {
+  for (const node of nodes.map(nodeUrl)) {
     const answer = await requestNode(node, 'GET', '/healthz', { timeoutMs: 3_000 }).catch(() => undefined);
     if (answer !== undefined) return node;
   }
