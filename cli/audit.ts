@@ -1,17 +1,19 @@
 // What the audit commands share: where the log comes from, and which genesis is expected of it.
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { chainIdOf, type Genesis, genesisEntry } from '../genesis/genesis.ts';
 import { ApiProofs } from '../node/audit/api-proofs.ts';
 import { ApiSource } from '../node/audit/api-source.ts';
 import { ArchiveProofs } from '../node/audit/archive-proofs.ts';
 import { ArchiveSource } from '../node/audit/archive-source.ts';
 import { FindingError } from '../node/audit/chain.ts';
+import { type Verdict, verdictLine } from '../node/audit/finding.ts';
 import { type Source, SourceError, SourceUnreachableError } from '../node/audit/source.ts';
 import { DecodeError } from '../node/ledger/codec.ts';
 import { type Digest, digestBytes, parseDigest } from '../node/ledger/hash.ts';
+import { identifier } from '../node/ledger/identifiers.ts';
 import { decodeAs } from '../node/ledger/schema.ts';
 import { SetChain, type SetLink, setLinksSchema } from '../node/ledger/set-chain.ts';
-import { fileAdvice, requestNode, verifyAdvice } from './client.ts';
+import { fileAdvice, nodeUrl, requestNode, verifyAdvice } from './client.ts';
 import { CliError } from './exit-codes.ts';
 import { readInput } from './files.ts';
 import type { HomePaths } from './home.ts';
@@ -19,9 +21,36 @@ import { readLedger, type Session } from './session.ts';
 import { decodedLink, knownSets } from './trusted-sets.ts';
 
 export function sourceOf(folder: string | undefined, node: string | undefined): Source {
-  if (folder === undefined) return new ApiSource(node ?? '');
+  return folder === undefined ? new ApiSource(nodeUrl(node ?? '')) : archiveOf(folder);
+}
+
+function archiveOf(folder: string): ArchiveSource {
   if (!existsSync(folder)) throw new CliError('usage', `there is no folder ${folder}`, 'Check the path.');
+  if (!statSync(folder).isDirectory())
+    throw new CliError('usage', `${folder} is a file, and an archive is a folder`, 'Name the folder of the export.');
   return new ArchiveSource(folder);
+}
+
+/** A node would answer a name that is none like one that it does not know, or with its pattern. */
+export function checkAccountName(text: string): void {
+  try {
+    identifier.read(text);
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    throw new CliError(
+      'usage',
+      `"${text}" cannot be the name of an account`,
+      'Names are 1 to 34 capital letters, digits and hyphens, for example NORTH-1001.',
+    );
+  }
+}
+
+/** The verdict, and what is left to do where the log is consistent and was held against no genesis. */
+export function verdictText(verdict: Verdict): string {
+  const line = verdictLine(verdict);
+  if (!verdict.ok || verdict.genesisChecked) return line;
+  const next = 'Any ledger passes so, also a false one. Name the genesis that you trust: --genesis FILE or its hash.';
+  return `${line}\n${next}`;
 }
 
 /** A chain's hash, a genesis file, or the home's genesis if it has one. */
@@ -82,17 +111,23 @@ export function receiptProblem(error: unknown, from: Origin): unknown {
   return new CliError('verification', `the receipt does not verify: ${error.message}`, adviceFor(error, from));
 }
 
-function adviceFor({ finding: { rule } }: FindingError, from: Origin): string {
+function adviceFor({ finding: { rule, detail } }: FindingError, from: Origin): string {
   if (rule === 'policy') return policyAdvice;
   if (rule === 'policy-fit') return 'Name a policy for this ledger: --policy FILE.';
+  if (from === 'file' && rule === 'checkpoint-quorum' && /validators of epoch \d/.test(detail)) return setsAdvice;
   return from === 'node' ? verifyAdvice : fileAdvice;
 }
+
+/** Later validators cosign what those that are known here did not: the commonest reason, and nobody's fault. */
+const setsAdvice =
+  'If validators have changed since then, give the changes: --sets FILE, as `daybook receipt sets` writes it. ' +
+  'Otherwise do not rely on that file: compare genesis.json with that of the other members.';
 
 export const policyAdvice =
   'Let those who are missing cosign that checkpoint, and add what they answer with `daybook audit import FILE LINES`.';
 
 export async function reachableNode(nodes: readonly string[]): Promise<string> {
-  for (const node of nodes) {
+  for (const node of nodes.map(nodeUrl)) {
     const answer = await requestNode(node, 'GET', '/healthz', { timeoutMs: 3_000 }).catch(() => undefined);
     if (answer !== undefined) return node;
   }
@@ -122,8 +157,7 @@ export async function proofSource(session: Session, { node, archive }: ProofPlac
   if (archive !== undefined && node !== undefined)
     throw new CliError('usage', '--archive and --node exclude one another', 'Name the one that is to be asked.');
   if (archive === undefined) return new ApiProofs(await reachableNode(node ?? session.settings.nodes));
-  if (!existsSync(archive)) throw new CliError('usage', `there is no folder ${archive}`, 'Check the path.');
-  return ArchiveProofs.open(new ArchiveSource(archive));
+  return ArchiveProofs.open(archiveOf(archive));
 }
 
 /** The whole document: its hash alone names no validators. */

@@ -24,6 +24,7 @@ import { DecodeError } from '../node/ledger/codec.ts';
 import type { SetLink } from '../node/ledger/set-chain.ts';
 import { parseProof } from '../node/ledger/tlog-proof.ts';
 import { givenLinks, neededGenesis, proofProblem } from './audit.ts';
+import { nodeUrl } from './client.ts';
 import { CliError, exitCodes } from './exit-codes.ts';
 import { readInput } from './files.ts';
 import { plural } from './format.ts';
@@ -50,6 +51,7 @@ export const isFolder = (path: string) => existsSync(path) && statSync(path).isD
 export async function runComparison(options: CompareOptions, names: readonly string[]): Promise<void> {
   const { node, ...common } = options;
   const session = new Session(common);
+  if (node !== undefined) nodeUrl(node);
   const genesis = neededGenesis(session.paths, options.genesis);
   const policy = policyOf(session.paths, options.policy, genesis);
   const places = [...names, ...(options.archive === undefined ? [] : [options.archive]), ...(node ? [node] : [])];

@@ -58,7 +58,7 @@ export class Client {
 
   /** `seenHeight`: a block that is known to be final, so that no node may show an older state. */
   constructor(nodes: readonly string[], trust: Trust, seenHeight = 0) {
-    this.nodes = nodes.map((node) => node.replace(/\/+$/, ''));
+    this.nodes = nodes.map(nodeUrl);
     this.trust = trust;
     this.#seenHeight = seenHeight;
   }
@@ -119,6 +119,7 @@ export class Client {
 
   async #ask<T>(method: string, path: string, options: RequestOptions, read: (value: unknown) => T): Promise<T> {
     const failures: string[] = [];
+    let isAnswered = false;
     let falsehood: string | undefined;
     let behind: BehindError | undefined;
     for (let attempt = 0; attempt < this.nodes.length; attempt++) {
@@ -133,13 +134,14 @@ export class Client {
         if (error instanceof VerificationError || error instanceof BadAnswerError)
           falsehood = `${node}: ${error.message}`;
         else if (error instanceof BehindError) behind = error;
-        else if (!(error instanceof ApiProblem || error instanceof UnreachableError)) throw error;
+        else if (error instanceof ApiProblem) isAnswered = true;
+        else if (!(error instanceof UnreachableError)) throw error;
         failures.push(`${node}: ${error.message}`);
       }
     }
     if (falsehood !== undefined)
       throw new CliError('verification', `no node gave an answer that verifies (${falsehood})`, verifyAdvice);
-    throw behind ?? unreachable(failures);
+    throw behind ?? (isAnswered ? unserved(failures) : unreachable(failures));
   }
 
   /** A block of a later epoch is judged once the sets up to it are known. */
@@ -264,6 +266,26 @@ function unreachable(failures: readonly string[]): CliError {
   );
 }
 
+/** Somebody is there, so that neither the devnet nor the address is at fault. */
+function unserved(failures: readonly string[]): CliError {
+  return new CliError(
+    'unreachable',
+    `no validator takes this now (${failures.join('; ')})`,
+    'Try again in a moment, or name another validator with --node URL.',
+  );
+}
+
+/** The address of a node's API, without a slash at its end. Throws CliError where it is none. */
+export function nodeUrl(text: string): string {
+  if (/^https?:\/\/[^/]/.test(text) && URL.canParse(text)) return text.replace(/\/+$/, '');
+  const example = /^[\w.[\]:-]+$/.test(text) ? `http://${text}` : '';
+  throw new CliError(
+    'usage',
+    `"${text}" is no address of a node's API`,
+    `Write ${URL.canParse(example) ? example : 'http://HOST:PORT, for example http://127.0.0.1:7002'}.`,
+  );
+}
+
 /** The JSON that a node answers. Throws ApiProblem, BadAnswerError or UnreachableError. */
 export async function requestNode(
   node: string,
@@ -341,7 +363,7 @@ const exitOf: { readonly [code: string]: ExitName } = {
 };
 
 const adviceOf: { readonly [code: string]: string } = {
-  unauthorised: 'This node shows accounts, outcomes and entries to nobody without a key. Ask its operator.',
+  unauthorised: 'Its operator sets openReads = true in node.toml (loopback only); or name such a node with --node URL.',
   'mempool-full': 'Nothing was ordered. Run the command again in a moment.',
   DS0D: 'Is the user registered and active? `daybook key list` shows your keys; an officer can add a user.',
   CHAIN: 'The genesis.json of this home is not the one of these validators.',

@@ -60,9 +60,18 @@ export function keyInfo(folder: string, name: string): KeyInfo {
   return { name, member, publicKey };
 }
 
-/** Runs scrypt with the salt that the folder's keys share, or a new one; a wrong passphrase shows at the first key. */
+/**
+ * Runs scrypt with the salt that the folder's keys share, or a new one; a wrong passphrase shows at the first key. None
+ * is refused where no key is there yet: keys that were made under it must still open.
+ */
 export async function unlock(folder: string, passphrase: string): Promise<Unlocked> {
   const [first] = keyNames(folder);
+  if (first === undefined && passphrase.trim() === '')
+    throw new CliError(
+      'usage',
+      'the passphrase is empty, so the keys would lie open',
+      'Write one into the file of --passphrase-file, set DAYBOOK_PASSPHRASE, or type one at the prompt.',
+    );
   const salt = first === undefined ? randomBytes(saltBytes) : readKeyFile(folder, first).salt;
   const key = await derive(passphrase, salt);
   const unlocked = { key, salt };

@@ -43,6 +43,19 @@ export function newReference(prefix: string): string {
   return `${prefix}-${toHex(randomBytes(16))}`;
 }
 
+/**
+ * For `catch`. Where no reference was given a second run would make a new one, and with it another operation: only with
+ * this one it is the same.
+ */
+export function namingReference(given: string | undefined, reference: string): (error: unknown) => never {
+  return (error) => {
+    if (given !== undefined || !(error instanceof CliError) || error.exit !== 'timeout') throw error;
+    const before = error.code === 'policy' ? `${error.next} ` : '';
+    const advice = `Run the command again with --reference ${reference}: then it is done only once.`;
+    throw new CliError('timeout', error.message, `${before}${advice}`, error.code);
+  };
+}
+
 export async function runOperation(session: Session, key: SigningKey, operation: Operation): Promise<OperationOutcome> {
   const { ledger, client, paths } = session;
   const { contract, method, args, reference } = operation;
@@ -69,7 +82,11 @@ export async function runOperation(session: Session, key: SigningKey, operation:
     return await send(session, key, operation, transaction, outbox);
   } catch (error) {
     if (!(error instanceof ApiProblem) || error.code !== 'DU04') throw error;
-    const first = await firstUse(client, key.member, reference);
+    const first = await firstUse(client, key.member, reference).catch((reading: unknown) => {
+      throw reading instanceof ApiProblem && reading.code === 'unauthorised'
+        ? unshownUse(error, key, reference)
+        : reading;
+    });
     if (first === undefined) throw error;
     const isSame =
       first.contract === contract && first.method === method && equalBytes(encode(first.args), encode(args));
@@ -84,6 +101,17 @@ export async function runOperation(session: Session, key: SigningKey, operation:
   } finally {
     outbox.close();
   }
+}
+
+/** A node with closed reads takes transactions, and shows to nobody what used a reference: no reason to say less. */
+function unshownUse({ code, message }: ApiProblem, { member }: SigningKey, reference: string): CliError {
+  return new CliError(
+    'refused',
+    `${code}: ${message}; this node does not show what for`,
+    'Nothing was done under it a second time. See what for through a node with openReads = true: ' +
+      `daybook transfer show ${reference} --member ${member} --node URL. Use another --reference for another payment.`,
+    code,
+  );
 }
 
 async function send(

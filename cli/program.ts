@@ -175,7 +175,7 @@ function addLedger(program: Command): void {
   open.option('--branch <id>', 'the member it belongs to; default: the signer’s');
   open.option('--overdraft-limit <amount>', 'how far below zero it may go; none: without limit', '0');
   open.option('--opening-balance <amount>', 'issued to it, if genesis allows', '0');
-  open.option('--reference <text>', 'name of this operation; default: made from the account');
+  open.option('--reference <text>', 'name of this operation; default: a random one');
   asksNodes(leaf(account, 'show <account>', 'one account', () => import('./commands/account-show.ts')));
   asksNodes(leaf(account, 'list', 'all accounts', () => import('./commands/account-list.ts')));
   const load = () => import('./commands/account-import.ts');
@@ -280,6 +280,10 @@ function addAudit(program: Command): void {
 const verifyHelp = `
 Ends with 0 and a line that begins with OK, or with 7 and the first rule that the log breaks: height, entry, rule, and
 what is there against what is due (--json: "finding"). Rules and proofs: docs/auditing.md.
+
+Where neither --genesis nor the home names a genesis it ends with 0 and "consistent, genesis not checked": whoever made
+such a log may have made all of it up. Compare the hash that is printed with the one that you trust, or give that one
+with --genesis (--json: "genesisChecked").
 
 Ctrl-C ends it between two blocks, with 3. With --resume FILE the same command then goes on, also after a crash: blocks
 that were judged are read and summed again, but their signatures and outcomes are not judged twice, and the verdict says

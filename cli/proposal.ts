@@ -2,6 +2,7 @@
 import type { ProposalId } from '../contracts/consortium-state.ts';
 import { refusalText } from '../contracts/refusals.ts';
 import { listOf, objectOf, textOf } from './api-types.ts';
+import { ApiProblem } from './client.ts';
 import { CliError } from './exit-codes.ts';
 import type { Session } from './session.ts';
 
@@ -22,7 +23,7 @@ export function proposalId(text: string): ProposalId {
 
 export async function readProposal(session: Session, { member, reference }: ProposalId): Promise<ShownProposal> {
   const path = `/v1/proposals/${encodeURIComponent(member)}/${encodeURIComponent(reference)}`;
-  return session.client.getCurrent(path, (value) => {
+  const answer = session.client.getCurrent(path, (value) => {
     const { status, failure, approvals, changes } = objectOf(value);
     return {
       proposal: `${member}/${reference}`,
@@ -34,6 +35,15 @@ export async function readProposal(session: Session, { member, reference }: Prop
         return `${textOf(kind)} ${textOf(what)}`;
       }),
     };
+  });
+  return answer.catch((error: unknown) => {
+    if (!(error instanceof ApiProblem) || error.code !== 'not-found') throw error;
+    throw new CliError(
+      'failed',
+      `there is no proposal ${member}/${reference}`,
+      'Write it as `daybook governance propose` printed it; one that was refused came into being nowhere.',
+      'not-found',
+    );
   });
 }
 

@@ -1,7 +1,7 @@
 // A validator's folder: its key, its node.toml and its store. Key and store come into being together and are refused
 // one without the other, because a key that voted and forgot could be made to vote twice for one height.
 import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Genesis } from '../genesis/genesis.ts';
 import type { NodeSettings } from '../node/config.ts';
 import { deriveSeed, publicKeyOf, sign } from '../node/ledger/signature.ts';
@@ -80,7 +80,9 @@ export function refuseHalf(paths: ValidatorPaths): void {
       'failed',
       `${paths.key} has no store beside it. A validator that lost its store has forgotten its votes (amnesia): with ` +
         'this key and an empty store it could vote twice for one height, and two such validators could fork the ledger',
-      'Restore the data folder of this very node. If it is lost, the key must never vote again.',
+      `Is its disk only not mounted? Mount it. If the store is lost, set ${paths.folder} aside and come back under ` +
+        `new keys: daybook node init ${basename(paths.folder)} --rotated, with --home, --listen, --api and --peer ` +
+        'as before, and a vote (docs/operating.md, "Back-up, and the one rule"). Never put an older copy back.',
     );
   if (hasStore && !existsSync(paths.pendingKey))
     throw new CliError(

@@ -4,7 +4,7 @@ import { type AmountRange, parseAmount } from '../../node/ledger/amount.ts';
 import { accepted } from '../../node/ledger/entry.ts';
 import { CliError } from '../exit-codes.ts';
 import { outcomeLine, outcomeView, refusedError } from '../format.ts';
-import { newReference, runOperation } from '../operation.ts';
+import { namingReference, newReference, runOperation } from '../operation.ts';
 import { confirm } from '../passphrase.ts';
 import { amountReason } from '../payment-line.ts';
 import { meetPolicy } from '../policy-checkpoint.ts';
@@ -37,13 +37,10 @@ export async function run(options: Options, account: string): Promise<void> {
     session,
     `Sign as ${key.name} of ${key.member}: open ${account} of ${branch} in ${currency}, ${terms}?`,
   );
-  const { outcome, already } = await runOperation(session, key, {
-    contract: paymentsName,
-    method: 'open',
-    args,
-    reference,
-  });
-  const view = outcomeView(key.member, reference, outcome, already, await meetPolicy(session));
+  const operation = { contract: paymentsName, method: 'open', args, reference };
+  const naming = namingReference(options.reference, reference);
+  const { outcome, already } = await runOperation(session, key, operation).catch(naming);
+  const view = outcomeView(key.member, reference, outcome, already, await meetPolicy(session).catch(naming));
   session.output.data({ account, branch, currency, ...view }, () => `${account}: ${outcomeLine(view)}`);
   if (outcome.outcome !== accepted) throw refusedError(view);
 }

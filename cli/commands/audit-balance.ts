@@ -4,7 +4,7 @@
 import { type ProvenBalance, verifyBalanceProof } from '../../node/audit/balance-proof.ts';
 import { proveBalance, SizeError } from '../../node/audit/balance-prover.ts';
 import { formatAmount } from '../../node/ledger/amount.ts';
-import { isoSeconds, neededGenesis, type Origin, proofProblem, proofSource } from '../audit.ts';
+import { checkAccountName, isoSeconds, neededGenesis, type Origin, proofProblem, proofSource } from '../audit.ts';
 import { CliError } from '../exit-codes.ts';
 import { readInput, writeFileDurably } from '../files.ts';
 import { money, plural } from '../format.ts';
@@ -23,6 +23,7 @@ export async function run(options: Options, account?: string): Promise<void> {
   const session = new Session(options);
   if ((account === undefined) === (options.verify === undefined))
     throw new CliError('usage', 'name an account, or --verify FILE', 'For example daybook audit balance N-1.');
+  if (account !== undefined) checkAccountName(account);
   const genesis = neededGenesis(session.paths, options.genesis);
   const policy = policyOf(session.paths, options.policy, genesis);
   const from: Origin = options.verify === undefined && options.archive === undefined ? 'node' : 'file';

@@ -10,6 +10,7 @@ import { type Policy, policyProblem } from '../../node/audit/policy.ts';
 import { auditProblem, expectedGenesis, reachableNode } from '../audit.ts';
 import { CliError } from '../exit-codes.ts';
 import { plural } from '../format.ts';
+import { defaultHome, type HomePaths, shownPath } from '../home.ts';
 import { policyOf } from '../policy.ts';
 import { startProgress } from '../progress.ts';
 import { type CommonOptions, Session } from '../session.ts';
@@ -30,7 +31,7 @@ export async function run(options: Options, folder: string): Promise<void> {
     output.data({ folder, ...summary, ...(policy === undefined ? {} : { policyMet: unmet === undefined }) }, () =>
       [
         `${plural(summary.entries, 'entry', 'entries')} in ${plural(summary.files, 'file')} of ${folder}`,
-        `Check it: daybook audit verify ${folder}${existsSync(paths.genesis) ? '' : ' --genesis FILE'}`,
+        `Check it: daybook audit verify ${folder}${genesisOption(options, paths)}`,
       ].join('\n'),
     );
     if (unmet !== undefined) {
@@ -42,6 +43,13 @@ export async function run(options: Options, folder: string): Promise<void> {
   } finally {
     progress.stop();
   }
+}
+
+/** Without it the check that is advised would be held against the genesis of another home, or none. */
+function genesisOption({ genesis, home }: Options, paths: HomePaths): string {
+  if (genesis !== undefined) return ` --genesis ${genesis}`;
+  if (!existsSync(paths.genesis)) return ' --genesis FILE';
+  return home === undefined || home === defaultHome ? '' : ` --home ${shownPath(paths.folder)}`;
 }
 
 /** The policy alone: whether the checkpoint is the validators', `audit verify` says. */

@@ -1,8 +1,7 @@
 // Event sourcing shown to be true: the state is made again from events alone, no decision is taken twice, and every
 // state root in the log is compared with what comes out.
 import { rebuild } from '../../node/audit/audit.ts';
-import { verdictLine } from '../../node/audit/finding.ts';
-import { auditProblem, expectedGenesis, sourceOf } from '../audit.ts';
+import { auditProblem, expectedGenesis, sourceOf, verdictText } from '../audit.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { plural } from '../format.ts';
 import { policyOf } from '../policy.ts';
@@ -26,7 +25,7 @@ export async function run(options: Options, folder: string): Promise<void> {
     progress.stop();
     const { head, counts, ok } = verdict;
     session.output.data({ ...verdict, replayed: false, rebuilt: ok }, () => {
-      const whole = verdictLine({ ...verdict, replayed: false });
+      const whole = verdictText({ ...verdict, replayed: false });
       if (!ok) return whole;
       const roots = plural(counts.blocks, 'state root');
       return `${whole}\nstate rebuilt from events alone: ${roots} agree, the last one ${head.stateRoot}`;

@@ -1,12 +1,12 @@
 // Judges an archive, or a node's whole chain, believing nobody. Ends with one line, and with 0 or 7.
 import { verify, verifyFast } from '../../node/audit/audit.ts';
-import { type Verdict, verdictLine } from '../../node/audit/finding.ts';
+import type { Verdict } from '../../node/audit/finding.ts';
 import { ForeignResumeError } from '../../node/audit/resume.ts';
 import type { SaverOptions } from '../../node/audit/saver.ts';
 import { defaultThreads, SignaturePool } from '../../node/audit/signature-pool.ts';
 import { AuditStopped, type VerifyOptions } from '../../node/audit/verify.ts';
 import { version } from '../../node/version.ts';
-import { auditProblem, expectedGenesis, sourceOf } from '../audit.ts';
+import { auditProblem, expectedGenesis, sourceOf, verdictText } from '../audit.ts';
 import { CliError, exitCodes } from '../exit-codes.ts';
 import { plural } from '../format.ts';
 import type { Output } from '../output.ts';
@@ -58,7 +58,7 @@ export async function run(options: Options, folder?: string): Promise<void> {
 }
 
 function tell(output: Output, verdict: Verdict): void {
-  output.data(verdict, () => verdictLine(verdict));
+  output.data(verdict, () => verdictText(verdict));
   if (!verdict.ok) process.exitCode = exitCodes.verification;
 }
 

@@ -3,7 +3,7 @@ import { approveArguments } from '../../contracts/consortium.ts';
 import { consortiumName } from '../../contracts/consortium-state.ts';
 import { accepted } from '../../node/ledger/entry.ts';
 import { outcomeLine, outcomeView, refusedError } from '../format.ts';
-import { newReference, runOperation } from '../operation.ts';
+import { namingReference, newReference, runOperation } from '../operation.ts';
 import { confirm } from '../passphrase.ts';
 import { meetPolicy } from '../policy-checkpoint.ts';
 import { describeProposal, proposalId, readProposal } from '../proposal.ts';
@@ -21,8 +21,9 @@ export async function run(options: Options, proposal: string): Promise<void> {
   await confirm(session, `Sign as ${key.name} of ${key.member}: approve ${describeProposal(found)}?`);
   const reference = options.reference ?? newReference('A');
   const operation = { contract: consortiumName, method: 'approve', args: approveArguments(id), reference };
-  const { outcome, already } = await runOperation(session, key, operation);
-  const view = outcomeView(key.member, reference, outcome, already, await meetPolicy(session));
+  const naming = namingReference(options.reference, reference);
+  const { outcome, already } = await runOperation(session, key, operation).catch(naming);
+  const view = outcomeView(key.member, reference, outcome, already, await meetPolicy(session).catch(naming));
   if (outcome.outcome !== accepted) {
     session.output.data({ proposal, ...view }, () => `${proposal}: ${outcomeLine(view)}`);
     throw refusedError(view);

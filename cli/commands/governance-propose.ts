@@ -7,7 +7,7 @@ import { digestBytes } from '../../node/ledger/hash.ts';
 import { CliError } from '../exit-codes.ts';
 import { outcomeLine, outcomeView, refusedError } from '../format.ts';
 import { changesOf, describeChange } from '../governance.ts';
-import { newReference, runOperation } from '../operation.ts';
+import { namingReference, newReference, runOperation } from '../operation.ts';
 import { confirm } from '../passphrase.ts';
 import { meetPolicy } from '../policy-checkpoint.ts';
 import { type CommonOptions, Session } from '../session.ts';
@@ -31,14 +31,16 @@ export async function run(options: Options, kind: string, what: string): Promise
   const said = changes.map(describeChange).join(', ');
   await confirm(session, `Sign as ${key.name} of ${key.member}: propose ${said}?`);
   const operation = { contract: consortiumName, method: 'propose', args, reference };
-  const { outcome, already } = await runOperation(session, key, operation);
-  const view = outcomeView(key.member, reference, outcome, already, await meetPolicy(session));
+  const naming = namingReference(options.reference, reference);
+  const { outcome, already } = await runOperation(session, key, operation).catch(naming);
+  const view = outcomeView(key.member, reference, outcome, already, await meetPolicy(session).catch(naming));
   const proposal = `${key.member}/${reference}`;
   session.output.data({ proposal, changes: changes.map(describeChange), ...view }, () =>
-    [
-      `${said}: ${outcomeLine(view)}`,
-      `Officers of other members approve it: daybook governance approve ${proposal}`,
-    ].join('\n'),
+    [`${said}: ${outcomeLine(view)}`, ...(outcome.outcome === accepted ? [approvalHint(proposal)] : [])].join('\n'),
   );
   if (outcome.outcome !== accepted) throw refusedError(view);
+}
+
+function approvalHint(proposal: string): string {
+  return `Officers of other members approve it: daybook governance approve ${proposal}`;
 }

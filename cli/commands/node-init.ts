@@ -28,20 +28,16 @@ export async function run(options: Options, id: string): Promise<void> {
   const { ledger, paths, output } = session;
   const files = validatorPaths(paths.validators, id);
   refuseHalf(files);
-  const { parseAddress } = await import('../../node/config.ts');
-  const listen = parseAddress(options.listen, '--listen');
-  const api = parseAddress(options.api, '--api');
-  const peers = Object.fromEntries((options.peer ?? []).map(parsePeer));
-  for (const [peer, address] of Object.entries(peers)) parseAddress(address, `--peer ${peer}`);
+  const { listen, api, peers } = await addressesOf(options);
   const pending = pendingKey(files);
   const named = ledger.validators.find((validator) => validator.id === id);
   const founder = options.rotated === true ? undefined : named;
   const member = named?.member ?? options.member;
   if (founder !== undefined && pending === undefined)
     throw new CliError(
-      'failed',
+      'usage',
       `genesis has a validator ${id}, but ${files.pendingKey} is not there`,
-      'Run this in the home where `daybook key new --validator` made the key, or, if that is lost, with --rotated.',
+      'Name the home where `daybook key new --validator` made the key with --home, or, if that is lost, add --rotated.',
     );
   if (member === undefined)
     throw new CliError('usage', `genesis has no validator ${id}`, 'Name the member that will run it with --member.');
@@ -74,6 +70,17 @@ export async function run(options: Options, id: string): Promise<void> {
       `Start it: daybook node start ${id} --home ${paths.folder}`,
     ].join('\n'),
   );
+}
+
+async function addressesOf(options: Options) {
+  const { ConfigError, parseAddress } = await import('../../node/config.ts');
+  const peers = Object.fromEntries((options.peer ?? []).map(parsePeer));
+  try {
+    for (const [peer, address] of Object.entries(peers)) parseAddress(address, `--peer ${peer}`);
+    return { listen: parseAddress(options.listen, '--listen'), api: parseAddress(options.api, '--api'), peers };
+  } catch (error) {
+    throw error instanceof ConfigError ? new CliError('usage', error.message, 'Nothing was made.') : error;
+  }
 }
 
 function parsePeer(text: string): [string, string] {

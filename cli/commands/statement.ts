@@ -3,7 +3,7 @@ import { stringify } from 'csv-stringify/sync';
 import { SizeError } from '../../node/audit/balance-prover.ts';
 import { type Bound, type ProvenStatement, proveStatement, type Standing } from '../../node/audit/statement.ts';
 import { formatAmount } from '../../node/ledger/amount.ts';
-import { neededGenesis, proofProblem, proofSource } from '../audit.ts';
+import { checkAccountName, neededGenesis, proofProblem, proofSource } from '../audit.ts';
 import { CliError } from '../exit-codes.ts';
 import { money, plural } from '../format.ts';
 import { table } from '../output.ts';
@@ -21,6 +21,7 @@ interface Options extends CommonOptions {
 const dayMs = 86_400_000;
 
 export async function run(options: Options, account: string): Promise<void> {
+  checkAccountName(account);
   const session = new Session(options);
   const from = boundOf(options.from ?? '0', 0);
   const to = options.to === undefined ? undefined : boundOf(options.to, dayMs);

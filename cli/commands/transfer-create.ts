@@ -4,7 +4,7 @@ import { formatAmount } from '../../node/ledger/amount.ts';
 import { accepted } from '../../node/ledger/entry.ts';
 import { CliError } from '../exit-codes.ts';
 import { money, outcomeLine, outcomeView, refusedError } from '../format.ts';
-import { newReference, runOperation } from '../operation.ts';
+import { namingReference, newReference, runOperation } from '../operation.ts';
 import { confirm } from '../passphrase.ts';
 import { readPayment } from '../payment-line.ts';
 import { meetPolicy } from '../policy-checkpoint.ts';
@@ -36,27 +36,12 @@ export async function run(options: Options): Promise<void> {
   );
   const args = transferArguments({ from, to, amount, currency, purpose, date });
   const operation = { contract: paymentsName, method: 'transfer', args, reference };
-  const { outcome, already } = await runOperation(session, key, operation).catch((error: unknown) => {
-    throw options.reference === undefined ? namingReference(error, reference) : error;
-  });
-  const policy = await meetPolicy(session).catch((error: unknown) => {
-    throw options.reference === undefined ? namingReference(error, reference) : error;
-  });
+  const naming = namingReference(options.reference, reference);
+  const { outcome, already } = await runOperation(session, key, operation).catch(naming);
+  const policy = await meetPolicy(session).catch(naming);
   const view = outcomeView(key.member, reference, outcome, already, policy);
   session.output.data({ ...view, from, to, amount: formatAmount(amount, currency), currency, purpose, date }, () =>
     [`${sum} from ${from} to ${to}`, outcomeLine(view)].join('\n'),
   );
   if (outcome.outcome !== accepted) throw refusedError(view);
-}
-
-/** A second run would make a new reference, and a new payment: only with this one it is the same. */
-function namingReference(error: unknown, reference: string): unknown {
-  if (!(error instanceof CliError) || error.exit !== 'timeout') return error;
-  const before = error.code === 'policy' ? `${error.next} ` : '';
-  return new CliError(
-    'timeout',
-    error.message,
-    `${before}Run the command again with --reference ${reference}: it pays only once.`,
-    error.code,
-  );
 }

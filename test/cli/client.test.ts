@@ -154,13 +154,15 @@ test('the next node is asked where one is gone, not ready, behind or lies; then 
   t.is((await findAccount(reader, 'D'))?.overdraftLimit, 'none');
 
   const exits = [
-    [[gone], 69],
-    [[notReady.url], 69],
-    [[liar.url], 7],
+    [[gone], 69, /no validator could be reached/],
+    [[notReady.url], 69, /no validator takes this now \(http.*: soon\)/],
+    [[gone, notReady.url], 69, /no validator takes this now/],
+    [[liar.url], 7, /no node gave an answer that verifies/],
   ] as const;
-  for (const [nodes, exit] of exits) {
+  for (const [nodes, exit, message] of exits) {
     const error = await t.throwsAsync(new Client(nodes, api.ledger).outcome(transaction.id, 0), {
       instanceOf: CliError,
+      message,
     });
     t.is(error?.exitCode, exit);
   }
@@ -183,7 +185,8 @@ test('a node that shows accounts to nobody is exit code 4', async (t) => {
     'a payer still gets its outcome',
   );
   const error = await t.throwsAsync(findAccount(api.client, 'A'), { instanceOf: ApiProblem });
-  t.like(explained(error), { exitCode: 4 });
+  const next = 'Its operator sets openReads = true in node.toml (loopback only); or name such a node with --node URL.';
+  t.like(explained(error), { exitCode: 4, next });
 });
 
 test('what a contract refuses is final too, with the refusal as its outcome', async (t) => {

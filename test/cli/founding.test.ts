@@ -78,7 +78,16 @@ test('four operators found a ledger, and each gets key and store together, once'
   const [, second = ''] = homes;
   copyFileSync(file, join(second, 'genesis.json'));
   const stranger = daybook(second, 'node', 'init', 'v1');
-  t.is(stranger.status, exitCodes.failed, 'the key of v1 is in another home');
+  t.is(stranger.status, exitCodes.usage, 'the key of v1 is in another home');
+  for (const [name, address] of [
+    ['--listen', '7102'],
+    ['--api', 'localhost'],
+    ['--peer', 'v1=7101'],
+  ] as const) {
+    const wrong = daybook(second, 'node', 'init', 'v2', name, address);
+    t.is(wrong.status, exitCodes.usage, name);
+    t.regex(wrong.stderr, new RegExp(`${name}.* is no address. Write host:port`));
+  }
   const init = daybook(second, 'node', 'init', 'v2', '--peer', 'v1=127.0.0.1:7101', '--listen', '127.0.0.1:7102');
   t.is(init.status, exitCodes.ok, init.stderr);
   const config = parseConfig(readFileSync(String(init.data['config']), 'utf8'), String(init.data['folder']));

@@ -1,6 +1,7 @@
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
+import { CliError } from '../../cli/exit-codes.ts';
 import { createKey, keyInfo, keyNames, openKey, unlock } from '../../cli/keystore.ts';
 import { publicKeyOf } from '../../node/ledger/signature.ts';
 import { folderOf } from './_home.ts';
@@ -18,6 +19,16 @@ test('one passphrase opens every key of a home with one run of scrypt', async (t
   t.is(openKey(keys, 'bert', unlocked).member, 'BRANCH-2');
   if (process.platform !== 'win32') t.is(statSync(join(keys, 'anna.json')).mode & 0o777, 0o600);
   t.false(readFileSync(join(keys, 'anna.json'), 'utf8').includes(Buffer.from(a.seed).toString('hex')));
+});
+
+test('no first key is made under an empty passphrase; one that was made so still opens', async (t) => {
+  const keys = join(folderOf(t), 'keys');
+  for (const none of ['', ' ', '\n'])
+    await t.throwsAsync(unlock(keys, none), { instanceOf: CliError, message: /is empty/ });
+  t.deepEqual(keyNames(keys), []);
+  const made = await unlock(keys, 'one');
+  createKey(keys, 'BRANCH-1', 'anna', made);
+  await t.throwsAsync(unlock(keys, ''), { message: /does not open the key anna/ });
 });
 
 test('a wrong passphrase, a changed file, an unknown name and a second making are refused', async (t) => {

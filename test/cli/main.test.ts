@@ -8,10 +8,12 @@ import { explained } from '../../cli/explained.ts';
 import { unreadable } from '../../cli/files.ts';
 import { statusRow, statusTable } from '../../cli/node-table.ts';
 import { reportError, table, toJson } from '../../cli/output.ts';
+import { formatGenesis } from '../../genesis/genesis-text.ts';
 import { StoreSource } from '../../node/audit/source.ts';
 import { buildChain } from '../audit/_chain.ts';
 import { TestArchive } from '../audit/_folder.ts';
-import { folderOf } from './_home.ts';
+import { testGenesis } from '../execution/_ledger.ts';
+import { fileIn, folderOf } from './_home.ts';
 
 const main = fileURLToPath(new URL('../../cli/main.js', import.meta.url));
 
@@ -98,6 +100,15 @@ test('an archive that is none, and a command that needs one, end with their code
   t.is(empty.status, exitCodes.verification);
   t.regex(empty.stdout, /^FAILED at height 0/m);
   t.is(daybook('audit', 'verify', '--node', 'http://127.0.0.1:9', '--home', folder).status, exitCodes.unreachable);
+  const file = fileIn(folder, 'notes.txt', 'no archive');
+  for (const args of [
+    ['verify', file],
+    ['replay', file],
+  ] as const) {
+    const { status, stderr } = daybook('audit', ...args, '--home', folder);
+    t.is(status, exitCodes.usage, args[0]);
+    t.regex(stderr, /notes\.txt is a file, and an archive is a folder\nName the folder/);
+  }
   t.is(daybook('devnet', 'status', '--home', folder).status, exitCodes.usage);
   t.is(daybook('node', 'start', 'v1', '--home', folder).status, exitCodes.usage);
 });
@@ -162,6 +173,37 @@ test('a long reason stands below the table of validators, not in it', (t) => {
   t.regex(first, /^v3 +0 {2}not ready, see below +0/);
   t.true(first.length < 100);
   t.regex(below, /^v3: not ready: what it signed is forgotten/);
+});
+
+test('an address without http:// and a name that no account can have are wrong command lines', (t) => {
+  const home = folderOf(t);
+  fileIn(home, 'genesis.json', formatGenesis(testGenesis()));
+  const bare = '127.0.0.1:9';
+  for (const args of [
+    ['node', 'status'],
+    ['account', 'list'],
+    ['audit', 'export', join(home, 'day')],
+    ['audit', 'verify'],
+    ['audit', 'balance', 'A'],
+    ['audit', 'compare', home, home],
+    ['receipt', 'sets'],
+  ]) {
+    const { status, stderr } = daybook(...args, '--node', bare, '--home', home);
+    t.is(status, exitCodes.usage, args.join(' '));
+    t.regex(stderr, /^error: "127.0.0.1:9" is no address of a node's API\nWrite http:\/\/127.0.0.1:9\.$/m);
+  }
+  fileIn(home, 'home.json', '{"nodes": ["nowhere at all"]}');
+  t.regex(
+    daybook('account', 'list', '--home', home).stderr,
+    /"nowhere at all" is no address.*\nWrite http:\/\/HOST:PORT/,
+  );
+  for (const name of ['nobody', 'N_1', 'N'.repeat(35)])
+    for (const command of [['audit', 'balance'], ['statement']])
+      for (const from of [[], ['--node', `http://${bare}`], ['--archive', home]]) {
+        const { status, stderr } = daybook(...command, name, ...from, '--home', home);
+        t.is(status, exitCodes.usage, [...command, name, ...from].join(' '));
+        t.regex(stderr, /cannot be the name of an account\nNames are 1 to 34 capital letters, digits and hyphens/);
+      }
 });
 
 test('an error of ours gives its exit code, any other is 1', (t) => {

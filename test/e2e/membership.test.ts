@@ -83,6 +83,21 @@ test.serial('a running validator is re-keyed, and another removed, without a pau
   t.pass('without validator-1 the re-keyed and the added one are needed, and vote');
 });
 
+test.serial('who is refused, asks a node that left or names no proposal is told why, and nothing else', async (t) => {
+  const officer = ['--user', 'branch-1.officer', '--yes'];
+  const twice = await home.run('governance', 'propose', 'add-validator', 'validator-2', ...officer);
+  t.is(twice.code, 5, twice.stderr);
+  t.regex(twice.stdout, /DUPVAL/);
+  t.notRegex(twice.stdout + twice.stderr, /governance approve/);
+  const [, , , left = ''] = home.urls();
+  const gone = await home.run('governance', 'propose', 'remove-validator', 'validator-3', '--node', left, ...officer);
+  t.is(gone.code, 69);
+  t.regex(gone.stderr, /no validator takes this now \(.*no validator now.*\)\nTry again in a moment, or name another/);
+  const none = await home.run('governance', 'show', 'BRANCH-1/G-none');
+  t.is(none.code, 1);
+  t.regex(none.stderr, /there is no proposal BRANCH-1\/G-none\nWrite it as `daybook governance propose` printed it/);
+});
+
 test.serial('an audit judges the log across all changes', async (t) => {
   const [, node = ''] = home.urls();
   const { ok, head } = await home.json<{ readonly ok: boolean; readonly head: object }>(
@@ -130,6 +145,7 @@ test.serial(
     t.is((await home.run('receipt', 'verify', receipt)).code, 0, 'this home has learnt them');
     const alone = await home.run('receipt', 'verify', receipt, '--genesis', home.paths.genesis);
     t.is(alone.code, 7, 'the validators of genesis have no say any more');
+    t.regex(alone.stderr, /--sets FILE/);
     const cut = Buffer.from(bytes);
     cut[bytes.length >> 1] = (cut[bytes.length >> 1] ?? 0) ^ 1;
     t.is((await home.run('receipt', 'verify', receipt, '--sets', file('cut', cut))).code, 7);

@@ -55,7 +55,7 @@ const edit = (change: (text: string) => string) =>
 
 test.serial('an empty data folder beside a key is amnesia and no new node', async (t) => {
   rmSync(files.data, { recursive: true });
-  await refused(t, [/amnesia|forgotten/, /Restore|new validator/]);
+  await refused(t, [/amnesia|forgotten/, /only not mounted.*node init validator-1 --rotated/]);
   mkdirSync(files.data);
   await refused(t, [/amnesia|forgotten/]);
 });
