@@ -1,7 +1,5 @@
 // From what is staged to what the store takes in one transaction: the blocks with their index rows and tree nodes, and
 // the state record by record. All of it was checked when it was staged; what it means together is checked here.
-import { consortiumName, currentKey, parameterRecords, parametersSchema } from '../../contracts/consortium-state.ts';
-import { statePath } from '../execution/state-path.ts';
 import { assert } from '../ledger/assert.ts';
 import { decodeHeader } from '../ledger/entry.ts';
 import { Frontier } from '../ledger/merkle.ts';
@@ -9,19 +7,17 @@ import { decodeAs } from '../ledger/schema.ts';
 import { storedBlockSchema } from '../network/sync-messages.ts';
 import { peakNodes } from '../store/pruned-nodes.ts';
 import type { BlockRow, RepairedBlock, Snapshot, Store } from '../store/store.ts';
-import { chunkCount, chunkOf, pieceSchema, type StateRecord } from './chunk.ts';
+import { chunkCount, pieceSchema, type StateRecord } from './chunk.ts';
 import { type Downloaded, stagedAt } from './download.ts';
 import { blockRowsOf } from './log-rows.ts';
 import type { CheckedManifest } from './manifest.ts';
+import { stagedProblem } from './stored.ts';
 
 /** The snapshot, or why this one must not be taken. */
 export function assemble(store: Store, downloaded: Downloaded): Snapshot | string {
-  const { head, base, basePeaks, header, baseTime } = downloaded;
-  const windowMs = referenceWindow(store, head.height);
-  if (windowMs === undefined) return 'a state without parameters';
-  // [S3] Were a used reference left out, this validator would let it be used again and the others would not.
-  if (baseTime !== undefined && header.timestamp - baseTime <= windowMs)
-    return 'a log that begins within the reference window';
+  const { head, base, basePeaks } = downloaded;
+  const problem = stagedProblem(store, downloaded);
+  if (problem !== undefined) return problem;
   const peaks = peakNodes(base.logSize, basePeaks);
   const blocks = { [Symbol.iterator]: () => blocksOf(store, downloaded) };
   const state = { [Symbol.iterator]: () => stateOf(store, head.height) };
@@ -67,11 +63,4 @@ function* chunkRecords(store: Store, height: number, chunk: number): Generator<S
     for (const { path, value } of records) yield [path, value];
     if (last === 1) return;
   }
-}
-
-function referenceWindow(store: Store, height: number): number | undefined {
-  const path = statePath(consortiumName, parameterRecords.name, currentKey);
-  for (const [each, value] of chunkRecords(store, height, chunkOf(path)))
-    if (each === path) return decodeAs(parametersSchema, value).referenceWindowMs;
-  return undefined;
 }

@@ -80,8 +80,12 @@ function isEnough(size: number, count: number): boolean {
   return size >= pieceBytesTarget || count === pieceRecordsMax;
 }
 
-/** Whether these are the records, all and only, whose tree has this root. */
-export function isChunk(records: readonly StateRecord[], root: Uint8Array): boolean {
+/**
+ * Whether these are the records, all and only, whose tree has this root, and belong to this chunk: roots may change
+ * places with empty ones beside them and fold to the same root of the state.
+ */
+export function isChunk(records: readonly StateRecord[], chunk: number, root: Uint8Array): boolean {
+  if (records.some(([path]) => chunkOf(path) !== chunk)) return false;
   const tree = StateTree.fromEntries(records.map(([path, value]) => [stateKey(path), stateValueHash(value)] as const));
   return new Set(records.map(([path]) => path)).size === records.length && equalBytes(tree.root, root);
 }

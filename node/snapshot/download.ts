@@ -21,7 +21,7 @@ import type { Transport } from '../network/transport.ts';
 import type { Head, PartPlace, Store } from '../store/store.ts';
 import { chunkCount, isChunk, isFull, PieceWriter, pieceSchema, type StateRecord } from './chunk.ts';
 import { type CheckedManifest, checkManifest, type Manifest, manifestSchema } from './manifest.ts';
-import { readChunk } from './stored.ts';
+import { readChunk, stagedProblem } from './stored.ts';
 
 /** Of one chunk, from a peer that sends what it likes: a state of four million records stays below. */
 const chunkBytesMax = 67_108_864;
@@ -79,7 +79,15 @@ export class SnapshotDownload {
       this.#stage(checked.manifest, checked.header.height);
       const others = peers.filter((other) => other !== peer);
       if (!(await this.#chunks(checked, peer, others))) continue;
-      if (checked.header.height <= store.head().height) return checked;
+      // [S3] The next peer is asked in the same attempt: one that is made anew would begin with this one again.
+      if (stagedProblem(store, checked) !== undefined) {
+        this.#asker.blame(peer, 'lies');
+        continue;
+      }
+      if (checked.header.height <= store.head().height) {
+        if (await this.#isBaseShown(checked, [peer, ...others])) return checked;
+        continue;
+      }
       const head = await this.#tail(checked, [peer, ...others]);
       if (head !== undefined) return { ...checked, head };
     }
@@ -145,12 +153,18 @@ export class SnapshotDownload {
       });
       if (piece === undefined) return undefined;
       for (const { path, value } of piece.records) records.push([path, value]);
-      if (piece.last === 1 && isChunk(records, root)) return records;
+      if (piece.last === 1 && isChunk(records, chunk, root)) return records;
       // What comes in crumbs would never end, and nobody else would be asked.
       if (piece.last === 1 || !isFull(piece)) break;
     }
     this.#asker.blame(peer, 'lies');
     return undefined;
+  }
+
+  /** Peaks of another log would not give the root that the next block's header has. */
+  async #isBaseShown(checked: CheckedManifest, peers: readonly number[]): Promise<boolean> {
+    const { base, basePeaks } = checked;
+    return base.height === 0 || (await this.#run(checked, peers, { ...base, peaks: basePeaks })) !== undefined;
   }
 
   /** The blocks after the base, up to the snapshot's own; answers with the head that they lead to. */

@@ -1,10 +1,12 @@
 // Snapshots in this node's own store: those on offer, and the certified state that one of them or a staged one is. A
 // disk is believed no more than a peer: header, certificates and each chunk are checked again when a state is read.
+import { consortiumName, currentKey, parameterRecords, parametersSchema } from '../../contracts/consortium-state.ts';
+import { statePath } from '../execution/state-path.ts';
 import { DecodeError } from '../ledger/codec.ts';
 import { decodeAs } from '../ledger/schema.ts';
 import type { ValidatorSet } from '../ledger/validators.ts';
 import type { PartPlace, StatePath, Store } from '../store/store.ts';
-import { isChunk, pieceSchema, type StateRecord } from './chunk.ts';
+import { chunkOf, isChunk, pieceSchema, type StateRecord } from './chunk.ts';
 import { type CheckedManifest, checkManifest, manifestSchema } from './manifest.ts';
 
 type Area = PartPlace['area'];
@@ -68,7 +70,8 @@ export async function readCertifiedState(
     if (records === undefined) return `chunk ${chunk} is not what was certified`;
     for (const [path, value] of records) state.set(path, value);
   }
-  return { ...checked, state };
+  const problem = windowProblem(checked, state.get(parametersPath));
+  return problem ?? { ...checked, state };
 }
 
 /** [S2] Checked as a peer's is; or what is wrong with it. */
@@ -104,7 +107,7 @@ export function readChunk(
     const piece = bytes === undefined ? undefined : pieceOf(bytes);
     if (piece === undefined) return undefined;
     for (const { path, value } of piece.records) records.push([path, value]);
-    if (piece.last === 1) return isChunk(records, root) ? records : undefined;
+    if (piece.last === 1) return isChunk(records, chunk, root) ? records : undefined;
   }
 }
 
@@ -115,4 +118,25 @@ function pieceOf(bytes: Uint8Array) {
     if (error instanceof DecodeError) return undefined;
     throw error;
   }
+}
+
+const parametersPath = statePath(consortiumName, parameterRecords.name, currentKey);
+
+/**
+ * [S3] Why the log that comes with a state begins too late, or undefined. Were a used reference left out, this
+ * validator would let it be used again and the others would not.
+ */
+function windowProblem({ header, baseTime }: CheckedManifest, parameters: Uint8Array | undefined): string | undefined {
+  if (parameters === undefined) return 'a state without parameters';
+  const { referenceWindowMs } = decodeAs(parametersSchema, parameters);
+  const isLate = baseTime !== undefined && header.timestamp - baseTime <= referenceWindowMs;
+  return isLate ? 'a log that begins within the reference window' : undefined;
+}
+
+/** [S3] The same of a snapshot whose chunks are staged. */
+export function stagedProblem(store: Pick<Store, 'part'>, checked: CheckedManifest): string | undefined {
+  const chunk = chunkOf(parametersPath);
+  const root = checked.manifest.roots[chunk];
+  const records = root && readChunk(store, 'staged', checked.header.height, chunk, root);
+  return windowProblem(checked, records?.find(([path]) => path === parametersPath)?.[1]);
 }

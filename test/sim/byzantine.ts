@@ -25,7 +25,7 @@ import { decodeSyncRequest } from '../../node/network/sync-messages.ts';
 import type { Channel } from '../../node/network/transport.ts';
 import { members } from '../execution/_ledger.ts';
 import type { Chance } from './chance.ts';
-import { falseAnswer } from './false-answers.ts';
+import { type Exchange, falseAnswer } from './false-answers.ts';
 import type { Forger } from './forger.ts';
 import type { Habit } from './habits.ts';
 import { flipped, withOneWrong } from './mutate.ts';
@@ -46,6 +46,8 @@ export interface LiarParts {
   /** Machines that are validators now. */
   others(): readonly number[];
   readonly proposalTimeoutMs: number;
+  /** Its node's. */
+  readonly store: Exchange['store'];
   /** The head under a good signature of this validator's audit key. */
   readonly cosign: (head: CosignedHead) => CosignedHead;
 }
@@ -350,7 +352,8 @@ export class Liar implements Tamper {
   }
 
   answer(_from: number, request: Uint8Array, answer: Uint8Array | undefined): Uint8Array | undefined | 'stalls' {
-    return falseAnswer({ request, answer }, this.#parts.habits, this.#parts.chance);
+    const { store, habits, chance } = this.#parts;
+    return falseAnswer({ store, request, answer }, habits, chance);
   }
 }
 

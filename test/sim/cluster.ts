@@ -21,6 +21,7 @@ import { Hearing } from './hearing.ts';
 import { checkHoldings } from './holdings.ts';
 import { Jury } from './jury.ts';
 import { MachineKeys } from './keys.ts';
+import { checkLogStart } from './log-starts.ts';
 import { Losses } from './losses.ts';
 import { Network } from './network.ts';
 import { type Plan, shortWindowMs, validityMsOf } from './plan.ts';
@@ -159,7 +160,7 @@ export class Cluster implements StationWatch {
   #corrupt(station: ValidatorStation): void {
     const { plan, consortium, epochs } = this;
     const { index, station: number } = station;
-    const { keys } = station.parts;
+    const { keys, disk: store } = station.parts;
     const chance = new Chance(plan.seed, `liar ${number}`);
     const chainId = digestBytes(consortium.commit.head.digest);
     const forger = new Forger(chainId, (epoch) => this.#standingOf(index, epoch), chance);
@@ -174,7 +175,7 @@ export class Cluster implements StationWatch {
       machineOf: (validator: number, epoch: number) => epochs.machineOf(validator, epoch),
       others: () => epochs.latest.machines.filter((each) => each !== index),
     };
-    station.tamper = new Liar({ forger, chance, habits, ...seats, validators, proposalTimeoutMs, cosign });
+    station.tamper = new Liar({ forger, chance, habits, ...seats, validators, proposalTimeoutMs, store, cosign });
   }
 
   /** Stations that stay down whatever happens. */
@@ -328,7 +329,10 @@ export class Cluster implements StationWatch {
     this.timeline.note(`${station.station} takes the snapshot of ${snapshot.head.height}`);
     if (this.plan.byzantine.includes(station.index)) return;
     for (const commit of blocksOf(snapshot)) this.committed(station, commit, true);
-    this.#guarded(() => this.witness.installed(station.index, snapshot));
+    this.#guarded(() => {
+      this.witness.installed(station.index, snapshot);
+      checkLogStart(station.index, this.witness.blocks, snapshot);
+    });
   }
 
   checkpointed(station: ValidatorStation, checkpoints: CheckpointChange): void {
@@ -351,8 +355,13 @@ export class Cluster implements StationWatch {
   diverged(station: ValidatorStation, { outcome, reason }: DivergenceIncident): void {
     this.timeline.note(`${station.station} ${outcome}: ${reason}`);
     if (!this.flipped.has(station)) this.broke(station, `its state differs, and nobody touched it: ${reason}`);
-    else if (outcome === 'healed') this.flipped.delete(station);
+    else if (outcome === 'healed') this.#healed(station);
     else if (outcome === 'not healed') this.broke(station, `it does not heal: ${reason}`);
+  }
+
+  #healed(station: ValidatorStation): void {
+    this.flipped.delete(station);
+    this.#guarded(() => checkLogStart(station.index, this.witness.blocks, startOf(station)));
   }
 
   /** What honest validators of a cluster that is overrun stopped on. */
@@ -450,4 +459,8 @@ function timersOf(plan: Plan): TimerConfig {
     syncTimeoutMs: 5_000,
     stopTimeoutMs: 5_000,
   };
+}
+
+function startOf({ parts: { disk } }: ValidatorStation) {
+  return { base: disk.base(), head: disk.head() };
 }

@@ -96,6 +96,7 @@ function ownHabitsOf(seed: number, faults: ReadonlySet<FaultClass>): Habit[] {
     'wrong-base': 0.05,
     stray: 0.1,
     'other-state': faults.has('snapshots') ? 0.2 : 0,
+    'false-starts': faults.has('snapshots') ? 0.3 : 0,
   };
   return ownHabits.filter((habit) => new Chance(seed, `${habit} plan`).hits(chances[habit]));
 }

@@ -29,6 +29,7 @@ import type { SharedWork } from './shared-work.ts';
 import { check } from './violation.ts';
 
 export interface WitnessedBlock {
+  readonly timestamp: number;
   readonly digest: Digest;
   readonly stateRoot: Digest;
   readonly logSize: number;

@@ -62,10 +62,11 @@ test('a chunk is all its records and only they', (t) => {
       .findIndex((each) => each !== undefined),
     9,
   );
-  t.true(isChunk(records, root));
-  t.true(isChunk([...records].reverse(), root));
-  t.false(isChunk(records.slice(1), root));
-  t.false(isChunk([...records, ...records.slice(0, 1)], root), 'one twice');
-  t.false(isChunk([...records, ...recordsOf(10, 1)], root), 'one of another chunk');
-  t.false(isChunk([], root));
+  t.true(isChunk(records, 9, root));
+  t.true(isChunk([...records].reverse(), 9, root));
+  t.false(isChunk(records.slice(1), 9, root));
+  t.false(isChunk([...records, ...records.slice(0, 1)], 9, root), 'one twice');
+  t.false(isChunk([...records, ...recordsOf(10, 1)], 9, root), 'one of another chunk');
+  t.false(isChunk(records, 8, root), 'in the place of another chunk');
+  t.false(isChunk([], 9, root));
 });
