@@ -30,7 +30,9 @@ export interface MembershipParts {
   /** Whether it holds the seed of a vote key that stands under its id; without it, it always does. */
   readonly holds?: (voteKey: Uint8Array) => boolean;
   /** Told at the start and when it is re-keyed: others know it by this network key from now on. */
-  readonly onKeys?: (own: Validator) => void;
+  readonly onKeys?: (own: Pick<Validator, 'voteKey' | 'networkKey'>) => void;
+  /** All keys that it holds, those of no epoch known here among them: others may know it by these alone [E8]. */
+  readonly heldKeys?: () => readonly Pick<Validator, 'voteKey' | 'networkKey'>[];
   /** Network keys by id, as the operator knows them: for who missed so much that all keys it knew are gone. */
   readonly peerKeys?: () => ReadonlyMap<string, Uint8Array>;
   /** Kept over several lives in one process. */
@@ -139,14 +141,20 @@ export class Membership {
    */
   #speak(): void {
     const own = this.#seat.epoch.validators[this.#seat.self];
-    const isFormers = !this.#isSettled && Math.floor(this.#unsettledTicks / turnTicks) % 2 === 0;
-    const speaks = isFormers ? (this.#former ?? own) : (own ?? this.#former);
+    const named = [this.#former, own].filter((each) => each !== undefined);
+    const isNamed = ({ voteKey }: Pick<Validator, 'voteKey'>) =>
+      named.some((each) => equalBytes(each.voteKey, voteKey));
+    const others = (this.#parts.heldKeys?.() ?? []).filter((each) => !isNamed(each));
+    const turns = [...named, ...others];
+    const turn = Math.floor(this.#unsettledTicks / turnTicks) % Math.max(1, turns.length);
+    const speaks = this.#isSettled ? own : turns[turn]; // without a vote: the key that they know it by
     if (speaks !== undefined) this.#parts.onKeys?.(speaks);
   }
 
   /** `isSettled`: a quorum has come to this epoch. */
-  tick(isSettled: boolean): void {
-    if (this.#isSettled) return;
+  tick(isQuorumHere: boolean): void {
+    const isSettled = isQuorumHere && this.peers.connected().length > 0;
+    if (this.#isSettled && isSettled) return;
     this.#unsettledTicks += 1;
     this.#isSettled = isSettled;
     if (isSettled || this.#unsettledTicks % turnTicks === 0) this.#speak();

@@ -7,7 +7,7 @@ import { type Claim, claimMessage, claimSchema, knows, sessionsMax } from './led
 import { DecodeError } from './ledger/codec.ts';
 import { equalBytes } from './ledger/hash.ts';
 import { decodeAs, encodeAs } from './ledger/schema.ts';
-import type { ValidatorSet } from './ledger/validators.ts';
+import { quorumOf, type ValidatorSet } from './ledger/validators.ts';
 import { encodeSyncRequest } from './network/sync-messages.ts';
 import type { Transport } from './network/transport.ts';
 import type { ClaimStore } from './store/store.ts';
@@ -102,6 +102,13 @@ export class Presence {
 
   isKnownTo(peer: number): boolean {
     return this.#known.has(peer);
+  }
+
+  /** [R5, E7] Whether a quorum of a set, this validator counted, holds the claim of this start. */
+  isHeldIn(next: ValidatorSet): boolean {
+    const keys = [this.#self, ...this.#known].flatMap((peer) => this.#validators[peer]?.voteKey ?? []);
+    const held = next.filter(({ voteKey }) => keys.some((each) => equalBytes(each, voteKey))).length;
+    return held >= quorumOf(next.length).size;
   }
 
   tick(): void {

@@ -157,7 +157,10 @@ export class ValidatorNode implements LedgerNode, Receiver {
       announce: (message) => {
         for (const peer of this.#peers.followers) this.#send(peer, message);
       },
-      placeIn: (next) => this.#membership.placeIn(next),
+      placeIn: (next) => ({
+        ...this.#membership.placeIn(next),
+        unclaimed: !this.#presence.isHeldIn(next.validators),
+      }),
       onMembership: () => this.#membershipChanged(),
       now: parts.now,
       onSilence: (reason) => this.#silenced(reason),

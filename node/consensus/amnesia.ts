@@ -26,7 +26,10 @@ export function isLater(a: Place, b: Place): boolean {
 export function covers(record: VoteRecord, heard: Heard): boolean {
   if (heard.epoch !== record.epoch) return heard.epoch < record.epoch;
   if (heard.view > record.view) return false;
-  if (heard.kind === 'view-change') return true;
+  if (heard.kind === 'view-change') {
+    const own = heard.view === record.view ? record.viewChange : undefined;
+    return heard.height < record.height && (own === undefined || positionOf(own).digest === heard.digest);
+  }
   if (heard.kind === 'new-view') return heard.view < record.view || record.mode === 'normal';
   if (heard.height !== record.height) return heard.height < record.height;
   // At the height that is open: a Commit leaves a prepared certificate of its view or a later one behind it.

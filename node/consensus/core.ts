@@ -312,11 +312,11 @@ export class Core {
   }
 
   // [E7]
-  #voiceIn({ self, rekeyed }: NextEpoch, isFetched: boolean): Voice {
+  #voiceIn({ self, rekeyed, unclaimed }: NextEpoch, isFetched: boolean): Voice {
     if (self < 0) return 'observing';
     if (this.voice === 'silenced') return rekeyed ? 'listening' : 'silenced';
     // [R5] Nobody holds the claim of a new key yet.
-    return this.voice === 'voting' && !isFetched && !rekeyed ? 'voting' : 'listening';
+    return this.voice === 'voting' && !isFetched && !rekeyed && unclaimed !== true ? 'voting' : 'listening';
   }
 
   incident(reason: string, certificates: readonly CommitCertificate[]): void {

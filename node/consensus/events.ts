@@ -19,6 +19,8 @@ export interface NextEpoch {
   readonly self: number;
   /** Whether the own vote key is another one than in the epoch before. */
   readonly rekeyed: boolean;
+  /** No quorum of it holds the claim of this start yet [R5]. */
+  readonly unclaimed?: boolean | undefined;
 }
 
 export type Event =

@@ -249,7 +249,7 @@ export function onBodyMissing(core: Core, digest: Digest): void {
 /** [C2] */
 export function fetchFrom(core: Core, validators: Iterable<number>): void {
   const from = [...new Set(validators)].filter((each) => each !== core.self).sort((a, b) => a - b);
-  if (core.fetching !== undefined || from.length === 0) return;
+  if (core.ended !== undefined || core.fetching !== undefined || from.length === 0) return;
   core.fetching = core.committed.height;
   core.emit({ type: 'fetch', height: core.height, from });
 }

@@ -8,7 +8,7 @@ import { fetchFrom, onCertificate, takeUpEarly, tryPropose } from './normal-case
 
 // [V1]
 export function startViewChange(core: Core, view: number): void {
-  if (core.voice !== 'voting' || view <= core.view) return;
+  if (core.voice !== 'voting' || core.ended !== undefined || view <= core.view) return; // [E3]
   core.view = view;
   core.mode = 'changing';
   core.leaveView();

@@ -58,6 +58,7 @@ export class MemoryCluster {
   now = genesisTime + 1_000;
   losesCheckpoints = false;
   losesRequests = false;
+  hasNoHints = false;
   /** Sees what is sent before anybody gets it. */
   onSend: (from: number, channel: Channel, bytes: Uint8Array) => void = () => {};
   /** What never arrives. */
@@ -108,7 +109,9 @@ export class MemoryCluster {
       validator: machine.validator,
       sign: (message, voteKey) => sign(message, deriveSeed(seedOf(nameOf(voteKey) ?? ''), 'vote')),
       holds: (voteKey) => nameOf(voteKey) !== undefined,
-      peerKeys: () => new Map(this.machines.map((each) => [each.validator, each.networkKey])),
+      peerKeys: () => new Map(this.hasNoHints ? [] : this.machines.map((each) => [each.validator, each.networkKey])),
+      heldKeys: () =>
+        machine.keys.map((key) => ({ voteKey: publicOf(key, 'vote'), networkKey: publicOf(key, 'network') })),
       onKeys: ({ networkKey }) => {
         machine.networkKey = networkKey;
       },
