@@ -41,6 +41,14 @@ export class Keyring {
     return this.#keys.has(toHex(voteKey));
   }
 
+  /** By their vote keys; the present file's first. */
+  held(): { readonly voteKey: Uint8Array; readonly networkKey: Uint8Array }[] {
+    return [...this.#keys.values()].map(({ seed }) => ({
+      voteKey: publicKeyOf(deriveSeed(seed, 'vote')),
+      networkKey: publicKeyOf(deriveSeed(seed, 'network')),
+    }));
+  }
+
   sign(message: Uint8Array, voteKey: Uint8Array): Uint8Array {
     return sign(message, deriveSeed(this.#of(voteKey).seed, 'vote'));
   }

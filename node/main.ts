@@ -136,6 +136,7 @@ function nodeOf({ config, identity, store, transport, log, failed }: NodeGround)
     sign: (message, voteKey) => keyring.sign(message, voteKey),
     holds: (voteKey) => keyring.holds(voteKey),
     peerKeys: () => peerKeysOf(config),
+    heldKeys: () => keyring.held(),
     onKeys: ({ voteKey }) => void transport.rekey(keyring.networkSeedOf(voteKey)).catch(failed),
     newSession: () => new Uint8Array(randomBytes(sessionBytes)),
     auditKey: noteKeyOf(keyring.auditSeeds()[0] ?? keyring.logSeed),

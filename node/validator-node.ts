@@ -1,12 +1,13 @@
 // One validator without its adapters: what comes from other validators goes through inbound to the driver, what comes
 // from clients through the intake, and the driver's sends go out again. It runs over any Store and any Transport.
 
+import type { Epoch } from '../contracts/consortium-state.ts';
 import { contracts, lineCount } from '../contracts/registry.ts';
 import { Accusations } from './accusations.ts';
 import type { BlockListener, LedgerNode, NodeStatus, Submission } from './api/ledger-node.ts';
 import { Checkpointing, type NoteKey } from './checkpointing.ts';
 import type { SnapshotConfig, TimerConfig } from './config.ts';
-import type { Verified } from './consensus/events.ts';
+import type { NextEpoch, Verified } from './consensus/events.ts';
 import { encodeMessage, type Message } from './consensus/messages.ts';
 import { Replica } from './consensus/replica.ts';
 import type { Timings } from './consensus/timers.ts';
@@ -157,10 +158,7 @@ export class ValidatorNode implements LedgerNode, Receiver {
       announce: (message) => {
         for (const peer of this.#peers.followers) this.#send(peer, message);
       },
-      placeIn: (next) => ({
-        ...this.#membership.placeIn(next),
-        unclaimed: !this.#presence.isHeldIn(next.validators),
-      }),
+      placeIn: (next) => this.#placeIn(next),
       onMembership: () => this.#membershipChanged(),
       now: parts.now,
       onSilence: (reason) => this.#silenced(reason),
@@ -184,6 +182,10 @@ export class ValidatorNode implements LedgerNode, Receiver {
   #settled(height: number, transactions: Parameters<BlockListener>[1]): void {
     this.#keeper.onBlock(height);
     for (const [id] of transactions) this.#finality.settled(id, this.#parts.loop.monotonicMs());
+  }
+
+  #placeIn(next: Epoch): NextEpoch {
+    return { ...this.#membership.placeIn(next), unclaimed: !this.#presence.isHeldIn(next.validators) };
   }
 
   #newKeeper(): SnapshotKeeper {

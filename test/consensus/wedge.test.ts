@@ -34,7 +34,7 @@ function replicaOf(awaits?: number) {
 for (const isAhead of [false, true])
   test(`[C2, E7] who finds its voice and ends its epoch in one step can fetch in the next one (${isAhead})`, (t) => {
     const one = replicaOf();
-    // Listening. The last block of the epoch and its Commits arrive; then validator 0 is in the next epoch already, ahead.
+    // It listens. The epoch's last block and its Commits arrive; then validator 0 is in the next epoch already, ahead.
     one.hear(prePrepare(a), ...[0, 1, 2].map((by) => vote('commit', by, a.digest)));
     if (isAhead) one.hear(status(0, { epoch: 1, height: 2 }));
     // Statuses of 1 and 2 that were sent before they committed it give the voice.

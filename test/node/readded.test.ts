@@ -2,7 +2,7 @@ import test from 'ava';
 import { Bank } from './_bank.ts';
 
 for (const hasNoHints of [false, true])
-  test(`[E8] who was removed comes back as a validator under keys that it holds (no hints: ${hasNoHints})`, async (t) => {
+  test(`[E8] who was removed comes back under keys that it holds, without hints: ${hasNoHints}`, async (t) => {
     const bank = new Bank();
     bank.hasNoHints = hasNoHints;
     await bank.begin();
@@ -21,12 +21,5 @@ for (const hasNoHints of [false, true])
     await bank.govern([0, 2, 3, five], { kind: 'add-validator', id: 'node-1' });
     let ticks = 0;
     await bank.loaded(() => ++ticks > 500 || bank.nodes[1]?.status().mode === 'normal', 0, 1100);
-    t.log(
-      bank.nodes[1]?.status().mode,
-      bank.nodes[1]?.status().epoch,
-      bank.height(1),
-      bank.height(0),
-      bank.nodes[1]?.status().peers,
-    );
     t.is(bank.nodes[1]?.status().mode, 'normal');
   });

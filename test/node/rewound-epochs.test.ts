@@ -48,7 +48,7 @@ class Quiet extends Bank {
 test('[R5, E7] an older copy of a stopped store is silent after changes of the set, too', async (t) => {
   const bank = new Quiet();
   await bank.begin();
-  // Machine 0 is A. Its store is copied while it is stopped; then it runs again. B and C hear of that start, D does not.
+  // Machine 0 is A. Its store is copied while it is stopped; then it runs again. B and C hear of that start, not D.
   bank.kill(0);
   const store = bank.stores[0];
   if (!(store instanceof MemoryStore)) return t.fail();

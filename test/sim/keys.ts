@@ -76,6 +76,13 @@ export class MachineKeys {
     );
   }
 
+  get held(): readonly { readonly voteKey: Uint8Array; readonly networkKey: Uint8Array }[] {
+    return this.#votes.map(({ publicKey }, at) => ({
+      voteKey: publicKey,
+      networkKey: this.#networks[at] as Uint8Array,
+    }));
+  }
+
   holds(voteKey: Uint8Array): boolean {
     return this.#votes.some(({ publicKey }) => equalBytes(publicKey, voteKey));
   }

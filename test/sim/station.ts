@@ -268,6 +268,7 @@ export class ValidatorStation implements Station {
       sign: (message, voteKey) => keys.sign(message, voteKey),
       ...(gate && {
         holds: (voteKey) => keys.holds(voteKey),
+        heldKeys: () => keys.held,
         onKeys: ({ networkKey }) => gate.speak(this, networkKey),
         nextAuditKeys: () => keys.nextAuditKeys,
         ...(peerKeys && { peerKeys: () => peerKeys }),
