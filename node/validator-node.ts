@@ -191,8 +191,8 @@ export class ValidatorNode implements LedgerNode, Receiver {
   #newKeeper(): SnapshotKeeper {
     const { store, snapshots: settings, loop } = this.#parts;
     return new SnapshotKeeper({
-      store,
-      settings,
+      ...{ store, settings },
+      warn: (text) => this.#parts.log('warn', text),
       now: () => {
         const { head, tree, parameters } = this.#executor;
         return { head, tree, sets: allEpochs(store), windowMs: parameters.referenceWindowMs };

@@ -1,9 +1,15 @@
 // Every posting of an account in a range of the log, and the proof that none is left out; 7 where there is a gap.
 import { stringify } from 'csv-stringify/sync';
 import { SizeError } from '../../node/audit/balance-prover.ts';
-import { type Bound, type ProvenStatement, proveStatement, type Standing } from '../../node/audit/statement.ts';
+import {
+  type Bound,
+  isReached,
+  type ProvenStatement,
+  proveStatement,
+  type Standing,
+} from '../../node/audit/statement.ts';
 import { formatAmount } from '../../node/ledger/amount.ts';
-import { checkAccountName, neededGenesis, proofProblem, proofSource } from '../audit.ts';
+import { checkAccountName, isoSeconds, neededGenesis, proofProblem, proofSource } from '../audit.ts';
 import { CliError } from '../exit-codes.ts';
 import { money, plural } from '../format.ts';
 import { table } from '../output.ts';
@@ -31,21 +37,23 @@ export async function run(options: Options, account: string): Promise<void> {
   try {
     const source = await proofSource(session, options);
     const statement = await proveStatement(source, { account, from, to, genesis, policy });
+    const isCovered = [from, to].every((bound) => isReached(bound, statement.timestamp));
+    const limit = isCovered ? '' : endOf(statement);
     if (statement.closing === undefined)
       throw new CliError(
         'failed',
-        `there is no account ${account} in that range, and that is proved`,
+        `there is no account ${account} in that range, and that is proved${limit}`,
         undefined,
         'not-found',
       );
     const rows = rowsOf(statement);
     if (options.csv === true && !session.output.json) {
       process.stdout.write(stringify([columns, ...rows]));
-      return session.output.note(completeLine(statement));
+      return session.output.note(completeLine(statement, limit));
     }
-    session.output.data(view(statement, rows), () => {
+    session.output.data(view(statement, rows, isCovered), () => {
       const body = rows.length === 0 ? [] : [table(columns, rows, [0, 1, 4, 5])];
-      return [...body, completeLine(statement)].join('\n');
+      return [...body, completeLine(statement, limit)].join('\n');
     });
   } catch (error) {
     if (error instanceof SizeError) throw new CliError('usage', error.message, 'Choose another --from or --to.');
@@ -82,29 +90,27 @@ function rowsOf({ lines }: ProvenStatement): string[][] {
   ]);
 }
 
-function view(statement: ProvenStatement, rows: readonly (readonly string[])[]) {
-  const { account, currency = '', from, to, opening, closing, checkpoint, height } = statement;
+/** Said where the days that were asked for go on after the log that was shown. */
+function endOf({ timestamp }: ProvenStatement): string {
+  return ` up to ${isoSeconds(timestamp)} only (the log that was shown ends there)`;
+}
+
+function view(statement: ProvenStatement, rows: readonly (readonly string[])[], rangeCovered: boolean) {
+  const { account, currency = '', from, to, opening, closing, checkpoint, height, timestamp } = statement;
   const standing = (at: Standing | undefined) => at && { seq: at.seq, balance: formatAmount(at.balance, currency) };
   const lines = rows.map((row) => Object.fromEntries(columns.map((name, i) => [name, row[i]])));
   const { origin, size, root } = checkpoint;
   return {
     ok: true,
     complete: true,
+    rangeCovered,
     ...{ account, currency, from, to, opening: standing(opening), closing: standing(closing), lines },
-    checkpoint: { origin, size, root, height },
+    checkpoint: { origin, size, root, height, timestamp: isoSeconds(timestamp) },
   };
 }
 
-function completeLine({
-  account,
-  currency = '',
-  from,
-  to,
-  opening,
-  closing,
-  lines,
-  checkpoint,
-}: ProvenStatement): string {
+function completeLine(statement: ProvenStatement, limit: string): string {
+  const { account, currency = '', from, to, opening, closing, lines, checkpoint, height, timestamp } = statement;
   const held = opening === undefined ? 'no account' : money(opening.balance, currency);
   const left = closing === undefined ? 'no account' : money(closing.balance, currency);
   const postings = lines.filter(({ posting }) => posting !== undefined);
@@ -112,5 +118,6 @@ function completeLine({
   const seqs = first === undefined || last === undefined ? 'no posting' : `seq ${first.seq} to ${last.seq}`;
   const where = from === to ? '0 entries' : `entries ${from} to ${to - 1}`;
   const what = `${plural(postings.length, 'posting')} (${seqs}) of ${account} in ${where}`;
-  return `OK: provably complete: ${what}, from ${held} to ${left}; checkpoint of ${checkpoint.size} entries`;
+  const log = `checkpoint of ${checkpoint.size} entries (block ${height}, ${isoSeconds(timestamp)})`;
+  return `OK: provably complete${limit}: ${what}, from ${held} to ${left}; ${log}`;
 }

@@ -57,6 +57,7 @@ export class ArchiveSource implements Source {
     this.#folder = folder;
     this.files = {
       inspect: (progress) => this.#inspect(progress),
+      misfits: (height) => this.#misfits(height),
       tile: async (path, bytes) => {
         const found = await this.#read(path, bytes).catch(absent);
         return found?.length === bytes ? found : undefined;
@@ -141,6 +142,20 @@ export class ArchiveSource implements Source {
         add(path, 'file-sum', `${path} has another sum than ${manifestName} gives`);
     }
     return damaged.sort((a, b) => comparePaths(a.path, b.path));
+  }
+
+  /** Else pages of any number and any bytes would pass, which no rule about a block ever looks at. */
+  async #misfits(height: number): Promise<readonly DamagedFile[]> {
+    const asked = new Set(checkpointPages(height));
+    const held = new Set(checkpointPages(await this.#countHeights()));
+    const surplus = [...held].filter((path) => !asked.has(path));
+    const missing = [...asked].filter((path) => !held.has(path));
+    return [
+      ...surplus.map((path) => {
+        return { path, rule: 'file-surplus', detail: `${path} belongs to no log of ${height} blocks` } as const;
+      }),
+      ...missing.map((path) => ({ path, rule: 'file-missing', detail: `${path} is missing` }) as const),
+    ];
   }
 
   /** As far as MANIFEST says; without a good MANIFEST as far as there are bundles. */
@@ -248,8 +263,11 @@ function parseBundlePath(path: string): { index: number; width: number } | undef
 function wantedPaths(logSize: number, heights: number): Set<string> {
   const files = [manifestName, genesisFile, policyFile, keysFile];
   if (logSize > 1) files.push(certificateFile, checkpointFile);
-  const paths = new Set<string>([...files, ...layoutPaths(logSize)]);
-  for (let index = 0; index * tileWidth < heights; index++)
-    paths.add(checkpointsPath(index, Math.min(tileWidth, heights - index * tileWidth)));
-  return paths;
+  return new Set<string>([...files, ...layoutPaths(logSize), ...checkpointPages(heights)]);
+}
+
+function checkpointPages(heights: number): string[] {
+  return Array.from({ length: Math.ceil(heights / tileWidth) }, (_, index) =>
+    checkpointsPath(index, Math.min(tileWidth, heights - index * tileWidth)),
+  );
 }

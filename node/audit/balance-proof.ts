@@ -81,6 +81,8 @@ function judgeClaim({ account, state, before, after }: BalanceProof, anchor: Jud
   if (before === undefined) {
     if (next === undefined || next.previous !== undefined)
       return failed('posting', `the entry does not open ${account}`, 0, after.index);
+    // What genesis opens is in every log: there is none of which its absence could be said.
+    if (after.index < 1) return failed('proof-form', `no log ends before ${account} is opened`, 0, after.index);
     return { from: 1, to: after.index, balance: undefined };
   }
   judgePlace(before, checkpoint);

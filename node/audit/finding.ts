@@ -44,7 +44,7 @@ export const rules = {
   'proof-consistency': 'a checkpoint continues every earlier one of its log: one root a size, and a consistency proof',
   manifest: 'MANIFEST is well-formed and ends with its own sum',
   'file-missing': 'every file that the log or MANIFEST asks for is there',
-  'file-surplus': 'no file is there that neither asks for',
+  'file-surplus': 'no file is there but those that both the log and MANIFEST ask for',
   'file-sum': 'every file has the sum that MANIFEST gives',
   tile: 'every tile holds the hashes of the entries below it',
   'genesis-file': 'genesis.json says what entry 0 says',

@@ -11,7 +11,7 @@ import { Executor, isBlockProblem } from '../execution/executor.ts';
 import { genesisCommit } from '../execution/genesis-commit.ts';
 import type { BlockProblem } from '../execution/header-rules.ts';
 import { StateFold } from '../execution/state-fold.ts';
-import { stateKey, statePath, stateValueHash } from '../execution/state-path.ts';
+import { isStatePath, stateKey, statePath, stateValueHash } from '../execution/state-path.ts';
 import { StateTree } from '../execution/state-tree.ts';
 import type { KnownTransactions } from '../execution/transaction-cache.ts';
 import { InvariantError } from '../ledger/assert.ts';
@@ -181,6 +181,8 @@ export class Replay implements Projection, KeptWork {
   }
 
   takeUp({ peaks, stateRoot, ...at }: TakenUp, records: ReadonlyMap<string, Uint8Array>): string | undefined {
+    // The file's own sum says nothing of who wrote it.
+    if (![...records.keys()].every(isStatePath)) return 'a record of its state lies in no collection of a contract';
     const pairs = [...records].map(([path, value]) => [stateKey(path), stateValueHash(value)] as const);
     const tree = StateTree.fromEntries(pairs);
     const root = digestOf(tree.root);

@@ -47,6 +47,8 @@ export interface Source {
 export interface SourceFiles {
   /** Checks every file against MANIFEST and the layout. */
   inspect(progress: (done: number, total: number) => void): Promise<readonly DamagedFile[]>;
+  /** Pages of checkpoints that a log of so many blocks, once it was read, does not ask for, or lacks. */
+  misfits(height: number): Promise<readonly DamagedFile[]>;
   /** A tile's bytes, undefined where the file is missing or of another length. */
   tile(path: string, bytes: number): Promise<Uint8Array | undefined>;
   /** A file that follows from the log; undefined where it is missing. */

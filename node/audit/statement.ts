@@ -48,7 +48,14 @@ export interface ProvenStatement {
   /** The opening of the account, if it is in the range, and every posting. */
   readonly lines: readonly StatementLine[];
   readonly checkpoint: Checkpoint;
+  /** Height and timestamp of the block with which the checkpoint ends. */
   readonly height: number;
+  readonly timestamp: number;
+}
+
+/** Whether a log whose last block is of that time shows all before the bound: else a later block may add to it. */
+export function isReached(bound: Bound | undefined, timestamp: number): boolean {
+  return bound === undefined || 'size' in bound || timestamp >= bound.timeMs;
 }
 
 /** Throws FindingError where what the source gives does not verify, SourceError where it gives too little. */
@@ -77,7 +84,7 @@ async function sizeOf(source: ProofSource, bound: Bound, { checkpoint, header }:
     return bound.size;
   }
   const { timeMs } = bound;
-  if (header.timestamp < timeMs) return size;
+  if (!isReached(bound, header.timestamp)) return size;
   const block = async (height: number) => {
     const { headerIndex } = await source.block(height);
     const located = await locate(source, headerIndex, size);
@@ -176,7 +183,8 @@ export function judgeStatement(
   const opening = touches.findLast(({ index }) => index < from);
   const closing = touches.findLast(({ index }) => index < to);
   return {
-    ...{ account, currency: first?.currency, from, to, checkpoint, height: header.height },
+    ...{ account, currency: first?.currency, from, to, checkpoint },
+    ...{ height: header.height, timestamp: header.timestamp },
     opening: standingOf(opening),
     closing: standingOf(closing),
     lines: touches.filter(({ index }) => index >= from && index < to),

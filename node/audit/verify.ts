@@ -158,6 +158,7 @@ class Verification {
     await this.#compareTiles();
     this.#sums = this.#projection?.finish() ?? [];
     await this.#compareGenesis(genesis);
+    await this.#comparePages();
     const logKey = await this.#compareKeys();
     await this.#aside((checks, chain) => checks.finish(chain.head, chain.validators, logKey));
   }
@@ -172,6 +173,12 @@ class Verification {
       if (!(error instanceof FindingError) || !asideRules.includes(error.finding.rule)) throw error;
       this.#besides = error.finding;
     }
+  }
+
+  /** How many there are follows from the log, not from MANIFEST. */
+  async #comparePages(): Promise<void> {
+    for (const file of (await this.#source.files?.misfits(this.#chain?.head.height ?? 0)) ?? [])
+      if (!this.#damaged.has(file.path)) this.#damaged.set(file.path, file);
   }
 
   /** keys.txt and policy.txt follow from the validators and the key in the first line; answers with that key. */

@@ -5,8 +5,8 @@ import { DecodeError } from '../ledger/codec.ts';
 import { decodeHeader, headerDigest } from '../ledger/entry.ts';
 import { decodeAs } from '../ledger/schema.ts';
 import type { Head, Store } from '../store/store.ts';
-import { manifestSchema } from './manifest.ts';
-import { OfferWriter, type SetFrom } from './offer.ts';
+import { manifestBytesMax, manifestSchema, setLinksMax } from './manifest.ts';
+import { OfferWriter, offeredManifest, type SetFrom } from './offer.ts';
 import { baseHeightFor, pruningStep } from './pruner.ts';
 import { StoredOffers } from './stored.ts';
 
@@ -33,6 +33,8 @@ export interface KeeperParts {
   stableHeight(): number;
   /** Does the work a little later, with other work in between. */
   soon(work: () => void): void;
+  /** Tells the operator. */
+  warn(text: string): void;
 }
 
 /** Offers that are kept: a peer that began with the last but one can end. */
@@ -43,6 +45,8 @@ export class SnapshotKeeper {
   readonly #offers: StoredOffers;
   #writer: OfferWriter | undefined;
   #isStopped = false;
+  /** [S1] For good: changes of the validators only become more. */
+  #isBeyondManifest = false;
 
   constructor(parts: KeeperParts) {
     const { store } = parts;
@@ -65,11 +69,24 @@ export class SnapshotKeeper {
 
   #begin(): void {
     const { store, settings } = this.#parts;
-    if (this.#isStopped || this.#writer !== undefined) return;
+    if (this.#isStopped || this.#isBeyondManifest || this.#writer !== undefined) return;
     const { head, tree, sets, windowMs } = this.#parts.now();
     const baseHeight = baseHeightFor(store, head, windowMs, settings.keepBlocksMin);
-    this.#writer = new OfferWriter({ store, head, tree, sets, baseHeight });
+    const parts = { store, head, tree, sets, baseHeight };
+    const manifest = offeredManifest(parts);
+    if (manifest === undefined) return this.#giveUp(head.height, sets.length - 1);
+    this.#writer = new OfferWriter(parts, manifest);
     this.#parts.soon(() => this.#write());
+  }
+
+  /** Every validator comes to it at the same height, so none may end of it. */
+  #giveUp(height: number, changes: number): void {
+    this.#isBeyondManifest = true;
+    this.#parts.warn(
+      `no snapshot is made of height ${height} or later: the validators have changed ${changes} times, and it holds ` +
+        `${setLinksMax} changes and ${manifestBytesMax} bytes of them. Those on offer stay, and no more blocks are ` +
+        'forgotten: give the disk room.',
+    );
   }
 
   newest(): { readonly height: number; readonly manifest: Uint8Array } | undefined {

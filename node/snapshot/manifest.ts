@@ -20,6 +20,9 @@ import { chunkCount } from './chunk.ts';
 /** As many changes of the validator set as one answer holds; a ledger with more needs them in parts. */
 export const setLinksMax = 2_000;
 
+/** Of one answer: some 200 changes among 100 validators. */
+export const manifestBytesMax = 8_388_608;
+
 export const manifestSchema = record({
   version: literal(1),
   header: bytes(1, entryBytesMax),

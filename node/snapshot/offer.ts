@@ -10,7 +10,7 @@ import type { SetLink } from '../ledger/set-chain.ts';
 import type { ValidatorSet } from '../ledger/validators.ts';
 import type { Head, PartPlace, StatePath, StateView, Store } from '../store/store.ts';
 import { chunkCount, PieceWriter } from './chunk.ts';
-import { type Manifest, manifestSchema } from './manifest.ts';
+import { type Manifest, manifestBytesMax, manifestSchema, setLinksMax } from './manifest.ts';
 
 /** Records of one step: a few milliseconds. */
 const stepRecords = 2_000;
@@ -32,23 +32,29 @@ export interface OfferParts {
   readonly baseHeight: number;
 }
 
+/** [S1] Undefined where the changes of the validators are more than one holds: no later head has one then, either. */
+export function offeredManifest(parts: OfferParts): Uint8Array | undefined {
+  if (parts.sets.length - 1 > setLinksMax) return undefined;
+  const encoded = encodeAs(manifestSchema, manifestOf(parts));
+  return encoded.length > manifestBytesMax ? undefined : encoded;
+}
+
 export class OfferWriter {
   readonly #store: Store;
   readonly #height: number;
-  readonly #manifest: Manifest;
+  readonly #manifest: Uint8Array;
   readonly #view: StateView;
   readonly #tree: StateTree;
   #written = 0;
   readonly #chunks = Array.from({ length: chunkCount }, () => new PieceWriter());
 
-  /** Takes its view of the state at once: it is that of `head`, which is the store's. */
-  constructor(parts: OfferParts) {
-    const { store, head, tree } = parts;
+  /** Takes its view of the state at once: it is that of `head`, which is the store's and of which the manifest is. */
+  constructor({ store, head, tree }: OfferParts, manifest: Uint8Array) {
     this.#tree = tree;
     assert(store.head().digest === head.digest, 'an offer is made of the state that is there');
     this.#store = store;
     this.#height = head.height;
-    this.#manifest = manifestOf(parts);
+    this.#manifest = manifest;
     store.dropParts('offered', head.height);
     this.#view = store.stateView();
   }
@@ -92,7 +98,7 @@ export class OfferWriter {
       const [number, piece] = writer.end();
       return [this.#place('piece', chunk, number), piece] as const;
     });
-    this.#store.putParts([...parts, [this.#place('manifest'), encodeAs(manifestSchema, this.#manifest)]]);
+    this.#store.putParts([...parts, [this.#place('manifest'), this.#manifest]]);
   }
 
   #diverged(what: string, path?: StatePath): DivergedRecord {

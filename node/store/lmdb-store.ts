@@ -5,12 +5,7 @@ import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { assert } from '../ledger/assert.ts';
 import { type CommitCertificate, certificateSchema } from '../ledger/certificate.ts';
-import {
-  type CosignedHead,
-  cosignedHeadSchema,
-  type StableCheckpoint,
-  stableCheckpointSchema,
-} from '../ledger/cosignature.ts';
+import { type CosignedHead, cosignedHeadSchema, type StableCheckpoint } from '../ledger/cosignature.ts';
 import { type Digest, equalBytes, leafHash, nodeHash } from '../ledger/hash.ts';
 import { rootOf } from '../ledger/merkle.ts';
 import type { Schema } from '../ledger/schema.ts';
@@ -19,6 +14,7 @@ import { checkDataFile, hasDataFile, unreadable } from './data-file.ts';
 import { type FolderLock, lockFolder } from './folder-lock.ts';
 import { checkIntegrity, InconsistentStore } from './integrity.ts';
 import * as keys from './keys.ts';
+import * as checkpoints from './lmdb-checkpoints.ts';
 import {
   type Environment,
   messageOf,
@@ -284,29 +280,27 @@ class LmdbStore implements Store {
   }
 
   checkpoint(height: number): StableCheckpoint | undefined {
-    return readRow(this.environment, keys.numberKey('checkpoint', height), stableCheckpointSchema);
+    return checkpoints.readCheckpoint(this.environment, height);
   }
 
   lastCheckpoint(): StableCheckpoint | undefined {
-    const [start, end] = [keys.numberKey('checkpoint', this.last.height), keys.numberKey('checkpoint', 0)];
-    const [newest] = [...this.environment.getRange({ start, end, reverse: true, limit: 1 })];
-    return newest === undefined ? undefined : rows.decodeRow(newest.key, stableCheckpointSchema, newest.value);
+    return checkpoints.lastCheckpoint(this.environment, this.last.height);
   }
 
-  commit(commit: BlockCommit, vote: VoteChange, checkpoints?: CheckpointChange): void {
+  commit(commit: BlockCommit, vote: VoteChange, change?: CheckpointChange): void {
     assertFollows(this.last, commit);
     this.change(() => {
       this.putBlock(commit);
       this.putVote(vote);
-      if (checkpoints !== undefined) this.putCheckpoints(checkpoints);
+      if (change !== undefined) checkpoints.putCheckpoints(this.environment, change);
     });
     this.last = commit.head;
   }
 
-  persistCheckpoints(checkpoints: CheckpointChange): void {
+  persistCheckpoints(change: CheckpointChange): void {
     this.write(() => {
       this.assertSession();
-      this.putCheckpoints(checkpoints);
+      checkpoints.putCheckpoints(this.environment, change);
     });
   }
 
@@ -467,12 +461,6 @@ class LmdbStore implements Store {
     putPayload(this.environment, keys.singleKey('vote'), record);
     for (const digest of deleteBodies) this.environment.removeSync(keys.digestKey('body', digest));
     for (const [digest, body] of putBodies) putPayload(this.environment, keys.digestKey('body', digest), body);
-  }
-
-  private putCheckpoints({ own, stable }: CheckpointChange): void {
-    if (own !== undefined) putRow(this.environment, keys.singleKey('cosigned'), cosignedHeadSchema, own);
-    for (const each of stable)
-      putRow(this.environment, keys.numberKey('checkpoint', each.height), stableCheckpointSchema, each);
   }
 
   private putSession(): void {

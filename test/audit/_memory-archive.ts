@@ -12,6 +12,7 @@ export class MemoryArchive implements Source {
   readonly #width: number;
   readonly files: SourceFiles = {
     inspect: async (): Promise<readonly DamagedFile[]> => [],
+    misfits: async () => [],
     tile: async (path, length) => {
       const found = this.bytes.get(path);
       return found?.length === length ? found : undefined;

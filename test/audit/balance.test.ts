@@ -4,7 +4,12 @@ import test from 'ava';
 import { ApiProofs } from '../../node/audit/api-proofs.ts';
 import { ArchiveProofs } from '../../node/audit/archive-proofs.ts';
 import { ArchiveSource } from '../../node/audit/archive-source.ts';
-import { type BalanceProof, balanceProofSchema, verifyBalanceProof } from '../../node/audit/balance-proof.ts';
+import {
+  type BalanceProof,
+  balanceProofSchema,
+  encodeBalanceProof,
+  verifyBalanceProof,
+} from '../../node/audit/balance-proof.ts';
 import { proveBalance, recordIn, SizeError } from '../../node/audit/balance-prover.ts';
 import { FindingError } from '../../node/audit/chain.ts';
 import type { Rule } from '../../node/audit/finding.ts';
@@ -143,6 +148,14 @@ test('each part of a proof that is not what it must be has its own finding', asy
   const stranger = { ...testGenesis(), name: 'daybook.example/other' };
   const encoded = encodeAs(balanceProofSchema, now);
   t.throws(() => verifyBalanceProof(encoded, stranger), { message: /checkpoint-origin/ });
+});
+
+test('the entry that opens an account in genesis proves its absence from no log', async (t) => {
+  const source = await archived(t);
+  const account = 'ISSUED-CZK';
+  const { anchor, size } = await source.state(account);
+  const proof = { format: 'daybook/balance-proof/v1', account, anchor, state: undefined, before: undefined } as const;
+  t.is(judged(encodeBalanceProof({ ...proof, after: await locate(source, 0, size) })), 'proof-form');
 });
 
 function headerAt(height: number): Uint8Array {

@@ -1,5 +1,7 @@
 // What an archive's checkpoints, keys and policy must be, each broken alone; and policies, read and evaluated.
 import { readFileSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { ArchiveSource } from '../../node/audit/archive-source.ts';
 import type { Rule } from '../../node/audit/finding.ts';
@@ -95,6 +97,30 @@ test('archived checkpoints are judged one by one, and none lies beyond the log',
   const gap = await judged(t, 'checkpoints/000.p/6', encodeBundle(notes.with(2, new Uint8Array(0))));
   t.true(gap.ok, 'not every block has one');
   t.is(gap.checkpoints, 6);
+});
+
+test('there are as many pages of archived checkpoints as the log has blocks for', async (t) => {
+  const archive = await TestArchive.of(t, new StoreSource(ledger.store));
+  const page = 'checkpoints/000.p/6';
+  const notes = [1, 2, 3, 4, 5, 6].map((height) => ledger.checkpointNote(height) ?? new Uint8Array(0));
+  const none = Array.from({ length: 250 }, () => new Uint8Array(0));
+  const damaged = async () => {
+    await archive.remanifest();
+    const { finding, archive: files } = await verify(new ArchiveSource(archive.folder), { genesis });
+    t.is(files?.ledgerAffected, false);
+    t.is(finding?.rule, files?.filesDamaged[0]?.rule);
+    return files?.filesDamaged.map(({ path, rule }) => `${path} ${rule}`);
+  };
+  await archive.with(page, undefined, async () => {
+    await archive.write('checkpoints/000.p/5', encodeBundle(notes.slice(0, 5)));
+    t.deepEqual(await damaged(), ['checkpoints/000.p/5 file-surplus', `${page} file-missing`]);
+    await archive.remove('checkpoints/000.p/5');
+    await archive.write('checkpoints/000', encodeBundle([...notes, ...none]));
+    await mkdir(join(archive.folder, 'checkpoints/001.p'));
+    await archive.write('checkpoints/001.p/7', utf8('bytes of no form, which no block asks for'));
+    const surplus = ['checkpoints/000 file-surplus', 'checkpoints/001.p/7 file-surplus'];
+    t.deepEqual(await damaged(), [...surplus, `${page} file-missing`]);
+  });
 });
 
 test('keys.txt and policy.txt say what the validators of the log are, and nothing else', async (t) => {

@@ -151,6 +151,10 @@ test('nothing that a forged file says of the log is believed', async (t) => {
       records.clear();
       return point;
     },
+    (point, records) => {
+      records.set('nopath', Uint8Array.of(1));
+      return point;
+    },
   ];
   for (const [i, change] of forgeries.entries()) {
     writeFileSync(file, kept);

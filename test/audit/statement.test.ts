@@ -10,7 +10,7 @@ import { SizeError } from '../../node/audit/balance-prover.ts';
 import { FindingError } from '../../node/audit/chain.ts';
 import { locate, type ProofSource } from '../../node/audit/proof-source.ts';
 import { SourceError, StoreSource } from '../../node/audit/source.ts';
-import { judgeStatement, proveStatement } from '../../node/audit/statement.ts';
+import { isReached, judgeStatement, proveStatement } from '../../node/audit/statement.ts';
 import { decodeHeader } from '../../node/ledger/entry.ts';
 import { accountIds, buildChain } from './_chain.ts';
 import { TestArchive } from './_folder.ts';
@@ -67,6 +67,25 @@ test('a day begins with the first block of its time, as two headers prove', asyn
   await t.throwsAsync(proveStatement(lying, { account, from: { timeMs: times[7] ?? 0 }, to: undefined, genesis }), {
     message: /header-height/,
   });
+});
+
+test('a log that ends before the range does says up to when it is complete', async (t) => {
+  const early = buildChain(6);
+  const archive = await TestArchive.of(t, new StoreSource(early.store));
+  const [shown, whole] = [await ArchiveProofs.open(new ArchiveSource(archive.folder)), await archived(t)];
+  const { timestamp } = early.store.head();
+  const to = { timeMs: ledger.store.head().timestamp };
+  const question = { account: 'ACCOUNT-0', from: { size: 0 }, to, genesis };
+  const [fewer, all] = [await proveStatement(shown, question), await proveStatement(whole, question)];
+  t.true(fewer.lines.length < all.lines.length);
+  t.deepEqual([fewer.timestamp, all.timestamp], [timestamp, to.timeMs]);
+  t.deepEqual([isReached(to, fewer.timestamp), isReached(to, all.timestamp)], [false, true]);
+  // The last block's own time is reached, the next millisecond is not: another block may still come before it.
+  t.deepEqual(
+    [isReached({ timeMs: timestamp }, timestamp), isReached({ timeMs: timestamp + 1 }, timestamp)],
+    [true, false],
+  );
+  t.true(isReached(undefined, timestamp) && isReached({ size: 3 }, timestamp));
 });
 
 function proxied(source: ProofSource, changes: Partial<ProofSource>): ProofSource {

@@ -133,6 +133,34 @@ test('what is asked for in a way that means nothing is refused with the reason a
   }
 });
 
+test('a statement says when its log ends, plainly where the days that were asked for go on', async (t) => {
+  const ledger = buildChain(4);
+  const { folder } = await TestArchive.of(t, new StoreSource(ledger.store));
+  const at = new Date(ledger.store.head().timestamp);
+  const [end, day] = [at.toISOString(), at.toISOString().slice(0, 10)];
+  const rest = ['--archive', folder, '--genesis', join(folder, 'genesis.json'), '--home', folderOf(t)];
+  const statement = (...range: string[]) => daybook('statement', 'ACCOUNT-0', ...range, ...rest);
+  const log = `checkpoint of ${ledger.store.head().logSize} entries (block ${ledger.store.head().height}, ${end})`;
+  for (const range of [[], ['--to', `${ledger.store.head().logSize}`]]) {
+    const { stdout, stderr } = statement(...range, '--json');
+    t.like(JSON.parse(stdout), { rangeCovered: true, checkpoint: { timestamp: end } }, stderr);
+  }
+  t.regex(statement().stdout, /^OK: provably complete: /m);
+  t.true(statement().stdout.includes(log));
+  const limit = `up to ${end} only (the log that was shown ends there)`;
+  for (const range of [
+    ['--to', day],
+    ['--to', '2999-12-31'],
+    ['--from', '2999-12-31'],
+  ]) {
+    t.true(statement(...range).stdout.includes(`OK: provably complete ${limit}: `), range.join(' '));
+    t.like(JSON.parse(statement(...range, '--json').stdout), { complete: true, rangeCovered: false });
+  }
+  const nobody = daybook('statement', 'NOBODY', '--to', day, ...rest);
+  t.true(nobody.stderr.includes(`in that range, and that is proved ${limit}`), nobody.stderr);
+  t.regex(statement('--to', '2000-01-01').stderr, /in that range, and that is proved\n/);
+});
+
 test('a comparison that lacks the later log says how to name it', async (t) => {
   const [early, late] = await Promise.all([3, 5].map((n) => TestArchive.of(t, new StoreSource(buildChain(n).store))));
   const file = (archive: TestArchive | undefined, name: string) => join(archive?.folder ?? '', name);

@@ -10,6 +10,7 @@ import { Frontier } from '../../node/ledger/merkle.ts';
 import { parseNote } from '../../node/ledger/note.ts';
 import { decodeBundle, layoutPaths } from '../../node/ledger/tile-layout.ts';
 import { parseVerifierKey } from '../../node/ledger/verifier-key.ts';
+import { MemoryStore } from '../../node/store/memory-store.ts';
 import { clearing } from '../execution/_ledger.ts';
 import { MemoryCluster } from './_memory-cluster.ts';
 
@@ -86,6 +87,21 @@ test('who was away cosigns every block that it fetches, and is shown the stable 
   cluster.start(3);
   await cluster.run(() => stableAt(cluster, 3) === cluster.height(0));
   t.is(cluster.stores[3]?.cosigned()?.size, cluster.stores[0]?.head().logSize);
+});
+
+test('whose stored checkpoint is damaged, that of its last block too, is shown it again [K5, K6]', async (t) => {
+  const cluster = await startedCluster();
+  for (let i = 0; i < 2; i++) await order(cluster, i, [0, 1, 2, 3]);
+  await cluster.run(() => [0, 1, 2, 3].every((node) => stableAt(cluster, node) === cluster.height(node)));
+  cluster.kill(3);
+  const store = cluster.stores[3];
+  if (!(store instanceof MemoryStore)) return t.fail();
+  const own = store.cosigned();
+  // A damaged row reads as none.
+  store.restore({ ...store.snapshot(), checkpoints: new Map() });
+  cluster.start(3);
+  await cluster.run(() => stableAt(cluster, 3) === cluster.height(3));
+  t.deepEqual(cluster.stores[3]?.cosigned(), own, 'nothing was signed anew');
 });
 
 interface Served {

@@ -10,6 +10,7 @@ import { digestBytes } from '../../node/ledger/hash.ts';
 import { SyncServer } from '../../node/network/sync-server.ts';
 import { type DownloadParts, SnapshotDownload } from '../../node/snapshot/download.ts';
 import { SnapshotKeeper, type SnapshotSettings } from '../../node/snapshot/keeper.ts';
+import type { SetFrom } from '../../node/snapshot/offer.ts';
 import { MemoryStore } from '../../node/store/memory-store.ts';
 import type { Store } from '../../node/store/store.ts';
 import { clearing, TestLedger, tellers, testGenesis } from '../execution/_ledger.ts';
@@ -21,7 +22,10 @@ export class OfferingLedger {
   readonly ledger = new TestLedger(genesis);
   readonly keeper: SnapshotKeeper;
   readonly #later: (() => void)[] = [];
+  readonly warnings: string[] = [];
   stable = Number.MAX_SAFE_INTEGER;
+  /** As execution knows them. */
+  sets: readonly SetFrom[] = [{ from: 1, validators: genesis.validators }];
   #count = 0;
 
   constructor(settings: Partial<SnapshotSettings> = {}) {
@@ -32,11 +36,12 @@ export class OfferingLedger {
       now: () => ({
         head: executor.head,
         tree: executor.tree,
-        sets: [{ from: 1, validators: genesis.validators }],
+        sets: this.sets,
         windowMs,
       }),
       stableHeight: () => this.stable,
       soon: (work) => this.#later.push(work),
+      warn: (text) => this.warnings.push(text),
     });
     this.call(clearing, 'open', openArguments(accountOf('A', 500_000n)));
     this.call(clearing, 'open', openArguments(accountOf('B', 0n)));

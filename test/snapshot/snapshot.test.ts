@@ -4,10 +4,11 @@ import { isBlockProblem } from '../../node/execution/executor.ts';
 import { leafHash, toHex } from '../../node/ledger/hash.ts';
 import { inclusionPath, verifyInclusion } from '../../node/ledger/merkle.ts';
 import { decodeAs, encodeAs } from '../../node/ledger/schema.ts';
+import { answerBytesMax } from '../../node/network/frames.ts';
 import { decodeSyncRequest, encodePrunedAnswer } from '../../node/network/sync-messages.ts';
 import { assemble } from '../../node/snapshot/assemble.ts';
 import { pieceSchema } from '../../node/snapshot/chunk.ts';
-import { type Manifest, manifestSchema } from '../../node/snapshot/manifest.ts';
+import { type Manifest, manifestBytesMax, manifestSchema, setLinksMax } from '../../node/snapshot/manifest.ts';
 import { checkIntegrity } from '../../node/store/integrity.ts';
 import type { Store } from '../../node/store/store.ts';
 import { tellers } from '../execution/_ledger.ts';
@@ -119,6 +120,38 @@ test('[S5] what pruning leaves is enough for a newcomer, and the store stays of 
   const late = newcomer();
   t.true(await taken(t, late, [(request) => source.serve(request)]));
   follows(t, late, source);
+});
+
+test('[S1] where the validators changed more often than a manifest holds, no new offer is made', (t) => {
+  const [founders] = new OfferingLedger().sets;
+  if (founders === undefined) return t.fail();
+  const { validators } = founders;
+  const [one] = validators;
+  if (one === undefined) return t.fail();
+  const changes = (count: number, next = validators) => [
+    founders,
+    ...Array.from({ length: count }, () => ({ from: 3, validators: next })),
+  ];
+  const crowd = Array.from({ length: 100 }, () => one);
+  for (const [sets, isOffered] of [
+    [changes(setLinksMax), true],
+    [changes(setLinksMax + 1), false],
+    [changes(100, crowd), true],
+    [changes(600, crowd), false],
+  ] as const) {
+    const source = offering(20, { prune: !isOffered });
+    const before = source.keeper.newest()?.height;
+    source.sets = sets;
+    for (let i = 0; i < 45; i++) {
+      source.grow(1);
+      source.work();
+    }
+    t.is(before, 20);
+    t.is(source.keeper.newest()?.height, isOffered ? 60 : 20, `${sets.length - 1} changes`);
+    t.is(source.warnings.length, isOffered ? 0 : 1, 'told once');
+    t.is(source.store.base().height, 0, 'no block is forgotten for an offer that is not there');
+  }
+  t.is(manifestBytesMax, answerBytesMax);
 });
 
 test('[S5] no block is forgotten for a manifest that is not as it was written', (t) => {

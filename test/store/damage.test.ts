@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { open } from 'lmdb';
 import { digestOf, sha256 } from '../../node/ledger/hash.ts';
+import { Frontier } from '../../node/ledger/merkle.ts';
 import { digestKey, nodeKey, numberKey, partKey, referenceKey, singleKey, stateKey } from '../../node/store/keys.ts';
 import { openEnvironment } from '../../node/store/lmdb-environment.ts';
 import { createLmdbStore, openLmdbStore } from '../../node/store/lmdb-store.ts';
@@ -125,6 +126,39 @@ test('[S2] a damaged part of a snapshot is as one that is not there', async (t) 
     t.deepEqual(Uint8Array.from(store.part(place) ?? []), Uint8Array.of(4));
     await store.close();
   }
+});
+
+test('[K5] a damaged checkpoint is as one that is not there; the own last cosignature is not [K2]', async (t) => {
+  const { folder, chain } = await closedStore(t);
+  const cosignatures = [0, 1, 2].map((validator) => ({ validator, time: 1, signature: new Uint8Array(64) }));
+  const stable = chain.commits.slice(3).map(({ head: { height, logSize, peaks } }) => {
+    return { height, size: logSize, root: digestOf(Frontier.fromHashes(logSize, peaks).root()), cosignatures };
+  });
+  const newest = stable.at(-1);
+  if (newest === undefined) return t.fail();
+  const own = { size: newest.size, root: newest.root, validator: 0, time: 1, signature: new Uint8Array(64) };
+  const writer = await openLmdbStore(folder);
+  writer.persistCheckpoints({ own, stable });
+  await writer.close();
+  for (const height of [9, heights - 1, heights]) await tamper(folder, numberKey('checkpoint', height), flip);
+  const store = await openLmdbStore(folder);
+  t.deepEqual(
+    [8, 9, 10, heights - 1, heights].map((height) => store.checkpoint(height)?.height),
+    [8, undefined, 10, undefined, undefined],
+  );
+  t.is(store.lastCheckpoint()?.height, heights - 2);
+  t.deepEqual(store.cosigned(), own);
+  store.persistCheckpoints({ own: undefined, stable: [newest] });
+  t.deepEqual(store.lastCheckpoint(), newest, 'it is collected again');
+  await store.close();
+  for (const { height } of stable)
+    await tamper(folder, numberKey('checkpoint', height), (value) => value.subarray(0, 3));
+  const none = await openLmdbStore(folder);
+  t.is(none.lastCheckpoint(), undefined);
+  await none.close();
+  await tamper(folder, singleKey('cosigned'), flip);
+  await refused(t, folder, /cosigned record/);
+  await openRefused(t, folder, /cosigned record/);
 });
 
 test('a sound value under the wrong key is found', async (t) => {
