@@ -208,6 +208,7 @@ export async function livenessPhase(
 
 export function heal(cluster: Cluster, core: readonly ValidatorStation[], chance: Chance): void {
   cluster.network.heal();
+  cluster.network.dropRequests();
   cluster.network.quality = goodLinks;
   cluster.served = core;
   cluster.timeline.note('heals');

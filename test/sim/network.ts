@@ -60,6 +60,7 @@ export class Network {
   readonly #cut = new Set<string>();
   readonly #lastArrival = new Map<string, number>();
   readonly #kept: Frame[] = [];
+  readonly #asked = new Set<() => void>();
   sent = 0;
 
   constructor(timeline: Timeline, chance: Chance) {
@@ -144,6 +145,12 @@ export class Network {
     return latencyMs * millisecond + this.#chance.int(jitterMs * millisecond + 1);
   }
 
+  /** Answers that were lost, or are on their way, come no more: as where connections are made anew. */
+  dropRequests(): void {
+    for (const fail of this.#asked) fail();
+    this.#asked.clear();
+  }
+
   /** One question and its answer; no answer is an error, at once or never. */
   request(from: Station, to: number, bytes: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
     const timeline = this.#timeline;
@@ -152,9 +159,11 @@ export class Network {
     timeline.unsettle();
     return new Promise((resolve, reject) => {
       const fail = () => {
+        this.#asked.delete(fail);
         timeline.unsettle();
         reject(noAnswer);
       };
+      this.#asked.add(fail);
       signal.addEventListener('abort', fail);
       if (station === undefined) return fail(); // as where there is no connection
       if (this.#chance.hits(this.quality.loss)) return;
@@ -166,6 +175,7 @@ export class Network {
             if (!this.isLinked(station.station, from.station)) return;
             timeline.note(`${station.station}>${from.station} answer ${answer?.length}`);
             if (answer === undefined) return fail();
+            this.#asked.delete(fail);
             timeline.unsettle();
             resolve(answer);
           });
