@@ -161,6 +161,10 @@ test('a report is judged by whoever gets it: names, chain, epochs and each pair'
   t.regex(why(encodeEvidenceReport({ chainId, accused: renamed })), /evidence: node-3 of EAST is not/);
   const elsewhere = [{ ...one, member: 'WEST' }];
   t.regex(why(encodeEvidenceReport({ chainId, accused: elsewhere })), /evidence: node-2 of WEST is not/);
+  t.regex(
+    why(encodeEvidenceReport({ chainId, accused: [one, one, one] })),
+    /proof-form: the report accuses node-2 in epoch 3 more than once/,
+  );
   for (let at = 0; at < good.length; at++) {
     const wrong = good.with(at, (good[at] ?? 0) ^ (1 << (at % 8)));
     t.throws(() => judgeReport(wrong, genesis, sets), { instanceOf: FindingError }, `byte ${at}`);
