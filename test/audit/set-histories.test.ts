@@ -5,7 +5,7 @@ import test from 'ava';
 import { logNameOf } from '../../node/audit/anchor.ts';
 import { blame, CollectedLog, guiltText, judgeStray } from '../../node/audit/blame.ts';
 import { FindingError } from '../../node/audit/chain.ts';
-import { judgeNote } from '../../node/audit/consistency.ts';
+import { compareNotes, forkText, judgeNote } from '../../node/audit/consistency.ts';
 import { judgeReport } from '../../node/audit/report-check.ts';
 import { SetHistories } from '../../node/audit/set-histories.ts';
 import { certificateSchema } from '../../node/ledger/certificate.ts';
@@ -140,6 +140,27 @@ test('after a fork each side is judged by its own sets, and all who signed both 
     signed.map(({ validator, evidence: { epoch } }) => `${epoch}: ${validator}`),
     ['0: node-0', '0: node-1', '0: node-2', '1: node-0', '1: node-1', '1: node-2', '1: node-3'],
   );
+});
+
+test('who cosigned both sides of a fork is told by its key: another key under the same id is another signer', async (t) => {
+  const sides = ['its own new keys', 'keys of whoever made the fork'].map((keys) => {
+    const side = new TestLedger();
+    side.govern(side.learner('node-1', keys, 'SOUTH'), { kind: 'rotate-validator-keys', id: 'node-1' });
+    return side;
+  });
+  const known = new SetHistories(genesis, sides.map(setLinksOf));
+  const size = 100;
+  const signers = [
+    ['node-0', 'node-1', 'node-2'],
+    ['node-1', 'node-2', 'node-3'],
+  ];
+  const notes = sides.map((side, i) => {
+    const set = side.validatorsAt(side.store.head().height + 1);
+    const bytes = noteBy(set, signers[i] ?? [], size, digestOf(seedOf(`side ${i}`)));
+    return judgeNote({ name: `${i}`, bytes }, log, known);
+  });
+  const { forks } = await compareNotes(notes, []);
+  t.regex(forks.map(forkText).join(), /both are cosigned by node-2 of EAST$/);
 });
 
 test('a report is judged by whoever gets it: names, chain, epochs and each pair', (t) => {
