@@ -57,7 +57,7 @@ export async function run(options: Options, ...names: string[]): Promise<void> {
       }
       const source = new ArchiveSource(name);
       logs.push(await collect(name, source));
-      notes.push(...(await notesOf(name, source, logs.at(-1)?.blocks.size ?? 0)));
+      notes.push(...(await notesOf(name, source, logs.at(-1)?.height ?? 0)));
       changes.push(await (await ArchiveProofs.open(source)).setChanges());
     }
     const sets = new SetHistories(genesis, [givenLinks(session, options, genesis), ...changes]);
