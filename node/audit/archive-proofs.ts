@@ -68,18 +68,36 @@ export class ArchiveProofs implements ProofSource {
   }
 
   async #rebuild(): Promise<RebuiltState> {
-    let rebuilt: RebuiltState | undefined;
-    for await (const run of this.#source.entries(0, this.#size))
+    const { rebuilt, problem } = await rebuildFrom(this.#source, this.#size);
+    if (rebuilt === undefined || problem !== undefined) throw new SourceError(problem ?? 'the archive has no entry');
+    return rebuilt;
+  }
+}
+
+export interface RebuiltArchive {
+  /** After the last block before the problem; absent where not even genesis can be read. */
+  readonly rebuilt: RebuiltState | undefined;
+  readonly problem?: string;
+}
+
+/** The state after as many blocks of a log of `size` entries as the archive gives, and why it is not after them all. */
+export async function rebuildFrom(source: ArchiveSource, size: number): Promise<RebuiltArchive> {
+  let rebuilt: RebuiltState | undefined;
+  try {
+    for await (const run of source.entries(0, size))
       for (const entry of run) {
         if (rebuilt === undefined) {
           rebuilt = new RebuiltState(genesisIn(entry));
           continue;
         }
         const problem = rebuilt.push(entry);
-        if (problem !== undefined) throw new SourceError(`block ${rebuilt.height + 1} of the archive: ${problem}`);
+        if (problem !== undefined)
+          return { rebuilt, problem: `block ${rebuilt.height + 1} of the archive: ${problem}` };
       }
-    if (rebuilt === undefined) throw new SourceError('the archive has no entry');
-    return rebuilt;
+    return { rebuilt };
+  } catch (error) {
+    if (error instanceof SourceError) return { rebuilt, problem: error.message };
+    throw error;
   }
 }
 

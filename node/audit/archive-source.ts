@@ -74,14 +74,14 @@ export class ArchiveSource implements Source {
   }
 
   async head(): Promise<SourceHead> {
-    const logSize = await this.#logSize();
+    const logSize = await this.logSize();
     if (logSize === 0) throw new SourceError('no archive: it holds no entry');
     const certificate = logSize === 1 ? undefined : await this.#read(certificateFile, certificateBytesMax);
     return { logSize, certificate };
   }
 
   async *entries(from: number, to: number): AsyncGenerator<readonly Uint8Array[]> {
-    const logSize = await this.#logSize();
+    const logSize = await this.logSize();
     for (let at = from; at < to; ) {
       const index = Math.floor(at / tileWidth);
       const first = index * tileWidth;
@@ -104,8 +104,7 @@ export class ArchiveSource implements Source {
   }
 
   async #checkpoints(index: number): Promise<(Uint8Array | undefined)[]> {
-    this.#heights ??= this.#countHeights();
-    const count = await this.#heights;
+    const count = await this.heights();
     const width = Math.min(tileWidth, count - index * tileWidth);
     if (width < 1) throw new SourceError(`the archive has no checkpoints of heights from ${index * tileWidth + 1} on`);
     const path = checkpointsPath(index, width);
@@ -125,7 +124,7 @@ export class ArchiveSource implements Source {
     const { sums, problem } = await this.#sums();
     if (problem !== undefined && listing.has(manifestName)) add(manifestName, 'manifest', problem);
     const known = sums ?? listing;
-    const wanted = wantedPaths(await this.#logSize(), countOf(known, parseCheckpointsPath));
+    const wanted = wantedPaths(await this.logSize(), countOf(known, parseCheckpointsPath));
     for (const path of sums?.keys() ?? []) if (!listing.has(path)) add(path, 'file-missing', `${path} is missing`);
     for (const path of wanted)
       if (!listing.has(path) && sums?.has(path) !== true) add(path, 'file-missing', `${path} is missing`);
@@ -144,13 +143,17 @@ export class ArchiveSource implements Source {
   }
 
   /** As far as MANIFEST says; without a good MANIFEST as far as there are bundles. */
-  async #logSize(): Promise<number> {
+  async logSize(): Promise<number> {
     const { sums } = await this.#sums();
     return countOf(sums ?? (await this.#list()), parseBundlePath);
   }
 
-  async #countHeights(): Promise<number> {
-    return countOf((await this.#sums()).sums ?? (await this.#list()), parseCheckpointsPath);
+  /** Whose checkpoints are there, counted like the entries. */
+  heights(): Promise<number> {
+    this.#heights ??= this.#sums().then(async ({ sums }) =>
+      countOf(sums ?? (await this.#list()), parseCheckpointsPath),
+    );
+    return this.#heights;
   }
 
   #sums(): Promise<Manifest> {

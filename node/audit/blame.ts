@@ -56,6 +56,8 @@ export interface BlameReport {
   readonly epochs: readonly EpochGuilt[];
   /** Entries, certificates and checkpoints that could not be read, or are of another log. */
   readonly unread: number;
+  /** What the sources themselves could not give: more may be there to find. */
+  readonly missing: readonly { readonly log: string; readonly what: string }[];
 }
 
 interface Certified {
@@ -76,6 +78,8 @@ export class CollectedLog {
   height = 0;
   /** Pieces that are not there, or of no accepted form: they are left out, and counted. */
   unread = 0;
+  /** What the source could not give, for people. */
+  readonly missing: string[] = [];
   #size = 0;
 
   constructor(name: string) {
@@ -88,6 +92,16 @@ export class CollectedLog {
     if (entry === undefined) this.unread++;
     if (entry?.kind === 4) this.evidence.push({ index, evidence: entry.evidence });
     if (entry?.kind === 3) this.#header(entry.header);
+  }
+
+  /** Entries that the source cannot give. */
+  skip(count: number): void {
+    this.#size += count;
+  }
+
+  miss(what: string, pieces = 1): void {
+    this.missing.push(what);
+    this.unread += pieces;
   }
 
   /** Of the last block, which no header follows. */
@@ -150,7 +164,8 @@ class Inquiry {
     this.#compareCosignatures(notes);
     const guilty = [...this.#guilty.values()];
     const unread = logs.reduce((sum, each) => sum + each.unread, 0) + this.#unread;
-    return { recorded, guilty, suspicions: this.#suspicions, epochs: this.#epochsOf(guilty), unread };
+    const missing = logs.flatMap(({ name, missing: each }) => each.map((what) => ({ log: name, what })));
+    return { recorded, guilty, suspicions: this.#suspicions, epochs: this.#epochsOf(guilty), unread, missing };
   }
 
   #epochsOf(guilty: readonly Guilty[]): EpochGuilt[] {

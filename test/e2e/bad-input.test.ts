@@ -1,7 +1,7 @@
 // What an auditor may be handed: archives that are cut, mixed, emptied or full of junk, checkpoints of another log,
 // unsigned and under-signed, receipts of another chain, files of another kind. Each command ends with 7 (or 2 for a
 // mistake of form), names a rule or says what is missing, and never shows a stack.
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { formatGenesis } from '../../genesis/genesis-text.ts';
@@ -135,6 +135,12 @@ test.serial(
       /header-chain/,
     );
     tidy(t, await home.run('audit', 'evidence', '--verify', home.file('none', 'nonsense'), ...genesis), 'no report');
+    rmSync(join(sides[1] ?? '', 'checkpoint'));
+    const damaged = tidy(t, await home.run('audit', 'evidence', ...sides, ...genesis), 'a damaged side');
+    t.is(damaged.match(/^GUILTY: /gm)?.length, 3);
+    t.true(damaged.includes(`NOT READ: ${sides[1]}: checkpoint is missing`));
+    const alone = tidy(t, await home.run('audit', 'evidence', sides[1] ?? '', ...genesis), 'nothing but a gap');
+    t.regex(alone, /no contradiction besides what is recorded, as far as could be read/);
   },
 );
 
