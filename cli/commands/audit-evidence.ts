@@ -1,6 +1,6 @@
 // Lists the evidence in archives, and finds more of it between archives and checkpoints that contradict one another. A
-// report of what is found can be signed. Ends with 7 where a contradiction is found that is not just recorded, and where
-// an archive cannot be read as a whole.
+// report of what is found can be signed. Ends with 7 where a contradiction is found that is not just recorded, and
+// where an archive cannot be read as a whole.
 import type { Genesis } from '../../genesis/genesis.ts';
 import { logNameOf } from '../../node/audit/anchor.ts';
 import { ArchiveSource } from '../../node/audit/archive-source.ts';
@@ -16,11 +16,10 @@ import {
 import { collectArchive } from '../../node/audit/collect.ts';
 import type { Cosigner, GivenCheckpoint } from '../../node/audit/consistency.ts';
 import { judgeReport } from '../../node/audit/report-check.ts';
-import { SetHistories } from '../../node/audit/set-histories.ts';
+import { SetHistories, type SetList } from '../../node/audit/set-histories.ts';
 import { toBase64 } from '../../node/ledger/base64.ts';
 import { encodeEvidenceReport, evidenceReportMessage } from '../../node/ledger/evidence-report.ts';
 import { digestBytes, toHex } from '../../node/ledger/hash.ts';
-import type { SetLink } from '../../node/ledger/set-chain.ts';
 import { sign } from '../../node/ledger/signature.ts';
 import { givenLinks, neededGenesis, proofProblem } from '../audit.ts';
 import { checkpointIn, isFolder } from '../checkpoints.ts';
@@ -49,7 +48,7 @@ export async function run(options: Options, ...names: string[]): Promise<void> {
     const logs: CollectedLog[] = [];
     const notes: GivenCheckpoint[] = [];
     const strays: GivenCheckpoint[] = [];
-    const changes: (readonly SetLink[])[] = [];
+    const changes: SetList[] = [{ links: givenLinks(session, options, genesis) }];
     for (const name of names) {
       if (!isFolder(name)) {
         strays.push({ name, bytes: checkpointIn(readInput(name)) });
@@ -58,9 +57,9 @@ export async function run(options: Options, ...names: string[]): Promise<void> {
       const archive = await collectArchive(name, new ArchiveSource(name));
       logs.push(archive.log);
       notes.push(...archive.notes);
-      changes.push(archive.setChanges);
+      changes.push({ links: archive.setChanges });
     }
-    const sets = new SetHistories(genesis, [givenLinks(session, options, genesis), ...changes]);
+    const sets = new SetHistories(genesis, changes);
     if (options.verify !== undefined) return showJudged(session, options.verify, genesis, sets);
     for (const stray of strays) judgeStray(genesis, sets, stray);
     const report = blame(genesis, sets, logs, [...notes, ...strays]);

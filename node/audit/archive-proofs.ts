@@ -1,6 +1,9 @@
 // An archive as a source of proofs. It holds no state: the events of the whole log make it again, once.
 import { type Genesis, GenesisError, readGenesisEntry } from '../../genesis/genesis.ts';
-import type { SetLink } from '../ledger/set-chain.ts';
+import { type CommitCertificate, certificateSchema } from '../ledger/certificate.ts';
+import { DecodeError } from '../ledger/codec.ts';
+import { decodeAs } from '../ledger/schema.ts';
+import type { CertifiedHeader, SetLink } from '../ledger/set-chain.ts';
 import type { ArchiveSource } from './archive-source.ts';
 import type { AnchoredState, BlockPlace, ProofSource } from './proof-source.ts';
 import { RebuiltState } from './replay.ts';
@@ -46,6 +49,14 @@ export class ArchiveProofs implements ProofSource {
 
   async setChanges(): Promise<readonly SetLink[]> {
     return (await this.#rebuilt()).setChanges;
+  }
+
+  /** The last block, where its certificate can be read. That it is one is for who uses it to say. */
+  async last(): Promise<CertifiedHeader | undefined> {
+    const { certificate: encoded } = await this.#source.head();
+    const header = (await this.#rebuilt()).blocks.at(-1)?.header;
+    const certificate = encoded && certificateIn(encoded);
+    return header && certificate && { header, certificate };
   }
 
   get size(): number {
@@ -97,6 +108,15 @@ export async function rebuildFrom(source: ArchiveSource, size: number): Promise<
     return { rebuilt };
   } catch (error) {
     if (error instanceof SourceError) return { rebuilt, problem: error.message };
+    throw error;
+  }
+}
+
+function certificateIn(encoded: Uint8Array): CommitCertificate | undefined {
+  try {
+    return decodeAs(certificateSchema, encoded);
+  } catch (error) {
+    if (error instanceof DecodeError) return undefined;
     throw error;
   }
 }

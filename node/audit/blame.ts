@@ -188,7 +188,7 @@ class Inquiry {
     for (const [height, certificates] of first.certificates)
       for (const one of certificates)
         for (const other of second.certificates.get(height) ?? []) {
-          // Where two logs part they are of one epoch; what a later epoch of either side signed, only that side can say.
+          // Where two logs part they are of one epoch; of what a later one signed, only its own side can say.
           if (one.digest === other.digest || one.epoch !== other.epoch) continue;
           for (const set of this.#sets.ofHeight(one.epoch, height))
             for (const otherSet of this.#sets.ofHeight(other.epoch, height))

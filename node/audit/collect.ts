@@ -1,5 +1,5 @@
-// What an archive holds of who signed what: entries, certificate, checkpoints, and how the validators came to be. What is
-// damaged is said, and hides nothing of the rest: whoever lied may have damaged it.
+// What an archive holds of who signed what: entries, certificate, checkpoints, and how the validators came to be. What
+// is damaged is said, and hides nothing of the rest: whoever lied may have damaged it.
 import type { SetLink } from '../ledger/set-chain.ts';
 import { tileWidth } from '../ledger/tile-layout.ts';
 import { rebuildFrom } from './archive-proofs.ts';

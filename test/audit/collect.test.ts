@@ -19,7 +19,7 @@ async function compared(t: ExecutionContext, archive: TestArchive) {
   const sides = await Promise.all(
     [good, archive].map(({ folder }, i) => collectArchive(i === 0 ? 'a' : 'b', new ArchiveSource(folder))),
   );
-  const changes = sides.map(({ setChanges }) => setChanges);
+  const changes = sides.map(({ setChanges }) => ({ links: setChanges }));
   const logs = sides.map(({ log }) => log);
   const given = sides.flatMap(({ notes }) => notes);
   return blame(genesis, new SetHistories(genesis, changes), logs, given);

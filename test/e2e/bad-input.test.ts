@@ -144,6 +144,28 @@ test.serial(
   },
 );
 
+test.serial(
+  'a side of a fork that changed no validators is compared under its own, and never taken for good',
+  async (t) => {
+    const steady = (await TestArchive.of(t, new StoreSource(buildChain(30).store))).folder;
+    const changed = (await TestArchive.of(t, new StoreSource(ledger.store))).folder;
+    for (const args of [
+      ['compare', steady, changed],
+      ['consistency', changed, steady],
+    ])
+      t.regex(
+        tidy(t, await home.run('audit', ...args, ...genesis), args.join(' ')),
+        /^FORK: .* cosigned by node-2 of EAST$/m,
+      );
+    t.is((await home.run('audit', 'compare', steady, steady, ...genesis)).code, 0, 'nothing is known of another side');
+    writeFileSync(join(home.folder, 'changes'), encodeAs(setLinksSchema, setLinksOf(ledger)));
+    const sets = ['--sets', join(home.folder, 'changes')];
+    const known = await home.run('audit', 'compare', steady, steady, ...genesis, ...sets);
+    t.regex(tidy(t, known, 'beside the changes of the other side'), /proof-consistency: .* of two/);
+    t.is((await home.run('audit', 'compare', changed, changed, ...genesis, ...sets)).code, 0);
+  },
+);
+
 /** Of the founders' chain; the seed decides what is paid. */
 async function sideOf(t: ExecutionContext, seed: number): Promise<string> {
   return (await TestArchive.of(t, new StoreSource(buildChain(4, seed).store))).folder;
