@@ -1,6 +1,6 @@
 // Checkpoints as people collect them: files, receipts, archives, and what a node serves now.
 import { existsSync, statSync } from 'node:fs';
-import { logNameOf } from '../node/audit/anchor.ts';
+import { failed, logNameOf } from '../node/audit/anchor.ts';
 import { ApiProofs } from '../node/audit/api-proofs.ts';
 import { sizeOf } from '../node/audit/api-source.ts';
 import { ArchiveProofs } from '../node/audit/archive-proofs.ts';
@@ -17,11 +17,10 @@ import {
 } from '../node/audit/consistency.ts';
 import type { Policy } from '../node/audit/policy.ts';
 import { judgeByPolicy } from '../node/audit/policy-fit.ts';
-import { SetHistories } from '../node/audit/set-histories.ts';
+import { SetHistories, type SetList } from '../node/audit/set-histories.ts';
 import { SourceError } from '../node/audit/source.ts';
 import type { LogName } from '../node/ledger/checkpoint.ts';
 import { DecodeError } from '../node/ledger/codec.ts';
-import type { SetLink } from '../node/ledger/set-chain.ts';
 import { parseProof } from '../node/ledger/tlog-proof.ts';
 import { givenLinks, neededGenesis, proofProblem } from './audit.ts';
 import { nodeUrl } from './client.ts';
@@ -41,7 +40,7 @@ export interface CompareOptions extends Omit<CommonOptions, 'node'> {
 interface Collected {
   readonly given: readonly GivenCheckpoint[];
   readonly tiles: readonly LogTiles[];
-  readonly setChanges: readonly SetLink[];
+  readonly changes: SetList;
 }
 
 const isUrl = (text: string) => /^https?:\/\//.test(text);
@@ -57,8 +56,8 @@ export async function runComparison(options: CompareOptions, names: readonly str
   const places = [...names, ...(options.archive === undefined ? [] : [options.archive]), ...(node ? [node] : [])];
   try {
     const collected = await Promise.all(places.map(collect));
-    const changes = [givenLinks(session, options, genesis), ...collected.map(({ setChanges }) => setChanges)];
-    const sets = new SetHistories(genesis, changes);
+    const known = { links: givenLinks(session, options, genesis) };
+    const sets = new SetHistories(genesis, [known, ...collected.map(({ changes }) => changes)]);
     const log = logNameOf(genesis);
     const given = collected.slice(0, names.length).flatMap((each) => each.given);
     const notes = given.map((each) => judgeNote(each, log, sets));
@@ -67,6 +66,8 @@ export async function runComparison(options: CompareOptions, names: readonly str
       collected.flatMap((each) => each.tiles),
     );
     const isGood = comparison.forks.length === 0 && comparison.unproved.length === 0;
+    // Checkpoints of one side of a fork alone are not taken for good where the other side's validators are known.
+    if (isGood && sets.chains.length > 1) failed('proof-consistency', partedText);
     if (isGood && policy !== undefined) judgeLargest(comparison.checkpoints, policy, log, sets);
     session.output.data(viewOf(comparison, isGood), () => textOf(comparison));
     if (!isGood) process.exitCode = exitCodes.verification;
@@ -74,6 +75,10 @@ export async function runComparison(options: CompareOptions, names: readonly str
     throw proofProblem(error, places.some(isUrl) ? 'node' : 'file');
   }
 }
+
+const partedText =
+  'these checkpoints are of one log, but what is known of the validators is of two: each has a block under a quorum ' +
+  'that cannot be of the other';
 
 /** The others are proved to be part of the largest, so its cosigners vouch for them too. Throws FindingError. */
 function judgeLargest(notes: readonly JudgedNote[], policy: Policy, log: LogName, sets: SetHistories): void {
@@ -90,7 +95,7 @@ function judgeLargest(notes: readonly JudgedNote[], policy: Policy, log: LogName
 async function collect(name: string): Promise<Collected> {
   if (isUrl(name)) return fromNode(name);
   if (isFolder(name)) return fromArchive(name);
-  return { given: [{ name, bytes: checkpointIn(readInput(name)) }], tiles: [], setChanges: [] };
+  return { given: [{ name, bytes: checkpointIn(readInput(name)) }], tiles: [], changes: { links: [] } };
 }
 
 async function fromNode(url: string): Promise<Collected> {
@@ -98,8 +103,12 @@ async function fromNode(url: string): Promise<Collected> {
   const bytes = await api.newest();
   if (bytes === undefined) throw new SourceError(`${url} has no checkpoint yet`);
   const size = sizeOf(bytes);
-  const setChanges = await api.setChanges();
-  return { given: [{ name: url, bytes }], tiles: [{ size, tiles: api.tiles(size) }], setChanges };
+  const links = await api.setChanges();
+  const last = await api.last(size).catch((error: unknown) => {
+    if (error instanceof SourceError) return undefined; // then its changes alone say what its sets are
+    throw error;
+  });
+  return { given: [{ name: url, bytes }], tiles: [{ size, tiles: api.tiles(size) }], changes: { links, last } };
 }
 
 async function fromArchive(folder: string): Promise<Collected> {
@@ -108,7 +117,8 @@ async function fromArchive(folder: string): Promise<Collected> {
   const bytes = await source.checkpoints.newest();
   if (bytes === undefined) throw new SourceError(`${folder} has no checkpoint`);
   const { size, tiles } = proofs;
-  return { given: [{ name: folder, bytes }], tiles: [{ size, tiles }], setChanges: await proofs.setChanges() };
+  const changes = { links: await proofs.setChanges(), last: await proofs.last() };
+  return { given: [{ name: folder, bytes }], tiles: [{ size, tiles }], changes };
 }
 
 /** A checkpoint alone, or the one in a receipt. */

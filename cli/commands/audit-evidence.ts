@@ -1,26 +1,25 @@
 // Lists the evidence in archives, and finds more of it between archives and checkpoints that contradict one another. A
-// report of what is found can be signed. Ends with 7 where a contradiction is found that is not just recorded.
+// report of what is found can be signed. Ends with 7 where a contradiction is found that is not just recorded, and
+// where an archive cannot be read as a whole.
 import type { Genesis } from '../../genesis/genesis.ts';
 import { logNameOf } from '../../node/audit/anchor.ts';
-import { ArchiveProofs } from '../../node/audit/archive-proofs.ts';
 import { ArchiveSource } from '../../node/audit/archive-source.ts';
 import {
   type BlameReport,
   blame,
-  CollectedLog,
+  type CollectedLog,
   type EpochGuilt,
   guiltText,
   judgeStray,
   type Suspicion,
 } from '../../node/audit/blame.ts';
+import { collectArchive } from '../../node/audit/collect.ts';
 import type { Cosigner, GivenCheckpoint } from '../../node/audit/consistency.ts';
 import { judgeReport } from '../../node/audit/report-check.ts';
-import { SetHistories } from '../../node/audit/set-histories.ts';
-import { checkpointsPerPage } from '../../node/audit/source.ts';
+import { SetHistories, type SetList } from '../../node/audit/set-histories.ts';
 import { toBase64 } from '../../node/ledger/base64.ts';
 import { encodeEvidenceReport, evidenceReportMessage } from '../../node/ledger/evidence-report.ts';
 import { digestBytes, toHex } from '../../node/ledger/hash.ts';
-import type { SetLink } from '../../node/ledger/set-chain.ts';
 import { sign } from '../../node/ledger/signature.ts';
 import { givenLinks, neededGenesis, proofProblem } from '../audit.ts';
 import { checkpointIn, isFolder } from '../checkpoints.ts';
@@ -49,18 +48,18 @@ export async function run(options: Options, ...names: string[]): Promise<void> {
     const logs: CollectedLog[] = [];
     const notes: GivenCheckpoint[] = [];
     const strays: GivenCheckpoint[] = [];
-    const changes: (readonly SetLink[])[] = [];
+    const changes: SetList[] = [{ links: givenLinks(session, options, genesis) }];
     for (const name of names) {
       if (!isFolder(name)) {
         strays.push({ name, bytes: checkpointIn(readInput(name)) });
         continue;
       }
-      const source = new ArchiveSource(name);
-      logs.push(await collect(name, source));
-      notes.push(...(await notesOf(name, source, logs.at(-1)?.blocks.size ?? 0)));
-      changes.push(await (await ArchiveProofs.open(source)).setChanges());
+      const archive = await collectArchive(name, new ArchiveSource(name));
+      logs.push(archive.log);
+      notes.push(...archive.notes);
+      changes.push({ links: archive.setChanges });
     }
-    const sets = new SetHistories(genesis, [givenLinks(session, options, genesis), ...changes]);
+    const sets = new SetHistories(genesis, changes);
     if (options.verify !== undefined) return showJudged(session, options.verify, genesis, sets);
     for (const stray of strays) judgeStray(genesis, sets, stray);
     const report = blame(genesis, sets, logs, [...notes, ...strays]);
@@ -69,7 +68,7 @@ export async function run(options: Options, ...names: string[]): Promise<void> {
     const signature = options.user === undefined ? {} : await signed(session, options.user, encoded);
     const view = { ...viewOf(report), chainId, report: toBase64(encoded), ...signature };
     session.output.data(view, () => textOf(report).join('\n'));
-    if (report.guilty.length > 0 || report.suspicions.length > 0) process.exitCode = exitCodes.verification;
+    if (!isClean(report)) process.exitCode = exitCodes.verification;
   } catch (error) {
     throw proofProblem(error, 'file');
   }
@@ -89,29 +88,18 @@ function showJudged({ output }: Session, file: string, genesis: Genesis, sets: S
   );
 }
 
-async function collect(name: string, source: ArchiveSource): Promise<CollectedLog> {
-  const log = new CollectedLog(name);
-  const { logSize, certificate } = await source.head();
-  for await (const run of source.entries(0, logSize)) for (const entry of run) log.push(entry);
-  log.finish(certificate);
-  return log;
-}
-
-/** The archived checkpoint of every height, and the newest. */
-async function notesOf(name: string, source: ArchiveSource, heights: number): Promise<GivenCheckpoint[]> {
-  const notes = [await source.checkpoints.newest()];
-  for (let index = 0; index * checkpointsPerPage < heights; index++)
-    notes.push(...(await source.checkpoints.page(index)));
-  return notes.flatMap((bytes) => (bytes === undefined ? [] : [{ name, bytes }]));
-}
-
 async function signed(session: Session, user: string, encoded: Uint8Array) {
   const { member, publicKey, seed } = await session.key(user);
   const signature = toBase64(sign(evidenceReportMessage(encoded), seed));
   return { signedBy: { user, member, publicKey: toHex(publicKey) }, signature };
 }
 
-function viewOf({ recorded, guilty, suspicions, epochs, unread }: BlameReport) {
+/** Nothing was found in all that there is to read. */
+function isClean({ guilty, suspicions, unread }: BlameReport): boolean {
+  return guilty.length === 0 && suspicions.length === 0 && unread === 0;
+}
+
+function viewOf({ recorded, guilty, suspicions, epochs, unread, missing }: BlameReport) {
   return {
     recorded,
     guilty: guilty.map((each) => {
@@ -122,6 +110,7 @@ function viewOf({ recorded, guilty, suspicions, epochs, unread }: BlameReport) {
     epochs,
     moreThanFaulty: epochs.some(isOver),
     unread,
+    missing,
   };
 }
 
@@ -129,7 +118,7 @@ const named = ({ validator, member }: Cosigner) => `${validator} of ${member}`;
 
 const isOver = ({ guilty, faulty }: EpochGuilt) => guilty > faulty;
 
-function textOf({ recorded, guilty, suspicions, epochs, unread }: BlameReport): string[] {
+function textOf({ recorded, guilty, suspicions, epochs, unread, missing }: BlameReport): string[] {
   const known = recorded.map(
     (each) => `recorded in ${each.log}, entry ${each.index}: ${named(each)}, epoch ${each.epoch}`,
   );
@@ -140,9 +129,11 @@ function textOf({ recorded, guilty, suspicions, epochs, unread }: BlameReport): 
       ? `${bound}: more than its rules can hold, so no checkpoint alone says which side of a fork is true`
       : bound;
   });
-  const verdict = guilty.length === 0 ? ['no contradiction besides what is recorded'] : verdicts;
+  const none = `no contradiction besides what is recorded${unread === 0 ? '' : ', as far as could be read'}`;
+  const verdict = guilty.length === 0 ? [none] : verdicts;
   const left = `${plural(unread, 'piece')} could not be read: \`daybook audit verify\` says what is wrong`;
-  const doubts = [...suspicions.map(doubtText), ...(unread === 0 ? [] : [left])];
+  const gaps = missing.map(({ log, what }) => `NOT READ: ${log}: ${what}`);
+  const doubts = [...suspicions.map(doubtText), ...gaps, ...(unread === 0 ? [] : [left])];
   return [...known, ...guilty.map((each) => `GUILTY: ${guiltText(each)}`), ...doubts, ...verdict];
 }
 

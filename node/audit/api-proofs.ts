@@ -1,11 +1,12 @@
 // A node's HTTP API as a source of proofs. The state proof is of the block that is newest when it is asked for; its
 // checkpoint follows within moments and is waited for.
 import { setTimeout } from 'node:timers/promises';
+import { certificateSchema } from '../ledger/certificate.ts';
 import { decodeAs } from '../ledger/schema.ts';
-import { type SetLink, setLinkSchema } from '../ledger/set-chain.ts';
+import { type CertifiedHeader, type SetLink, setLinkSchema } from '../ledger/set-chain.ts';
 import { setChangesMax } from './anchor.ts';
 import { ApiReader, base64, count, field } from './api-reader.ts';
-import { sizeOf } from './api-source.ts';
+import { blockEndingAt, sizeOf } from './api-source.ts';
 import { type AnchoredState, type BlockPlace, decodedFrom, epochOf, type ProofSource } from './proof-source.ts';
 import { SourceError } from './source.ts';
 import { TileReader } from './tile-reader.ts';
@@ -56,6 +57,14 @@ export class ApiProofs implements ProofSource {
   async block(height: number): Promise<BlockPlace> {
     const block = await this.#api.json(`/v1/blocks/${height}`);
     return { headerIndex: count(block, 'headerIndex'), header: base64(field(block, 'header')) };
+  }
+
+  /** The block that a log of this size ends with. */
+  async last(size: number): Promise<CertifiedHeader> {
+    const block = await blockEndingAt(this.#api, size, count(await this.#api.json('/v1/status'), 'height'));
+    const encoded = base64(field(block, 'certificate'));
+    const certificate = decodedFrom(() => decodeAs(certificateSchema, encoded));
+    return { header: base64(field(block, 'header')), certificate };
   }
 
   /** Up to an epoch, or as many as the node has. */

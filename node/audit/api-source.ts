@@ -42,7 +42,7 @@ export class ApiSource implements Source {
     }
     this.#note = note;
     const size = note === undefined ? logSize : sizeOf(note);
-    const block = await this.#blockEndingAt(size, Math.max(height, (await this.#status()).height));
+    const block = await blockEndingAt(this.#api, size, Math.max(height, (await this.#status()).height));
     return { logSize: size, certificate: base64(field(block, 'certificate')) };
   }
 
@@ -53,23 +53,6 @@ export class ApiSource implements Source {
 
   async #checkpoint(): Promise<Uint8Array | undefined> {
     return this.#api.get('/checkpoint', true);
-  }
-
-  /** By halving the heights: a node knows its blocks by height alone. */
-  async #blockEndingAt(size: number, height: number): Promise<unknown> {
-    let [low, high] = [1, height];
-    while (low < high) {
-      const middle = high - low < 8 ? high : Math.ceil((low + high) / 2);
-      const block = await this.#api.json(`/v1/blocks/${middle}`);
-      const end = count(block, 'headerIndex') + 1;
-      if (end === size) return block;
-      if (end < size) low = Math.min(middle + 1, high);
-      else high = middle - 1;
-    }
-    const block = await this.#api.json(`/v1/blocks/${low}`);
-    if (count(block, 'headerIndex') + 1 !== size)
-      throw new SourceError(`no block of the node ends at entry ${size - 1}`);
-    return block;
   }
 
   async *entries(from: number, to: number): AsyncGenerator<readonly Uint8Array[]> {
@@ -106,6 +89,22 @@ export class ApiSource implements Source {
   async genesisText(): Promise<Uint8Array | undefined> {
     return this.#api.get('/v1/genesis');
   }
+}
+
+/** By halving the heights up to one that the node has: it knows its blocks by height alone. */
+export async function blockEndingAt(api: ApiReader, size: number, height: number): Promise<unknown> {
+  let [low, high] = [1, height];
+  while (low < high) {
+    const middle = high - low < 8 ? high : Math.ceil((low + high) / 2);
+    const block = await api.json(`/v1/blocks/${middle}`);
+    const end = count(block, 'headerIndex') + 1;
+    if (end === size) return block;
+    if (end < size) low = Math.min(middle + 1, high);
+    else high = middle - 1;
+  }
+  const block = await api.json(`/v1/blocks/${low}`);
+  if (count(block, 'headerIndex') + 1 !== size) throw new SourceError(`no block of the node ends at entry ${size - 1}`);
+  return block;
 }
 
 /** As the note says, believed for no more than where to read. */

@@ -1,6 +1,9 @@
 // An archive as a source of proofs. It holds no state: the events of the whole log make it again, once.
 import { type Genesis, GenesisError, readGenesisEntry } from '../../genesis/genesis.ts';
-import type { SetLink } from '../ledger/set-chain.ts';
+import { type CommitCertificate, certificateSchema } from '../ledger/certificate.ts';
+import { DecodeError } from '../ledger/codec.ts';
+import { decodeAs } from '../ledger/schema.ts';
+import type { CertifiedHeader, SetLink } from '../ledger/set-chain.ts';
 import type { ArchiveSource } from './archive-source.ts';
 import type { AnchoredState, BlockPlace, ProofSource } from './proof-source.ts';
 import { RebuiltState } from './replay.ts';
@@ -48,6 +51,14 @@ export class ArchiveProofs implements ProofSource {
     return (await this.#rebuilt()).setChanges;
   }
 
+  /** The last block, where its certificate can be read. That it is one is for who uses it to say. */
+  async last(): Promise<CertifiedHeader | undefined> {
+    const { certificate: encoded } = await this.#source.head();
+    const header = (await this.#rebuilt()).blocks.at(-1)?.header;
+    const certificate = encoded && certificateIn(encoded);
+    return header && certificate && { header, certificate };
+  }
+
   get size(): number {
     return this.#size;
   }
@@ -68,18 +79,45 @@ export class ArchiveProofs implements ProofSource {
   }
 
   async #rebuild(): Promise<RebuiltState> {
-    let rebuilt: RebuiltState | undefined;
-    for await (const run of this.#source.entries(0, this.#size))
+    const { rebuilt, problem } = await rebuildFrom(this.#source, this.#size);
+    if (rebuilt === undefined || problem !== undefined) throw new SourceError(problem ?? 'the archive has no entry');
+    return rebuilt;
+  }
+}
+
+export interface RebuiltArchive {
+  /** After the last block before the problem; absent where not even genesis can be read. */
+  readonly rebuilt: RebuiltState | undefined;
+  readonly problem?: string;
+}
+
+/** The state after as many blocks of a log of `size` entries as the archive gives, and why it is not after them all. */
+export async function rebuildFrom(source: ArchiveSource, size: number): Promise<RebuiltArchive> {
+  let rebuilt: RebuiltState | undefined;
+  try {
+    for await (const run of source.entries(0, size))
       for (const entry of run) {
         if (rebuilt === undefined) {
           rebuilt = new RebuiltState(genesisIn(entry));
           continue;
         }
         const problem = rebuilt.push(entry);
-        if (problem !== undefined) throw new SourceError(`block ${rebuilt.height + 1} of the archive: ${problem}`);
+        if (problem !== undefined)
+          return { rebuilt, problem: `block ${rebuilt.height + 1} of the archive: ${problem}` };
       }
-    if (rebuilt === undefined) throw new SourceError('the archive has no entry');
-    return rebuilt;
+    return { rebuilt };
+  } catch (error) {
+    if (error instanceof SourceError) return { rebuilt, problem: error.message };
+    throw error;
+  }
+}
+
+function certificateIn(encoded: Uint8Array): CommitCertificate | undefined {
+  try {
+    return decodeAs(certificateSchema, encoded);
+  } catch (error) {
+    if (error instanceof DecodeError) return undefined;
+    throw error;
   }
 }
 

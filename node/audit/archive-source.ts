@@ -75,14 +75,14 @@ export class ArchiveSource implements Source {
   }
 
   async head(): Promise<SourceHead> {
-    const logSize = await this.#logSize();
+    const logSize = await this.logSize();
     if (logSize === 0) throw new SourceError('no archive: it holds no entry');
     const certificate = logSize === 1 ? undefined : await this.#read(certificateFile, certificateBytesMax);
     return { logSize, certificate };
   }
 
   async *entries(from: number, to: number): AsyncGenerator<readonly Uint8Array[]> {
-    const logSize = await this.#logSize();
+    const logSize = await this.logSize();
     for (let at = from; at < to; ) {
       const index = Math.floor(at / tileWidth);
       const first = index * tileWidth;
@@ -105,8 +105,7 @@ export class ArchiveSource implements Source {
   }
 
   async #checkpoints(index: number): Promise<(Uint8Array | undefined)[]> {
-    this.#heights ??= this.#countHeights();
-    const count = await this.#heights;
+    const count = await this.heights();
     const width = Math.min(tileWidth, count - index * tileWidth);
     if (width < 1) throw new SourceError(`the archive has no checkpoints of heights from ${index * tileWidth + 1} on`);
     const path = checkpointsPath(index, width);
@@ -126,7 +125,7 @@ export class ArchiveSource implements Source {
     const { sums, problem } = await this.#sums();
     if (problem !== undefined && listing.has(manifestName)) add(manifestName, 'manifest', problem);
     const known = sums ?? listing;
-    const wanted = wantedPaths(await this.#logSize(), countOf(known, parseCheckpointsPath));
+    const wanted = wantedPaths(await this.logSize(), countOf(known, parseCheckpointsPath));
     for (const path of sums?.keys() ?? []) if (!listing.has(path)) add(path, 'file-missing', `${path} is missing`);
     for (const path of wanted)
       if (!listing.has(path) && sums?.has(path) !== true) add(path, 'file-missing', `${path} is missing`);
@@ -147,7 +146,7 @@ export class ArchiveSource implements Source {
   /** Else pages of any number and any bytes would pass, which no rule about a block ever looks at. */
   async #misfits(height: number): Promise<readonly DamagedFile[]> {
     const asked = new Set(checkpointPages(height));
-    const held = new Set(checkpointPages(await this.#countHeights()));
+    const held = new Set(checkpointPages(await this.heights()));
     const surplus = [...held].filter((path) => !asked.has(path));
     const missing = [...asked].filter((path) => !held.has(path));
     return [
@@ -159,13 +158,17 @@ export class ArchiveSource implements Source {
   }
 
   /** As far as MANIFEST says; without a good MANIFEST as far as there are bundles. */
-  async #logSize(): Promise<number> {
+  async logSize(): Promise<number> {
     const { sums } = await this.#sums();
     return countOf(sums ?? (await this.#list()), parseBundlePath);
   }
 
-  async #countHeights(): Promise<number> {
-    return countOf((await this.#sums()).sums ?? (await this.#list()), parseCheckpointsPath);
+  /** Whose checkpoints are there, counted like the entries. */
+  heights(): Promise<number> {
+    this.#heights ??= this.#sums().then(async ({ sums }) =>
+      countOf(sums ?? (await this.#list()), parseCheckpointsPath),
+    );
+    return this.#heights;
   }
 
   #sums(): Promise<Manifest> {

@@ -7,9 +7,10 @@ import { type CommitCertificate, certificateProblem, certificateSchema } from '.
 import { cosignerKey, type LogName, originOf, parseCheckpointText } from '../ledger/checkpoint.ts';
 import { DecodeError } from '../ledger/codec.ts';
 import { type CosignedHead, decodeTimed, isSignedBy } from '../ledger/cosignature.ts';
-import { decodeEntry, type Entry, headerDigest } from '../ledger/entry.ts';
+import { decodeEntry } from '../ledger/entry.ts';
 import { contradict, cosignatureEvidenceOf, type Evidence, evidenceOf, evidenceProblem } from '../ledger/evidence.ts';
-import { type Digest, digestBytes, toHex } from '../ledger/hash.ts';
+import { digestBytes, toHex } from '../ledger/hash.ts';
+import type { Header } from '../ledger/header.ts';
 import { parseNote } from '../ledger/note.ts';
 import { decodeAs } from '../ledger/schema.ts';
 import type { KnownSet } from '../ledger/set-chain.ts';
@@ -19,11 +20,6 @@ import { readCheckpoint } from './checkpoint-check.ts';
 import type { Cosigner, GivenCheckpoint } from './consistency.ts';
 import { lineOf } from './policy.ts';
 import type { SetHistories } from './set-histories.ts';
-
-interface SealedBlock {
-  readonly digest: Digest;
-  certificate: CommitCertificate | undefined;
-}
 
 export interface RecordedEvidence extends Cosigner {
   readonly log: string;
@@ -60,6 +56,8 @@ export interface BlameReport {
   readonly epochs: readonly EpochGuilt[];
   /** Entries, certificates and checkpoints that could not be read, or are of another log. */
   readonly unread: number;
+  /** What the sources themselves could not give: more may be there to find. */
+  readonly missing: readonly { readonly log: string; readonly what: string }[];
 }
 
 interface Certified {
@@ -70,10 +68,18 @@ interface Certified {
 /** A log as it is collected: push its entries in order. */
 export class CollectedLog {
   readonly name: string;
-  readonly blocks = new Map<number, SealedBlock>();
+  /**
+   * By height, every one that stands in a header or beside the log. Two of one height accuse whoever signed both,
+   * whatever else is in the log: so none replaces another, and the block itself is not asked for.
+   */
+  readonly certificates = new Map<number, CommitCertificate[]>();
   readonly evidence: { readonly index: number; readonly evidence: Evidence }[] = [];
-  /** Entries and certificates of no accepted form: they are left out, and counted. */
+  /** Of the highest block, as the headers say; at most one an entry. */
+  height = 0;
+  /** Pieces that are not there, or of no accepted form: they are left out, and counted. */
   unread = 0;
+  /** What the source could not give, for people. */
+  readonly missing: string[] = [];
   #size = 0;
 
   constructor(name: string) {
@@ -85,7 +91,17 @@ export class CollectedLog {
     const entry = decoded(() => decodeEntry(bytes));
     if (entry === undefined) this.unread++;
     if (entry?.kind === 4) this.evidence.push({ index, evidence: entry.evidence });
-    if (entry?.kind === 3) this.#header(entry, bytes);
+    if (entry?.kind === 3) this.#header(entry.header);
+  }
+
+  /** Entries that the source cannot give. */
+  skip(count: number): void {
+    this.#size += count;
+  }
+
+  miss(what: string, pieces = 1): void {
+    this.missing.push(what);
+    this.unread += pieces;
   }
 
   /** Of the last block, which no header follows. */
@@ -95,14 +111,15 @@ export class CollectedLog {
     if (last !== undefined) this.#certify(last);
   }
 
-  #header({ header }: Extract<Entry, { kind: 3 }>, bytes: Uint8Array): void {
-    this.blocks.set(header.height, { digest: headerDigest(bytes), certificate: undefined });
-    if (header.lastCommit !== undefined) this.#certify(header.lastCommit);
+  #header({ height, lastCommit }: Header): void {
+    this.height = Math.max(this.height, Math.min(height, this.#size));
+    if (lastCommit !== undefined) this.#certify(lastCommit);
   }
 
   #certify(certificate: CommitCertificate): void {
-    const block = this.blocks.get(certificate.height);
-    if (block?.digest === certificate.digest) block.certificate = certificate;
+    const before = this.certificates.get(certificate.height);
+    if (before === undefined) this.certificates.set(certificate.height, [certificate]);
+    else before.push(certificate);
   }
 }
 
@@ -147,7 +164,8 @@ class Inquiry {
     this.#compareCosignatures(notes);
     const guilty = [...this.#guilty.values()];
     const unread = logs.reduce((sum, each) => sum + each.unread, 0) + this.#unread;
-    return { recorded, guilty, suspicions: this.#suspicions, epochs: this.#epochsOf(guilty), unread };
+    const missing = logs.flatMap(({ name, missing: each }) => each.map((what) => ({ log: name, what })));
+    return { recorded, guilty, suspicions: this.#suspicions, epochs: this.#epochsOf(guilty), unread, missing };
   }
 
   #epochsOf(guilty: readonly Guilty[]): EpochGuilt[] {
@@ -167,15 +185,15 @@ class Inquiry {
   }
 
   #compareBlocks(first: CollectedLog, second: CollectedLog): void {
-    for (const [height, { digest, certificate: one }] of first.blocks) {
-      const { digest: otherDigest, certificate: other } = second.blocks.get(height) ?? {};
-      if (one === undefined || other === undefined || digest === otherDigest) continue;
-      // Where two logs part they are of one epoch; what a later epoch of either side signed, only that side can say.
-      if (one.epoch !== other.epoch) continue;
-      for (const set of this.#sets.ofHeight(one.epoch, height))
-        for (const otherSet of this.#sets.ofHeight(other.epoch, height))
-          this.#compareSigners({ set, certificate: one }, { set: otherSet, certificate: other });
-    }
+    for (const [height, certificates] of first.certificates)
+      for (const one of certificates)
+        for (const other of second.certificates.get(height) ?? []) {
+          // Where two logs part they are of one epoch; of what a later one signed, only its own side can say.
+          if (one.digest === other.digest || one.epoch !== other.epoch) continue;
+          for (const set of this.#sets.ofHeight(one.epoch, height))
+            for (const otherSet of this.#sets.ofHeight(other.epoch, height))
+              this.#compareSigners({ set, certificate: one }, { set: otherSet, certificate: other });
+        }
   }
 
   #compareSigners(one: Certified, other: Certified): void {

@@ -2,10 +2,10 @@
 // cosigned both sides of it. Tiles prove it; whose tiles they are does not matter, since every path is verified.
 import { type Checkpoint, cosignerKey, type LogName, originOf } from '../ledger/checkpoint.ts';
 import { isSignedBy } from '../ledger/cosignature.ts';
-import { digestBytes, digestOf } from '../ledger/hash.ts';
+import { digestBytes, digestOf, toHex } from '../ledger/hash.ts';
 import { verifyConsistency } from '../ledger/merkle.ts';
 import type { Note } from '../ledger/note.ts';
-import { quorumOf } from '../ledger/validators.ts';
+import { quorumOf, type Validator } from '../ledger/validators.ts';
 import { failed } from './anchor.ts';
 import { readCheckpoint } from './checkpoint-check.ts';
 import { lineOf } from './policy.ts';
@@ -24,13 +24,19 @@ export interface Cosigner {
   readonly member: string;
 }
 
+/** By id and member for people; who it is, only the key says. */
+export interface KeyedCosigner extends Cosigner {
+  /** Hex. */
+  readonly auditKey: string;
+}
+
 export interface JudgedNote {
   readonly name: string;
   readonly checkpoint: Checkpoint;
   readonly note: Note;
   /** Of the set whose quorum it carries. */
   readonly epoch: number;
-  readonly cosigners: readonly Cosigner[];
+  readonly cosigners: readonly KeyedCosigner[];
 }
 
 export interface Fork {
@@ -40,8 +46,8 @@ export interface Fork {
   readonly second: JudgedNote;
   /** What each side says the log was at `size`. */
   readonly roots: readonly [string, string];
-  /** Who cosigned both: they lied. */
-  readonly both: readonly Cosigner[];
+  /** Whose keys cosigned both, by their names on the first side: they lied. */
+  readonly both: readonly KeyedCosigner[];
 }
 
 export interface Comparison {
@@ -73,10 +79,13 @@ export function judgeNote({ name, bytes }: GivenCheckpoint, log: LogName, sets: 
     if (bad !== undefined) problems.push(`the cosignature of ${bad.id} does not verify`);
     else if (signed.length < size)
       problems.push(`${signed.length} cosignatures of the validators of epoch ${epoch}, where a quorum is ${size}`);
-    else
-      return { name, checkpoint, note, epoch, cosigners: signed.map(({ id, member }) => ({ validator: id, member })) };
+    else return { name, checkpoint, note, epoch, cosigners: signed.map(cosignerOf) };
   }
   return failed('checkpoint-quorum', `${name}: ${problems.join('; ')}`);
+}
+
+function cosignerOf({ id, member, auditKey }: Validator): KeyedCosigner {
+  return { validator: id, member, auditKey: toHex(auditKey) };
 }
 
 /** Every checkpoint against the next larger one; `sources` are asked in turn. */
@@ -130,8 +139,9 @@ async function compareTwo(
 }
 
 function forkOf(first: JudgedNote, second: JudgedNote, one: string, other: string): Fork {
-  const names = new Set(second.cosigners.map(({ validator }) => validator));
-  const both = first.cosigners.filter(({ validator }) => names.has(validator));
+  // The sides may have chosen other validators since they parted: an id of one may stand for another key in the other.
+  const keys = new Set(second.cosigners.map(({ auditKey }) => auditKey));
+  const both = first.cosigners.filter(({ auditKey }) => keys.has(auditKey));
   return { size: first.checkpoint.size, first, second, roots: [one, other], both };
 }
 

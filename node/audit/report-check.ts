@@ -15,14 +15,19 @@ export function judgeReport(encoded: Uint8Array, genesis: Genesis, sets: SetHist
   const { chainId } = logNameOf(genesis);
   if (digestOf(report.chainId) !== chainId)
     failed('header-chain', `the report is of the chain ${digestOf(report.chainId)}, not of ${chainId}`);
+  const named = new Set<string>();
   return report.accused.map(({ validator, member, evidence }) => {
     const { epoch } = evidence;
+    // Whoever counts accusations against f must count each liar once.
+    if (named.has(`${epoch}/${validator}`))
+      failed('proof-form', `the report accuses ${validator} in epoch ${epoch} more than once`);
+    named.add(`${epoch}/${validator}`);
     const candidates = sets.ofEpoch(epoch);
     if (candidates.length === 0) failed('evidence', `who the validators of epoch ${epoch} are is not known here`);
-    const named = candidates.filter(({ validators }) => validators[evidence.validator]?.id === validator);
-    if (!named.some(({ validators }) => validators[evidence.validator]?.member === member))
+    const meant = candidates.filter(({ validators }) => validators[evidence.validator]?.id === validator);
+    if (!meant.some(({ validators }) => validators[evidence.validator]?.member === member))
       failed('evidence', `${validator} of ${member} is not the validator whom it is about`);
-    const problems = named.map(({ validators }) => evidenceProblem(evidence, report.chainId, validators));
+    const problems = meant.map(({ validators }) => evidenceProblem(evidence, report.chainId, validators));
     if (!problems.includes(undefined)) failed('evidence', `against ${validator} in epoch ${epoch}: ${problems[0]}`);
     return { validator, member, epoch, evidence };
   });

@@ -18,6 +18,9 @@ export const setLinkSchema = record({
 });
 export type SetLink = TypeOf<typeof setLinkSchema>;
 
+/** A block under its commit certificate. */
+export type CertifiedHeader = Pick<SetLink, 'header' | 'certificate'>;
+
 /** A file of all changes, for whoever checks receipts or archives without a network. */
 export const setLinksSchema = list(setLinkSchema, 0, 2_000);
 
@@ -61,7 +64,18 @@ export class SetChain {
   }
 
   /** Takes the next change, or says why it is none. */
-  add({ header: encoded, certificate, next }: SetLink): string | undefined {
+  add(link: SetLink): string | undefined {
+    const header = this.certified(link);
+    if (typeof header === 'string') return header;
+    if (equalBytes(header.nextValidatorSetHash, header.validatorSetHash)) return 'a header that changes nothing';
+    if (!isHash(header.nextValidatorSetHash, link.next)) return 'another next set than the header names';
+    this.#sets.push({ epoch: this.latest.epoch + 1, from: header.height + 1, validators: link.next });
+    this.#sizes.push(header.logSize + 1);
+    return undefined;
+  }
+
+  /** The header of a block that the latest set has certified, or why it is none. */
+  certified({ header: encoded, certificate }: CertifiedHeader): Header | string {
     const { epoch, from, validators } = this.latest;
     const header = headerOf(encoded);
     if (typeof header === 'string') return header;
@@ -69,16 +83,10 @@ export class SetChain {
     if (header.epoch !== epoch) return `a change in epoch ${header.epoch} where ${epoch} ends`;
     if (header.height < from) return `a change at height ${header.height}, before epoch ${epoch} begins at ${from}`;
     if (!isHash(header.validatorSetHash, validators)) return `another validator set in force in epoch ${epoch}`;
-    if (equalBytes(header.nextValidatorSetHash, header.validatorSetHash)) return 'a header that changes nothing';
-    if (!isHash(header.nextValidatorSetHash, next)) return 'another next set than the header names';
     if (certificate.height !== header.height || certificate.digest !== headerDigest(encoded))
       return 'a certificate of another block';
     if (certificate.epoch !== epoch) return `a certificate of epoch ${certificate.epoch}`;
-    const problem = certificateProblem(certificate, this.#chainId, validators);
-    if (problem !== undefined) return problem;
-    this.#sets.push({ epoch: epoch + 1, from: header.height + 1, validators: next });
-    this.#sizes.push(header.logSize + 1);
-    return undefined;
+    return certificateProblem(certificate, this.#chainId, validators) ?? header;
   }
 }
 

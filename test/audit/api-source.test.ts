@@ -5,13 +5,16 @@ import type { AddressInfo } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
 import { formatGenesis } from '../../genesis/genesis-text.ts';
 import { startApi } from '../../node/api/server.ts';
+import { ApiProofs } from '../../node/audit/api-proofs.ts';
 import { ApiSource } from '../../node/audit/api-source.ts';
 import { exportArchive } from '../../node/audit/archive.ts';
+import { ArchiveProofs } from '../../node/audit/archive-proofs.ts';
 import { ArchiveSource } from '../../node/audit/archive-source.ts';
 import { verify } from '../../node/audit/audit.ts';
 import type { Rule } from '../../node/audit/finding.ts';
 import { SourceUnreachableError, StoreSource } from '../../node/audit/source.ts';
 import { parseConfig } from '../../node/config.ts';
+import type { CertifiedHeader } from '../../node/ledger/set-chain.ts';
 import { TestNode } from '../api/_node.ts';
 import { TestLedger, testGenesis } from '../execution/_ledger.ts';
 import { buildChain, certificateOf, chainIdOfLedger } from './_chain.ts';
@@ -218,6 +221,18 @@ for (const [what, lie, rules] of lies)
     t.not(verdict.finding, undefined);
     if (rules.length > 0) t.deepEqual([verdict.finding?.rule], [...rules], verdict.finding?.detail);
   });
+
+test('a node and an archive give the last block of a log and its certificate, closed reads or not', async (t) => {
+  const { height, logSize } = chain.store.head();
+  const expected = { header: chain.store.entry(logSize - 1), certificate: chain.store.certificate(height) };
+  for (const openReads of [true, false])
+    t.deepEqual(await new ApiProofs(await serving(t, openReads)).last(logSize), expected as CertifiedHeader);
+  const { folder } = await TestArchive.of(t, new StoreSource(chain.store));
+  t.deepEqual(await (await ArchiveProofs.open(new ArchiveSource(folder))).last(), expected as CertifiedHeader);
+  const early = chain.store.block(2)?.headerIndex ?? 0;
+  const { certificate } = await new ApiProofs(await serving(t, false)).last(early + 1);
+  t.is(certificate.height, 2);
+});
 
 test('a node that serves another chain is found out at height 0', async (t) => {
   const url = await serving(t);

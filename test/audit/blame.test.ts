@@ -4,7 +4,7 @@ import test from 'ava';
 import { blame, CollectedLog, guiltText } from '../../node/audit/blame.ts';
 import { SetHistories } from '../../node/audit/set-histories.ts';
 import { certificateSchema } from '../../node/ledger/certificate.ts';
-import { decodeHeader } from '../../node/ledger/entry.ts';
+import { decodeEntry, decodeHeader, encodeHeader } from '../../node/ledger/entry.ts';
 import { evidenceProblem } from '../../node/ledger/evidence.ts';
 import { encodeEvidenceReport, evidenceReportSchema } from '../../node/ledger/evidence-report.ts';
 import { formatNote, parseNote } from '../../node/ledger/note.ts';
@@ -37,6 +37,29 @@ test('two archives of a fork name every validator that signed both, each with ev
   const accused = report.guilty.map(({ validator, member, evidence }) => ({ validator, member, evidence }));
   const encoded = encodeEvidenceReport({ chainId, accused: report.guilty });
   t.deepEqual(decodeAs(evidenceReportSchema, encoded), { chainId, accused }, 'what is signed names each of them');
+});
+
+test('entries and certificates that are put behind a fork, or before it, hide nobody who signed both sides', (t) => {
+  const headers = entriesOf(branch).filter((bytes) => decodeEntry(bytes).kind === 3);
+  const others = headers.map((bytes) => {
+    const header = decodeHeader(bytes);
+    return encodeHeader({ ...header, timestamp: header.timestamp + 1, lastCommit: undefined });
+  });
+  const unsigned = headers.map((bytes) => {
+    const header = decodeHeader(bytes);
+    const signers = header.lastCommit?.signers.map((each) => ({ ...each, signature: new Uint8Array(64) })) ?? [];
+    return encodeHeader({ ...header, lastCommit: header.lastCommit && { ...header.lastCommit, signers } });
+  });
+  for (const more of [others, unsigned])
+    for (const entries of [
+      [...entriesOf(branch), ...more],
+      [...more, ...entriesOf(branch)],
+    ]) {
+      const log = new CollectedLog('b');
+      for (const entry of entries) log.push(entry);
+      log.finish(certificateOf(branch));
+      t.is(blame(genesis, sets, [collected(ledger, 'a'), log], []).guilty.length, 3);
+    }
 });
 
 test('stray checkpoints accuse whoever cosigned two roots for one size, a quorum or not', (t) => {

@@ -5,12 +5,13 @@ import test from 'ava';
 import { logNameOf } from '../../node/audit/anchor.ts';
 import { blame, CollectedLog, guiltText, judgeStray } from '../../node/audit/blame.ts';
 import { FindingError } from '../../node/audit/chain.ts';
-import { judgeNote } from '../../node/audit/consistency.ts';
+import { compareNotes, forkText, judgeNote } from '../../node/audit/consistency.ts';
 import { judgeReport } from '../../node/audit/report-check.ts';
-import { SetHistories } from '../../node/audit/set-histories.ts';
+import { SetHistories, type SetList } from '../../node/audit/set-histories.ts';
 import { certificateSchema } from '../../node/ledger/certificate.ts';
 import { originOf } from '../../node/ledger/checkpoint.ts';
 import { checkpointNote, cosignatureMessage } from '../../node/ledger/cosignature.ts';
+import { decodeHeader } from '../../node/ledger/entry.ts';
 import { evidenceProblem } from '../../node/ledger/evidence.ts';
 import { encodeEvidenceReport, evidenceReportSchema } from '../../node/ledger/evidence-report.ts';
 import { type Digest, digestOf } from '../../node/ledger/hash.ts';
@@ -19,13 +20,13 @@ import { deriveSeed, sign } from '../../node/ledger/signature.ts';
 import type { Validator } from '../../node/ledger/validators.ts';
 import { voteMessage } from '../../node/ledger/vote.ts';
 import { clearing, seedBehind, seedOf, TestLedger } from '../execution/_ledger.ts';
-import { buildChangedChain, certificateOf, entriesOf, setLinksOf, transferOf } from './_chain.ts';
+import { buildChain, buildChangedChain, certificateOf, entriesOf, setLinksOf, transferOf } from './_chain.ts';
 
 const ledger = buildChangedChain();
 const { genesis, chainId } = ledger;
 const log = logNameOf(genesis);
 const links = setLinksOf(ledger);
-const sets = new SetHistories(genesis, [links]);
+const sets = new SetHistories(genesis, [{ links }]);
 const { logSize, height } = ledger.store.head();
 const latest = ledger.validatorsAt(height);
 const falseRoot = digestOf(seedOf('another log'));
@@ -112,7 +113,7 @@ test('after a fork each side is judged by its own sets, and all who signed both 
     side.settle(side.transaction(clearing, 'payments', 'transfer', transferOf(1n, 'A', 'B')));
     return side;
   }) as [TestLedger, TestLedger];
-  const both = new SetHistories(genesis, [setLinksOf(left), setLinksOf(right)]);
+  const both = new SetHistories(genesis, [{ links: setLinksOf(left) }, { links: setLinksOf(right) }]);
   t.is(both.chains.length, 2);
   for (const side of [left, right])
     for (let at = 1; at <= side.store.head().height; at++)
@@ -142,6 +143,79 @@ test('after a fork each side is judged by its own sets, and all who signed both 
   );
 });
 
+test('who cosigned both sides of a fork is told by its key: another key under one id is another signer', async (t) => {
+  const sides = ['its own new keys', 'keys of whoever made the fork'].map((keys) => {
+    const side = new TestLedger();
+    side.govern(side.learner('node-1', keys, 'SOUTH'), { kind: 'rotate-validator-keys', id: 'node-1' });
+    return side;
+  });
+  const known = new SetHistories(
+    genesis,
+    sides.map((side) => ({ links: setLinksOf(side) })),
+  );
+  const size = 100;
+  const signers = [
+    ['node-0', 'node-1', 'node-2'],
+    ['node-1', 'node-2', 'node-3'],
+  ];
+  const notes = sides.map((side, i) => {
+    const set = side.validatorsAt(side.store.head().height + 1);
+    const bytes = noteBy(set, signers[i] ?? [], size, digestOf(seedOf(`side ${i}`)));
+    return judgeNote({ name: `${i}`, bytes }, log, known);
+  });
+  const { forks } = await compareNotes(notes, []);
+  t.regex(forks.map(forkText).join(), /both are cosigned by node-2 of EAST$/);
+});
+
+/** What a log says of its validators up to a height, with the block of that height as its last. */
+function listOf(of: TestLedger, last = of.store.head().height): SetList {
+  const header = of.store.entry(of.store.block(last)?.headerIndex ?? 0) ?? new Uint8Array(0);
+  const certificate = of.store.certificate(last);
+  const before = setLinksOf(of).filter((link) => decodeHeader(link.header).height < last);
+  return { links: before, last: certificate && { header, certificate } };
+}
+
+test('a side of a fork that changed no validators is judged by its own set, up to the end of its log', async (t) => {
+  const steady = buildChain(30);
+  const known = new SetHistories(genesis, [listOf(steady), { links }]);
+  t.is(known.chains.length, 2);
+  const newest = [steady, ledger].map((side, i) => {
+    const bytes = side.checkpointNote(side.store.head().height) ?? new Uint8Array(0);
+    return judgeNote({ name: `${i}`, bytes }, log, known);
+  });
+  t.deepEqual(
+    newest.map(({ epoch }) => epoch),
+    [0, 3],
+  );
+  const end = steady.store.head().logSize;
+  const further = noteBy(genesis.validators, founders, end + 1);
+  t.throws(() => judgeNote({ name: 'x', bytes: further }, log, known), { message: /validators of epoch 3/ });
+  t.is(known.ofHeight(0, steady.store.head().height).length, 1);
+  t.is(known.ofHeight(0, steady.store.head().height + 1).length, 0);
+});
+
+test('an earlier end of one log is no side of a fork, nor is a block that its validators did not certify', (t) => {
+  for (let at = 1; at <= height; at++)
+    t.is(new SetHistories(genesis, [listOf(ledger, at), { links }]).chains.length, 1, `height ${at}`);
+  const steady = buildChain(30);
+  const { last } = listOf(steady);
+  if (last === undefined) return t.fail('a certificate');
+  const wrongs = [
+    { ...last, certificate: { ...last.certificate, signers: last.certificate.signers.slice(1) } },
+    { ...last, header: steady.store.entry(steady.store.block(29)?.headerIndex ?? 0) ?? last.header },
+    { ...last, header: Uint8Array.of(1) },
+  ];
+  for (const wrong of wrongs) t.is(new SetHistories(genesis, [{ links: [], last: wrong }, { links }]).chains.length, 1);
+  const change = decodeHeader(links[0]?.header ?? new Uint8Array(0));
+  // Of the same height as the change, lower with as many entries, and lower with fewer: the last can be its beginning.
+  t.is(new SetHistories(genesis, [listOf(steady, change.height), { links }]).chains.length, 2);
+  t.is(new SetHistories(genesis, [listOf(steady, 2), { links }]).chains.length, 1);
+  const ends = [29, 30, 28].map((at) => listOf(steady, at));
+  const once = new SetHistories(genesis, [...ends, { links }]);
+  t.is(once.chains.length, 2, 'three ends of one side are one history, up to the furthest');
+  t.is(once.ofHeight(0, 30).length, 1);
+});
+
 test('a report is judged by whoever gets it: names, chain, epochs and each pair', (t) => {
   const { guilty } = blame(
     genesis,
@@ -161,6 +235,10 @@ test('a report is judged by whoever gets it: names, chain, epochs and each pair'
   t.regex(why(encodeEvidenceReport({ chainId, accused: renamed })), /evidence: node-3 of EAST is not/);
   const elsewhere = [{ ...one, member: 'WEST' }];
   t.regex(why(encodeEvidenceReport({ chainId, accused: elsewhere })), /evidence: node-2 of WEST is not/);
+  t.regex(
+    why(encodeEvidenceReport({ chainId, accused: [one, one, one] })),
+    /proof-form: the report accuses node-2 in epoch 3 more than once/,
+  );
   for (let at = 0; at < good.length; at++) {
     const wrong = good.with(at, (good[at] ?? 0) ^ (1 << (at % 8)));
     t.throws(() => judgeReport(wrong, genesis, sets), { instanceOf: FindingError }, `byte ${at}`);
@@ -168,10 +246,11 @@ test('a report is judged by whoever gets it: names, chain, epochs and each pair'
 });
 
 test('a list that another continues, or repeats, is no history of its own; a link that is false ends its list', (t) => {
-  t.is(new SetHistories(genesis, [links.slice(0, 1), links, links.slice(0, 2), links]).chains.length, 1);
+  const lists = [links.slice(0, 1), links, links.slice(0, 2), links].map((each) => ({ links: each }));
+  t.is(new SetHistories(genesis, lists).chains.length, 1);
   const [first, second, third] = links;
   if (first === undefined || second === undefined || third === undefined) return t.fail('three links');
-  const broken = new SetHistories(genesis, [[first, third, second]]);
+  const broken = new SetHistories(genesis, [{ links: [first, third, second] }]);
   t.is(broken.chains[0]?.latest.epoch, 1);
 });
 

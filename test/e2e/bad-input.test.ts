@@ -1,7 +1,7 @@
 // What an auditor may be handed: archives that are cut, mixed, emptied or full of junk, checkpoints of another log,
 // unsigned and under-signed, receipts of another chain, files of another kind. Each command ends with 7 (or 2 for a
 // mistake of form), names a rule or says what is missing, and never shows a stack.
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { formatGenesis } from '../../genesis/genesis-text.ts';
@@ -135,6 +135,34 @@ test.serial(
       /header-chain/,
     );
     tidy(t, await home.run('audit', 'evidence', '--verify', home.file('none', 'nonsense'), ...genesis), 'no report');
+    rmSync(join(sides[1] ?? '', 'checkpoint'));
+    const damaged = tidy(t, await home.run('audit', 'evidence', ...sides, ...genesis), 'a damaged side');
+    t.is(damaged.match(/^GUILTY: /gm)?.length, 3);
+    t.true(damaged.includes(`NOT READ: ${sides[1]}: checkpoint is missing`));
+    const alone = tidy(t, await home.run('audit', 'evidence', sides[1] ?? '', ...genesis), 'nothing but a gap');
+    t.regex(alone, /no contradiction besides what is recorded, as far as could be read/);
+  },
+);
+
+test.serial(
+  'a side of a fork that changed no validators is compared under its own, and never taken for good',
+  async (t) => {
+    const steady = (await TestArchive.of(t, new StoreSource(buildChain(30).store))).folder;
+    const changed = (await TestArchive.of(t, new StoreSource(ledger.store))).folder;
+    for (const args of [
+      ['compare', steady, changed],
+      ['consistency', changed, steady],
+    ])
+      t.regex(
+        tidy(t, await home.run('audit', ...args, ...genesis), args.join(' ')),
+        /^FORK: .* cosigned by node-2 of EAST$/m,
+      );
+    t.is((await home.run('audit', 'compare', steady, steady, ...genesis)).code, 0, 'nothing is known of another side');
+    writeFileSync(join(home.folder, 'changes'), encodeAs(setLinksSchema, setLinksOf(ledger)));
+    const sets = ['--sets', join(home.folder, 'changes')];
+    const known = await home.run('audit', 'compare', steady, steady, ...genesis, ...sets);
+    t.regex(tidy(t, known, 'beside the changes of the other side'), /proof-consistency: .* of two/);
+    t.is((await home.run('audit', 'compare', changed, changed, ...genesis, ...sets)).code, 0);
   },
 );
 

@@ -3,7 +3,7 @@
 import { electorsOf } from '../../node/execution/validator-sets.ts';
 import { Chance } from './chance.ts';
 import { type Cluster, heightOf } from './cluster.ts';
-import { epochOf, guidesOf, isVoter, wholeOf } from './core.ts';
+import { epochOf, guidesOf, isAdmitted, isVoter, wholeOf } from './core.ts';
 import { heal, liveWithinSeconds } from './liveness.ts';
 import type { ValidatorStation } from './station.ts';
 import { Violation } from './violation.ts';
@@ -28,14 +28,13 @@ function followersOf(cluster: Cluster, awake: readonly ValidatorStation[]): Vali
   const voters = awake.filter((each) => isVoter(cluster, each));
   const [first] = voters;
   if (first === undefined) return [];
-  const { learners, previous, current } = electorsOf(first.parts.disk);
+  const { current } = electorsOf(first.parts.disk);
   const { all, latest } = cluster.epochs;
   // Who missed more, and had other keys then, is told present ones by its operator.
   const isNear = (each: ValidatorStation) =>
     epochOf(cluster, each).number + 1 >= latest.number || !all.some(({ machines }) => machines.includes(each.index));
-  const ids = [...learners, ...(previous?.validators ?? [])].map(({ id }) => id);
   const mayFollow = (each: ValidatorStation) =>
-    ids.includes(each.parts.validator) &&
+    isAdmitted(each, first) &&
     isNear(each) &&
     !current.validators.some(({ id }) => id === each.parts.validator) &&
     // [E6] Of those that it knows one is there, in each epoch that it comes through.
