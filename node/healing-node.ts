@@ -27,6 +27,7 @@ import { Frontier } from './ledger/merkle.ts';
 import { encodeAs } from './ledger/schema.ts';
 import { quorumOf, type Validator, validatorSetHash } from './ledger/validators.ts';
 import { formatVerifierKey, verifierKey } from './ledger/verifier-key.ts';
+import type { PeerFaults } from './network/peer-asker.ts';
 import { SyncClient } from './network/sync-client.ts';
 import { SyncServer } from './network/sync-server.ts';
 import type { Channel, Receiver } from './network/transport.ts';
@@ -59,6 +60,8 @@ export class HealingNode implements LedgerNode, Receiver {
   readonly #listeners = new Map<BlockListener, (() => void) | undefined>();
   readonly #startedAt: number;
   readonly #peers: Peers;
+  /** Kept over attempts, or whoever lies is asked first in each, and what others gave goes for what it offers. */
+  readonly #snapshotFaults = new Map<number, PeerFaults>();
   #life: ValidatorNode | undefined;
   #work: Work | undefined;
   #isReadOnly = false;
@@ -243,7 +246,7 @@ export class HealingNode implements LedgerNode, Receiver {
     const sets = { chainId: digestBytes(chainId), genesisSet: genesis.validators };
     const isWanted = () => !this.#isStopped && isStillWanted();
     const ready = () => this.#end();
-    return { store: this.store, ...sets, ...sync, isWanted, ready, log };
+    return { store: this.store, ...sets, ...sync, faults: this.#snapshotFaults, isWanted, ready, log };
   }
 
   /** A block that is refused again although the state is the certified one: nothing here can heal that. */

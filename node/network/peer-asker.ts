@@ -14,16 +14,19 @@ export interface AskerOptions {
   /** For one answer, from the request to its last byte. */
   readonly timeoutMs: number;
   readonly after: EventLoop['after'];
+  /** Of earlier questions, and of these from now on; none are known where it is absent. */
+  readonly faults?: Map<number, PeerFaults>;
 }
 
 export class PeerAsker {
   readonly #transport: Pick<Transport, 'request'>;
   readonly #options: AskerOptions;
-  readonly #faults = new Map<number, PeerFaults>();
+  readonly #faults: Map<number, PeerFaults>;
 
   constructor(transport: Pick<Transport, 'request'>, options: AskerOptions) {
     this.#transport = transport;
     this.#options = options;
+    this.#faults = options.faults ?? new Map();
   }
 
   /** `read` gives what it makes of an answer, undefined to ask the next; a DecodeError is a lie. */

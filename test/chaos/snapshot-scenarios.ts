@@ -159,7 +159,7 @@ export const snapshotScenarios: readonly Scenario[] = [
     name: 'snapshot-liar',
     says: 'the only one that a newcomer can ask gives false chunks: nothing is taken until an honest one is reached',
     ...common,
-    settings: pruning(often),
+    settings: pruning(everyBlocks), // what is on offer must outlast a download
     run: (stage) => liarFirst(stage, 'honest'),
   },
   {
