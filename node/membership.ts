@@ -136,8 +136,8 @@ export class Membership {
 
   /**
    * Who has not come to this epoch yet knows the former network key alone, and may have the blocks from nobody else;
-   * who is in a later one already admits the present key alone. Until a quorum is heard, it is each in turn. Who was
-   * removed has the former one alone, also after a start [E8].
+   * who is in a later one already admits the present key alone; who was added again is known by a key of no epoch here.
+   * Until a quorum is heard, it is each in turn. Who is settled without a vote stays under the key that served [E8].
    */
   #speak(): void {
     const own = this.#seat.epoch.validators[this.#seat.self];
@@ -147,11 +147,11 @@ export class Membership {
     const others = (this.#parts.heldKeys?.() ?? []).filter((each) => !isNamed(each));
     const turns = [...named, ...others];
     const turn = Math.floor(this.#unsettledTicks / turnTicks) % Math.max(1, turns.length);
-    const speaks = this.#isSettled ? own : turns[turn]; // without a vote: the key that they know it by
+    const speaks = this.#isSettled ? own : turns[turn];
     if (speaks !== undefined) this.#parts.onKeys?.(speaks);
   }
 
-  /** `isSettled`: a quorum has come to this epoch. */
+  /** Settled once a quorum has come to this epoch, and as long as anybody is connected. */
   tick(isQuorumHere: boolean): void {
     const isSettled = isQuorumHere && this.peers.connected().length > 0;
     if (this.#isSettled && isSettled) return;

@@ -36,6 +36,7 @@ import { bodiesOf, voteRecordOf } from './opening.ts';
 import type { Peers } from './peers.ts';
 import { Presence } from './presence.ts';
 import { type ClientRefusal, clientRefusalOf, unreadinessOf } from './readiness.ts';
+import { RefusalLog } from './refusal-log.ts';
 import { Release } from './release.ts';
 import { SnapshotKeeper } from './snapshot/keeper.ts';
 import { type ProvenState, StateProver } from './state-prover.ts';
@@ -72,8 +73,6 @@ export interface ValidatorNodeParts extends MembershipParts {
   readonly awaits: number | undefined;
 }
 
-const warningIntervalMs = 1_000;
-
 export class ValidatorNode implements LedgerNode, Receiver {
   readonly store: Store;
   readonly genesisText: string;
@@ -88,6 +87,11 @@ export class ValidatorNode implements LedgerNode, Receiver {
   readonly #intake: Intake;
   readonly #server: SyncServer;
   readonly #keeper: SnapshotKeeper;
+  readonly #refusals = new RefusalLog({
+    monotonicMs: () => this.#parts.loop.monotonicMs(),
+    tell: (facts) => this.#parts.log('warn', 'a message was refused', facts),
+    idOf: (peer) => this.#peers.idOf(peer),
+  });
   readonly #release = new Release({
     epochs: () => allEpochs(this.store),
     isIn: (validators) => this.#membership.isIn(validators),
@@ -100,9 +104,7 @@ export class ValidatorNode implements LedgerNode, Receiver {
   readonly #checkpoints: Checkpointing;
   readonly #finality = new FinalityTimes();
   readonly #notices: Notices;
-  readonly #warned = new Map<number, number>();
   readonly #startedAt: number;
-  readonly #refused = new Map<string, number>();
   #isReadOnly = false;
   #logRoot: { readonly size: number; readonly root: string } | undefined;
   #silence: string | undefined;
@@ -287,12 +289,12 @@ export class ValidatorNode implements LedgerNode, Receiver {
     if (channel === 'transactions') return index === undefined ? undefined : this.#intake.receive(from, bytes);
     if (channel === 'checkpoints') {
       const reason = this.#checkpoints.receive(from, bytes);
-      if (reason !== undefined) this.#refuse(from, { refused: 'malformed', reason });
+      if (reason !== undefined) this.#refusals.refused(from, { refused: 'malformed', reason });
       return;
     }
     const judged = this.#membership.seat.check(index ?? -1, channel, bytes);
     if ('message' in judged) return this.#hand(index ?? -1, judged.message);
-    this.#refuse(from, judged);
+    this.#refusals.refused(from, judged);
     if ('late' in judged && judged.late !== undefined) this.#driver.put({ type: 'message', message: judged.late });
     if (judged.refused === 'committed-height') this.#notices.committed(from, judged.height);
     else if (judged.refused === 'other-epoch' && judged.type !== 'committed') this.#notices.ended(from, judged.epoch);
@@ -333,19 +335,6 @@ export class ValidatorNode implements LedgerNode, Receiver {
       onKnown: (peer) => this.#knownTo(peer),
       onRewound: (reason) => this.#driver.put({ type: 'rewound', reason }),
     });
-  }
-
-  #refuse(from: number, judged: { readonly refused: string; readonly reason?: string }): void {
-    this.#refused.set(judged.refused, (this.#refused.get(judged.refused) ?? 0) + 1);
-    if (judged.refused === 'malformed' || judged.refused === 'unproven') this.#warn(from, judged);
-  }
-
-  /** Once a second and peer at most: a flood of bad messages must not fill the disk with what is said of it. */
-  #warn(from: number, judged: object): void {
-    const now = this.#parts.loop.monotonicMs();
-    if (now - (this.#warned.get(from) ?? -warningIntervalMs) < warningIntervalMs) return;
-    this.#warned.set(from, now);
-    this.#parts.log('warn', 'a message was refused', { from: this.#peers.idOf(from), ...judged });
   }
 
   serve(from: number, request: Uint8Array): Uint8Array | undefined {

@@ -33,6 +33,7 @@ const validatorFiles = [
     'peers',
     'presence',
     'readiness',
+    'refusal-log',
     'release',
     'state-prover',
     'store/store',
@@ -155,6 +156,7 @@ const layers: readonly Layer[] = [
   },
   { of: 'node/readiness.ts', may: [], mayTypes: ['node/consensus/replica.ts'] },
   { of: 'node/release.ts', may: [], mayTypes: ['node/ledger', 'contracts'] },
+  { of: 'node/refusal-log.ts', may: [], mayTypes: ['node/network/inbound.ts'] },
   {
     of: 'node/presence.ts',
     may: ['node/ledger', 'node/network/sync-messages.ts'],

@@ -3,24 +3,23 @@
 import type { SnapshotConfig, TimerConfig } from '../../node/config.ts';
 import type { DivergenceIncident } from '../../node/divergence.ts';
 import { originOf } from '../../node/ledger/checkpoint.ts';
-import { type CosignatureContradiction, type CosignedHead, cosignatureMessage } from '../../node/ledger/cosignature.ts';
+import type { CosignatureContradiction } from '../../node/ledger/cosignature.ts';
 import type { Digest } from '../../node/ledger/hash.ts';
 import { digestBytes } from '../../node/ledger/hash.ts';
 import type { Channel } from '../../node/network/transport.ts';
 import { type BlockCommit, type CheckpointChange, type Snapshot, StoreError } from '../../node/store/store.ts';
 import { AmnesiaWitness } from './amnesia-witness.ts';
-import { Liar } from './byzantine.ts';
 import { Chance } from './chance.ts';
 import { WallClock } from './clock.ts';
 import { type Consortium, consortiumOf, newDisk } from './consortium.ts';
 import { Epochs, validatorName } from './epochs.ts';
-import { Forger, type Standing } from './forger.ts';
 import { Gate } from './gate.ts';
 import { truthfulHabits } from './habits.ts';
 import { Hearing } from './hearing.ts';
 import { checkHoldings } from './holdings.ts';
 import { Jury } from './jury.ts';
 import { MachineKeys } from './keys.ts';
+import { liarOf } from './liars.ts';
 import { checkLogStart } from './log-starts.ts';
 import { Losses } from './losses.ts';
 import { Network } from './network.ts';
@@ -98,7 +97,8 @@ export class Cluster implements StationWatch {
     });
     for (let index = 0; index < plan.validators; index++) this.addStation(index);
     if (plan.habits.has('twins')) for (const index of plan.byzantine) this.addStation(index);
-    for (const station of this.stations) if (plan.byzantine.includes(station.index)) this.#corrupt(station);
+    for (const station of this.stations)
+      if (plan.byzantine.includes(station.index)) station.tamper = liarOf(this, station);
   }
 
   addStation(index: number): ValidatorStation {
@@ -145,37 +145,6 @@ export class Cluster implements StationWatch {
   #peerKeys(): Map<string, Uint8Array> {
     const named = this.epochs.all.flatMap(({ validators }) => validators);
     return new Map(named.map(({ id, networkKey }) => [id, networkKey]));
-  }
-
-  /** Of a machine that lies, with the keys that it has in an epoch. */
-  #standingOf(machine: number, number: number): Standing {
-    const { epochs, keys } = this;
-    const { validators, quorum, base } = epochs.numbered(number) ?? epochs.latest;
-    const self = epochs.seatOf(machine, number);
-    const key = epochs.keyOf(machine, number);
-    const sign = (message: Uint8Array) => keys[machine]?.sign(message, key) ?? message;
-    return { epoch: number, self, validators: validators.length, quorum, base: base.height, sign };
-  }
-
-  #corrupt(station: ValidatorStation): void {
-    const { plan, consortium, epochs } = this;
-    const { index, station: number } = station;
-    const { keys, disk: store } = station.parts;
-    const chance = new Chance(plan.seed, `liar ${number}`);
-    const chainId = digestBytes(consortium.commit.head.digest);
-    const forger = new Forger(chainId, (epoch) => this.#standingOf(index, epoch), chance);
-    const { habits, validators, proposalTimeoutMs } = plan;
-    const origin = originOf({ ledger: consortium.genesis.name, chainId: consortium.commit.head.digest });
-    const cosign = (head: CosignedHead): CosignedHead => {
-      const audit = keys.auditKeyOf(epochs.latest.validators[epochs.seatOf(index, epochs.latest.number)]);
-      return { ...head, signature: audit.sign(cosignatureMessage({ origin, ...head }, head.time)) };
-    };
-    const seats = {
-      machine: index,
-      machineOf: (validator: number, epoch: number) => epochs.machineOf(validator, epoch),
-      others: () => epochs.latest.machines.filter((each) => each !== index),
-    };
-    station.tamper = new Liar({ forger, chance, habits, ...seats, validators, proposalTimeoutMs, store, cosign });
   }
 
   /** Stations that stay down whatever happens. */

@@ -1,3 +1,5 @@
+// The step in which a replica commits the last block of its epoch: what it must be able to do afterwards, and what it
+// must not do any more.
 import test from 'ava';
 import type { Effect, Event, NextEpoch, Verified } from '../../node/consensus/events.ts';
 import type { Message } from '../../node/consensus/messages.ts';
@@ -5,14 +7,13 @@ import { firstRecord } from '../../node/consensus/record.ts';
 import { Replica } from '../../node/consensus/replica.ts';
 import { chainId, genesis, signAs } from './_chain.ts';
 import { shortTimings } from './_cluster.ts';
-import { blockOf, prePrepare, status, vote } from './_forge.ts';
+import { blockOf, committed, prePrepare, status, viewChange, vote } from './_forge.ts';
 import { effectWords } from './_words.ts';
 
 const a = blockOf('a');
 const next: NextEpoch = { validators: 4, self: 3, rekeyed: false };
 
-function replicaOf(awaits?: number) {
-  const sign = signAs(3);
+function replicaOf(awaits?: number, sign = signAs(3)) {
   const parts = { self: 3, validators: 4, chainId, timings: shortTimings, head: genesis, bodies: new Map(), sign };
   const replica = new Replica({ ...parts, record: firstRecord(), awaits });
   const take = (effects: readonly Effect[]): string[] =>
@@ -62,4 +63,17 @@ test('[R4, C2] who awaited the last block of an epoch can fetch in the next one'
     [...lines, ...one.tick(200)].some((line) => line.startsWith('fetches from height 2')),
     'it fetches what it misses',
   );
+});
+
+test('[E3] nothing is signed in an epoch after the block that ends it', (t) => {
+  let signed = 0;
+  const one = replicaOf(undefined, (message) => {
+    signed += 1;
+    return signAs(3)(message);
+  });
+  one.hear(status(0), status(1), prePrepare(a), viewChange(0, 1));
+  const before = signed;
+  one.hear(viewChange(1, 1, { committed: committed(a.digest, [0, 1, 2]) }));
+  t.is(one.replica.status().epoch, 1);
+  t.is(signed, before);
 });
