@@ -4,9 +4,10 @@ import type { Epoch } from '../contracts/consortium-state.ts';
 import type { TimerConfig } from './config.ts';
 import type { NextEpoch } from './consensus/events.ts';
 import type { EventLoop } from './event-loop.ts';
-import { electorsOf } from './execution/validator-sets.ts';
+import { electorsOf, isSpent } from './execution/validator-sets.ts';
+import { type HeldKeys, KeyTurns } from './key-turns.ts';
 import { assert } from './ledger/assert.ts';
-import { type Digest, digestBytes, equalBytes } from './ledger/hash.ts';
+import { type Digest, digestBytes, equalBytes, toHex } from './ledger/hash.ts';
 import type { Validator, ValidatorSet } from './ledger/validators.ts';
 import type { MessageReader } from './network/inbound.ts';
 import type { Transport } from './network/transport.ts';
@@ -16,8 +17,6 @@ import type { Store } from './store/store.ts';
 
 /** No peer has it: who asks such a one gets no answer. */
 const noPeer = -1;
-/** For so long a node that hears no quorum is known by one of its keys, then by the other. */
-const turnTicks = 60;
 
 export interface MembershipParts {
   readonly store: Store;
@@ -44,6 +43,13 @@ export interface MembershipParts {
   readonly reader?: MessageReader | undefined;
 }
 
+type OwnKeys = Pick<Validator, 'voteKey' | 'networkKey'>;
+
+interface Keys {
+  readonly named: readonly OwnKeys[];
+  readonly others: readonly OwnKeys[];
+}
+
 export class Membership {
   readonly peers: Peers;
   readonly #parts: MembershipParts;
@@ -51,11 +57,12 @@ export class Membership {
   #seat: Seat;
   /** What it was in the epoch before, if it was a validator. */
   #former: Validator | undefined;
+  readonly #turns: KeyTurns;
   #isSettled = false;
-  #unsettledTicks = 0;
 
   constructor(parts: MembershipParts, epoch: Epoch, position: SeatParts['position']) {
     this.#parts = parts;
+    this.#turns = new KeyTurns(parts.validator);
     this.#position = position;
     this.peers = parts.peers ?? new Peers(parts.transport, (validator) => this.#isOwn(validator));
     this.#seat = this.#seatOf(epoch);
@@ -96,7 +103,7 @@ export class Membership {
       const former = this.#seat;
       this.#seat = this.#seatOf(epoch);
       this.#isSettled = false;
-      this.#unsettledTicks = 0;
+      this.#turns.renew();
       const facts = { epoch: epoch.number, from: epoch.from, validators: epoch.validators.map(({ id }) => id) };
       this.#parts.log('info', 'the validator set has changed', facts);
       if (former.self >= 0 && this.#seat.self < 0)
@@ -141,22 +148,39 @@ export class Membership {
    */
   #speak(): void {
     const own = this.#seat.epoch.validators[this.#seat.self];
-    const named = [this.#former, own].filter((each) => each !== undefined);
-    const isNamed = ({ voteKey }: Pick<Validator, 'voteKey'>) =>
-      named.some((each) => equalBytes(each.voteKey, voteKey));
-    const others = (this.#parts.heldKeys?.() ?? []).filter((each) => !isNamed(each));
-    const turns = [...named, ...others];
-    const turn = Math.floor(this.#unsettledTicks / turnTicks) % Math.max(1, turns.length);
-    const speaks = this.#isSettled ? own : turns[turn];
+    if (this.#isSettled) {
+      if (own === undefined) return;
+      this.#turns.settle(toHex(own.voteKey));
+      return this.#parts.onKeys?.(own);
+    }
+    const keys = this.#heldKeys();
+    const key = this.#turns.keyOf(keysIn(keys));
+    const speaks = [...keys.named, ...keys.others].find(({ voteKey }) => toHex(voteKey) === key);
     if (speaks !== undefined) this.#parts.onKeys?.(speaks);
+  }
+
+  #heldKeys(): Keys {
+    const { store, heldKeys } = this.#parts;
+    const own = this.#seat.epoch.validators[this.#seat.self];
+    const isSame = this.#former && own && equalBytes(this.#former.voteKey, own.voteKey);
+    const named = [isSame ? undefined : this.#former, own].filter((each) => each !== undefined);
+    const isNamed = ({ voteKey }: OwnKeys) => named.some((each) => equalBytes(each.voteKey, voteKey));
+    const others = (heldKeys?.() ?? []).filter((each) => !isNamed(each) && !isSpent(store, each.voteKey));
+    return { named, others };
   }
 
   /** Settled once a quorum has come to this epoch, and as long as anybody is connected. */
   tick(isQuorumHere: boolean): void {
-    const isSettled = isQuorumHere && this.peers.connected().length > 0;
+    const isConnected = () => this.peers.connected().length > 0;
+    const isSettled = isQuorumHere && isConnected();
     if (this.#isSettled && isSettled) return;
-    this.#unsettledTicks += 1;
     this.#isSettled = isSettled;
-    if (isSettled || this.#unsettledTicks % turnTicks === 0) this.#speak();
+    const { validators } = this.#seat.epoch;
+    if (isSettled) this.#speak();
+    else if (this.#turns.tick(() => keysIn(this.#heldKeys()), validators.length, isConnected)) this.#speak();
   }
+}
+
+function keysIn({ named, others }: Keys): HeldKeys {
+  return { named: named.map(({ voteKey }) => toHex(voteKey)), others: others.map(({ voteKey }) => toHex(voteKey)) };
 }

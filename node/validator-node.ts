@@ -239,7 +239,7 @@ export class ValidatorNode implements LedgerNode, Receiver {
     this.#presence.tick();
     this.#guarded(() => this.#checkpoints.tick());
     const { settled } = this.#driver.replica;
-    this.#membership.tick(settled);
+    this.#guarded(() => this.#membership.tick(settled));
     this.#release.tick(settled, this.#membership.seat.self >= 0);
   }
 

@@ -143,7 +143,7 @@ const layers: readonly Layer[] = [
   { of: 'node/keyring.ts', may: ['node/ledger', 'node/validator-key.ts', 'node:*'] },
   {
     of: 'node/membership.ts',
-    may: ['node/ledger', 'node/execution', 'node/peers.ts', 'node/seat.ts'],
+    may: ['node/ledger', 'node/execution', 'node/key-turns.ts', 'node/peers.ts', 'node/seat.ts'],
     mayTypes: ['node', 'contracts'],
   },
   { of: 'node/notices.ts', may: ['node/execution'], mayTypes: ['node'] },

@@ -8,9 +8,11 @@ import {
   latestEpoch,
   learnerRecords,
   learnersMax,
+  validatorKeyRecords,
 } from '../../contracts/consortium-state.ts';
 import type { StateReader } from '../../contracts/contract.ts';
 import { DecodeError } from '../ledger/codec.ts';
+import { equalBytes, toHex } from '../ledger/hash.ts';
 import { decodeAs, type Schema } from '../ledger/schema.ts';
 import type { Validator, ValidatorSet } from '../ledger/validators.ts';
 import type { StatePath, StateStore, Store } from '../store/store.ts';
@@ -64,6 +66,14 @@ export function electorsOf(store: Pick<Store, 'get' | 'stateRange'>): Electors {
 export function learnersOf(store: Pick<Store, 'stateRange'>): Validator[] {
   const rows = store.stateRange(`${consortiumName}/${learnerRecords.name}/`, learnersMax);
   return rows.map(([path, bytes]) => decoded(path, learnerRecords.schema, bytes));
+}
+
+/** A vote key that the ledger has known and that is nobody's now, nor to be: no key is registered twice, ever [E8]. */
+export function isSpent(store: Pick<Store, 'get' | 'stateRange'>, voteKey: Uint8Array): boolean {
+  if (consortiumOf(store).read(validatorKeyRecords, toHex(voteKey)) === undefined) return false;
+  const { current, previous, learners } = electorsOf(store);
+  const known = [...current.validators, ...(previous?.validators ?? []), ...learners];
+  return !known.some((each) => equalBytes(each.voteKey, voteKey));
 }
 
 /** Genesis wrote the first epoch, and each is kept for ever. */

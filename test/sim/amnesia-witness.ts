@@ -48,8 +48,16 @@ export class AmnesiaWitness {
   copied(station: ValidatorStation, image: MemoryImage): void {
     const { known, silentSince, found } = this.#lifeOf(station);
     const hasMoved = found === undefined || image.voteRecord === undefined || !equalBytes(found, image.voteRecord);
-    // Who has gone on without being shown what it forgot is past it.
-    this.#copies.set(image, { known: new Set(hasMoved ? this.#signed.get(station) : known), silentSince });
+    // Who has gone on without being shown what it forgot is past it. What is durable may leave after the copy was made.
+    const left = hasMoved ? this.#signed.get(station) : known;
+    this.#copies.set(image, { known: new Set([...(left ?? []), ...this.#heldIn(image, station.index)]), silentSince });
+  }
+
+  #heldIn({ voteRecord }: MemoryImage, index: number): string[] {
+    if (voteRecord === undefined) return [];
+    const { accepted, prepare, commit, viewChange, newView } = this.#parts.work.record(voteRecord);
+    const held = [accepted, prepare, commit, viewChange, newView].filter((each) => each !== undefined);
+    return ofSigner(held, index).map(toHex);
   }
 
   /** It has that copy now, or a disk that never knew anything. */
