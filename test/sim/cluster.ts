@@ -120,6 +120,7 @@ export class Cluster implements StationWatch {
       timers: timersOf(plan),
       snapshots: plan.snapshots ?? noSnapshots,
       work: this.#work,
+      sharesWork: plan.sharesWork,
       watch: this,
       ledger: consortium.genesis.name,
       keys,

@@ -41,6 +41,8 @@ export interface Plan {
   readonly faults: ReadonlySet<FaultClass>;
   readonly links: LinkQuality;
   readonly realSignatures: boolean;
+  /** What is the same for all receivers of the same bytes is done once; else each does all of it, as real nodes. */
+  readonly sharesWork: boolean;
   /** More than f lie. */
   readonly isOverrun: boolean;
   /** Indexes that lie. With the next at most f, unless it is overrun. */
@@ -70,6 +72,7 @@ export interface PlanLimits {
   readonly safetySeconds?: number | undefined;
   readonly blocksMin?: number | undefined;
   readonly isDense?: boolean | undefined;
+  readonly sharesWork?: boolean | undefined;
 }
 
 /** Of references, and of the validity of transactions, where old blocks are to be forgotten within a run. */
@@ -163,13 +166,15 @@ export function drawPlan(seed: number, limits: PlanLimits = {}): Plan {
   const drawnLiars = canForget ? liars : bad;
   // Dense work takes long to simulate: the first primary lies, so that the time is well spent.
   const byzantine = has('byzantine') ? (isDense ? [0] : drawnLiars) : [];
+  const realSignatures = chance.hits(0.03);
   const plan: Plan = {
     seed,
     validators,
     quorum,
     faults,
     links,
-    realSignatures: chance.hits(0.03),
+    realSignatures,
+    sharesWork: limits.sharesWork ?? !realSignatures,
     isOverrun,
     byzantine: isOverrun ? tooMany(seed, validators, faulty) : byzantine,
     habits: new Set(limits.habits ?? (isOverrun ? [...drawnHabits, ...forking] : drawnHabits)),

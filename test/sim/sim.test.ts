@@ -19,6 +19,21 @@ test.serial('the same seed is the same run, event by event', async (t) => {
   t.true(once.blocks > 0);
 });
 
+test.serial('what is done once for all receivers changes no run', async (t) => {
+  for (const faults of [
+    undefined,
+    ['membership', 'byzantine', 'replay', 'duplicate'],
+    ['amnesia', 'snapshots'],
+  ] as const) {
+    const limits = { safetySeconds: 20, blocksMin: 0, ...(faults && { faults }) };
+    const [once, each] = [
+      await runSeed(40, { ...limits, sharesWork: true }),
+      await runSeed(40, { ...limits, sharesWork: false }),
+    ];
+    t.deepEqual([each.violation, each.trace], [undefined, once.trace]);
+  }
+});
+
 for (const seed of fixedSeeds) {
   test.serial(`a cluster under the faults of seed ${seed} stays right and comes back to life`, async (t) => {
     t.is((await runSeed(seed)).violation, undefined);

@@ -81,6 +81,7 @@ export interface StationParts {
   readonly snapshots: SnapshotConfig;
   readonly watch: StationWatch;
   readonly work: SharedWork;
+  readonly sharesWork: boolean;
   readonly keys: MachineKeys;
   /** Where keys change; elsewhere everybody admits everybody under the numbers of genesis. */
   readonly gate: Gate<ValidatorStation> | undefined;
@@ -301,8 +302,7 @@ export class ValidatorStation implements Station {
       log: (_, text) => {
         if (isThis() && text.includes('it may be stopped')) parts.watch.released(this);
       },
-      reader: parts.work,
-      transactions: parts.work.transactions,
+      ...(parts.sharesWork && { reader: parts.work, transactions: parts.work.transactions }),
       onFailure: (error) => {
         if (isThis()) this.#failed(error);
       },
