@@ -3,13 +3,13 @@
 // claim that its store does not know of has an older store, or is not the only one with this key.
 import type { EventLoop } from './event-loop.ts';
 import type { SignatureCheck } from './ledger/certificate.ts';
-import { type Claim, claimMessage, claimSchema, knows, sessionsMax } from './ledger/claim.ts';
-import { DecodeError } from './ledger/codec.ts';
+import { type Claim, claimMessage, claimSchema, knows, readClaim } from './ledger/claim.ts';
 import { equalBytes } from './ledger/hash.ts';
-import { decodeAs, encodeAs } from './ledger/schema.ts';
+import { encodeAs } from './ledger/schema.ts';
 import { quorumOf, type ValidatorSet } from './ledger/validators.ts';
 import { encodeSyncRequest } from './network/sync-messages.ts';
 import type { Transport } from './network/transport.ts';
+import { hasBeenThrough, nextStart, rowFor } from './starts.ts';
 import type { ClaimStore } from './store/store.ts';
 
 export interface PresenceParts {
@@ -51,6 +51,8 @@ export class Presence {
   readonly #asked = new Map<number, AbortController[]>();
   readonly #noted = new Map<number, { readonly since: number; count: number }>();
   #own: Claim | undefined;
+  /** For each peer that holds a start further back than a claim reaches: the claim that names that one, too. */
+  readonly #naming = new Map<number, Claim>();
   #ticks = 0;
   #isStopped = false;
 
@@ -62,15 +64,18 @@ export class Presence {
 
   /** Durable before anything of this start is sent. */
   begin(): void {
-    const { store, chainId, session, sign } = this.#parts;
+    const { store, session } = this.#parts;
     const key = this.#validators[this.#self]?.voteKey;
     if (key === undefined) return;
-    const last = read(store.claim(key));
-    const sessions = [session, ...(last?.sessions ?? [])].slice(0, sessionsMax);
-    const claimed = { start: (last?.start ?? 0) + 1, sessions };
-    const own = { ...claimed, signature: sign(claimMessage(chainId, claimed), key) };
-    store.putClaim(key, encodeAs(claimSchema, own));
+    const claimed = nextStart(store, key, session);
+    const own = this.#signed(claimed, key);
+    store.putClaim(key, encodeAs(claimSchema, own), rowFor(store, key, claimed));
     this.#own = own;
+  }
+
+  #signed(claimed: Omit<Claim, 'signature'>, key: Uint8Array): Claim {
+    const { chainId, sign } = this.#parts;
+    return { ...claimed, signature: sign(claimMessage(chainId, claimed), key) };
   }
 
   /**
@@ -89,6 +94,7 @@ export class Presence {
     this.#self = self;
     this.#known = new Set(isSame ? stillKnown : []);
     this.#asked.clear();
+    this.#naming.clear();
     this.#noted.clear();
     if (isSame) return;
     this.#own = undefined;
@@ -124,7 +130,7 @@ export class Presence {
   ask(peer: number): void {
     const { transport, timeoutMs, loop } = this.#parts;
     const [self, validators] = [this.#self, this.#validators];
-    const claim = this.#own;
+    const claim = this.#naming.get(peer) ?? this.#own;
     if (claim === undefined || peer === self || peer >= validators.length) return;
     const deadline = new AbortController();
     const asked = this.#asked.get(peer) ?? [];
@@ -148,7 +154,7 @@ export class Presence {
     const { store, chainId, check, loop } = this.#parts;
     const key = this.#validators[from]?.voteKey;
     if (key === undefined || !check(claimMessage(chainId, claim), claim.signature, key)) return undefined;
-    const held = read(store.claim(key));
+    const held = readClaim(store.claim(key));
     if (held !== undefined && (!knows(claim, held) || held.start === claim.start)) return encodeAs(claimSchema, held);
     if (!this.#mayNote(from, loop.monotonicMs())) return undefined;
     const encoded = encodeAs(claimSchema, claim);
@@ -166,13 +172,14 @@ export class Presence {
 
   /** Whatever a peer shows counts only under this key's own signature: nobody else can silence a validator. */
   #answered(peer: number, answer: Uint8Array, own: Claim): void {
-    const { chainId, check } = this.#parts;
+    const { store, chainId, check } = this.#parts;
     const key = this.#validators[this.#self]?.voteKey;
-    const held = read(answer);
+    const held = readClaim(answer);
     if (held === undefined || key === undefined || !check(claimMessage(chainId, held), held.signature, key)) return;
-    if (knows(own, held)) {
-      // An older one of ours: it has not taken this one yet.
-      if (held.start < own.start || this.#known.has(peer)) return;
+    if (hasBeenThrough(store, key, own, held)) {
+      // An older one of ours: it has not taken this one yet, or cannot see that we know that one.
+      if (held.start < own.start) return this.#name(held, peer, own, key);
+      if (this.#known.has(peer)) return;
       this.#known.add(peer);
       return this.#parts.onKnown(peer);
     }
@@ -182,14 +189,12 @@ export class Presence {
         `${held.start} (here ${own.start}): this folder is an older copy, or the key runs in two places`,
     );
   }
-}
 
-/** Undefined for bytes of no claim. */
-function read(encoded: Uint8Array | undefined): Claim | undefined {
-  try {
-    return encoded === undefined ? undefined : decodeAs(claimSchema, encoded);
-  } catch (error) {
-    if (error instanceof DecodeError) return undefined;
-    throw error;
+  /** The next claim to this peer names the start that it holds. Not at once: a liar's answers may be without an end. */
+  #name(held: Claim, peer: number, own: Claim, key: Uint8Array): void {
+    const [session] = held.sessions;
+    if (session === undefined || knows(own, held)) return;
+    const { start, sessions } = own;
+    this.#naming.set(peer, this.#signed({ start, sessions, earlier: { start: held.start, session } }, key));
   }
 }

@@ -159,9 +159,10 @@ const layers: readonly Layer[] = [
   { of: 'node/refusal-log.ts', may: [], mayTypes: ['node/network/inbound.ts'] },
   {
     of: 'node/presence.ts',
-    may: ['node/ledger', 'node/network/sync-messages.ts'],
+    may: ['node/ledger', 'node/network/sync-messages.ts', 'node/starts.ts'],
     mayTypes: ['node/event-loop.ts', 'node/network/transport.ts', 'node/store/store.ts'],
   },
+  { of: 'node/starts.ts', may: ['node/ledger', 'node/store/store.ts'] },
   {
     of: 'node/state-prover.ts',
     may: ['node/ledger', 'node/execution', 'node:timers/promises'],

@@ -20,6 +20,7 @@ export const tables = {
   reference: 0x15,
   checkpoint: 0x16,
   claim: 0x17,
+  starts: 0x18,
   state: 0x20,
   body: 0x30,
   staged: 0x40,
@@ -92,6 +93,14 @@ export function digestKey(table: 'transaction' | 'body', digest: Digest): Buffer
 
 export function claimKey(voteKey: Uint8Array): Buffer {
   return Buffer.concat([Buffer.of(tables.claim), voteKey]);
+}
+
+export function startsKey(voteKey: Uint8Array, last: number): Buffer {
+  const key = Buffer.allocUnsafe(1 + voteKey.length + 8);
+  key[0] = tables.starts;
+  key.set(voteKey, 1);
+  writeUint64(key, 1 + voteKey.length, last);
+  return key;
 }
 
 /** A zero byte stands in neither name, so no two pairs share a key. */
@@ -200,6 +209,7 @@ export function describeKey(key: Uint8Array): string {
     case 'transaction':
     case 'body':
     case 'claim':
+    case 'starts':
       return `${table} ${toHex(rest)}`;
     case 'unknown':
       return `unknown record ${toHex(key)}`;

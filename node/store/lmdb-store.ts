@@ -39,6 +39,7 @@ import type {
   ReferenceRow,
   RepairedBlock,
   Snapshot,
+  StartsRow,
   StateDifference,
   StatePath,
   StateView,
@@ -312,8 +313,17 @@ class LmdbStore implements Store {
     return readPayload(this.environment, keys.claimKey(voteKey));
   }
 
-  putClaim(voteKey: Uint8Array, claim: Uint8Array): void {
-    this.change(() => putPayload(this.environment, keys.claimKey(voteKey), claim));
+  starts(voteKey: Uint8Array, last: number): StartsRow | undefined {
+    const row = readRow(this.environment, keys.startsKey(voteKey, last), rows.startsRow);
+    return row === undefined ? undefined : { last, ...row };
+  }
+
+  putClaim(voteKey: Uint8Array, claim: Uint8Array, starts?: StartsRow): void {
+    this.change(() => {
+      putPayload(this.environment, keys.claimKey(voteKey), claim);
+      if (starts === undefined) return;
+      putRow(this.environment, keys.startsKey(voteKey, starts.last), rows.startsRow, starts);
+    });
   }
 
   divergence(): Uint8Array | undefined {

@@ -18,6 +18,7 @@ import type {
   ReferenceRow,
   RepairedBlock,
   Snapshot,
+  StartsRow,
   StateDifference,
   StatePath,
   StateView,
@@ -45,6 +46,7 @@ export interface MemoryImage {
   readonly checkpoints: ReadonlyMap<number, StableCheckpoint>;
   readonly divergence: Uint8Array | undefined;
   readonly claims: ReadonlyMap<string, Uint8Array>;
+  readonly starts: ReadonlyMap<string, StartsRow>;
 }
 
 type Part = readonly [PartPlace, Uint8Array];
@@ -69,6 +71,7 @@ export class MemoryStore implements Store {
   private checkpoints = new Map<number, StableCheckpoint>();
   private mark: Uint8Array | undefined;
   private claims = new Map<string, Uint8Array>();
+  private startsRows = new Map<string, StartsRow>();
   /** Paths in the order of their UTF-8 bytes, made when a range is asked for. */
   private sorted: StatePath[] | undefined;
 
@@ -293,8 +296,13 @@ export class MemoryStore implements Store {
     return this.claims.get(toHex(voteKey));
   }
 
-  putClaim(voteKey: Uint8Array, claim: Uint8Array): void {
+  starts(voteKey: Uint8Array, last: number): StartsRow | undefined {
+    return this.startsRows.get(`${toHex(voteKey)} ${last}`);
+  }
+
+  putClaim(voteKey: Uint8Array, claim: Uint8Array, starts?: StartsRow): void {
     this.claims.set(toHex(voteKey), claim);
+    if (starts !== undefined) this.startsRows.set(`${toHex(voteKey)} ${starts.last}`, starts);
   }
 
   divergence(): Uint8Array | undefined {
@@ -392,6 +400,7 @@ export class MemoryStore implements Store {
       checkpoints: new Map(this.checkpoints),
       divergence: this.mark,
       claims: new Map(this.claims),
+      starts: new Map(this.startsRows),
     };
   }
 
@@ -412,6 +421,7 @@ export class MemoryStore implements Store {
     this.checkpoints = new Map(image.checkpoints);
     this.mark = image.divergence;
     this.claims = new Map(image.claims);
+    this.startsRows = new Map(image.starts);
     this.sorted = undefined;
   }
 

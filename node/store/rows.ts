@@ -1,12 +1,13 @@
 // The forms of the stored records that are not plain bytes, as canonical CBOR. Certificates are stored in the ledger's
 // own form. It loads no signature engine: the preflight's child reads the head with it and must start fast.
+import { sessionBytes, sessionsMax } from '../ledger/claim.ts';
 import { DecodeError } from '../ledger/codec.ts';
 import { type Digest, digestBytes, digestOf } from '../ledger/hash.ts';
 import { hash, name } from '../ledger/identifiers.ts';
 import { batchLinesMax, timestampMax } from '../ledger/limits.ts';
 import { bytes, decodeAs, encodeAs, integer, list, record, type Schema, uint } from '../ledger/schema.ts';
 import { damaged, nodeKey, numberKey, seal, singleKey, unseal } from './keys.ts';
-import type { BlockRow, Head, LogBase, ReferenceRow, StoreIdentity } from './store.ts';
+import type { BlockRow, Head, LogBase, ReferenceRow, StartsRow, StoreIdentity } from './store.ts';
 
 /** The layout of keys and records. Another number in a folder means that another version wrote it. */
 export const storeFormat = 1;
@@ -30,6 +31,10 @@ export const baseRow: Schema<LogBase> = record({ height: uint, digest, logSize: 
 export const blockRow: Schema<BlockRow> = record({ height: uint, digest, firstIndex: uint, headerIndex: uint });
 export const indexRow: Schema<number> = uint;
 export const sessionRow: Schema<Uint8Array> = bytes(16);
+export const startsRow: Schema<Omit<StartsRow, 'last'>> = record({
+  since: uint,
+  sessions: list(bytes(sessionBytes), 1, sessionsMax),
+});
 
 type ReferenceValue = Omit<ReferenceRow, 'member' | 'reference'>;
 export const referenceRow: Schema<ReferenceValue> = record({

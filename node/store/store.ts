@@ -212,11 +212,21 @@ export interface RepairableStore {
   dropDamagedBodies(digests: readonly Digest[]): void;
 }
 
-/** The highest start that each vote key has claimed (rule R5), its own too. */
+/** Sessions of own starts under one vote key, up to one of them, the latest first. */
+export interface StartsRow {
+  readonly last: number;
+  readonly sessions: readonly Uint8Array[];
+  /** No row has sessions of earlier starts: they were counted by a version that kept none. */
+  readonly since: number;
+}
+
+/** The latest start that each vote key has claimed (rule R5), its own too, and the sessions of own ones. */
 export interface ClaimStore {
   claim(voteKey: Uint8Array): Uint8Array | undefined;
-  /** Durable when it returns. */
-  putClaim(voteKey: Uint8Array, claim: Uint8Array): void;
+  /** By its last start. Throws StoreError where the row is damaged. */
+  starts(voteKey: Uint8Array, last: number): StartsRow | undefined;
+  /** Durable when it returns, all or nothing. */
+  putClaim(voteKey: Uint8Array, claim: Uint8Array, starts?: StartsRow): void;
 }
 
 export interface Store extends StateStore, ReferenceStore, RepairableStore, ClaimStore {

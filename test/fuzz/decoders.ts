@@ -28,7 +28,7 @@ import {
 import { genesis } from '../ledger/_example-chain.ts';
 import { examples } from '../ledger/_formats.ts';
 import { refusing, type Target } from './engine.ts';
-import { aRecord, checkpointMessages, messages, storedChain } from './samples.ts';
+import { aRecord, checkpointMessages, claims, messages, storedChain } from './samples.ts';
 
 const bytesOf = (name: string) => examples.find((each) => each.name === name)?.bytes ?? new Uint8Array(0);
 const cborExamples = examples.filter(({ shown }) => shown === 'cbor').map(({ bytes }) => bytes);
@@ -189,6 +189,7 @@ export const decoders: readonly Target[] = [
     () => [
       encodeSyncRequest({ type: 'blocks', height: 3, bytesMax: 100_000 }),
       encodeSyncRequest({ type: 'body', height: 3, digest: storedChain().end.digest }),
+      ...claims().map((claim) => encodeSyncRequest({ type: 'claim', claim })),
     ],
     decodeSyncRequest,
     encodeSyncRequest,

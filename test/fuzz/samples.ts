@@ -3,6 +3,7 @@ import { encodeCheckpointMessage } from '../../node/consensus/checkpoint-message
 import { encodeMessage, type Message } from '../../node/consensus/messages.ts';
 import { firstRecord, type VoteRecord } from '../../node/consensus/record.ts';
 import { type LogName, originOf } from '../../node/ledger/checkpoint.ts';
+import type { Claim } from '../../node/ledger/claim.ts';
 import { cosignatureMessage, type StableCheckpoint } from '../../node/ledger/cosignature.ts';
 import { deriveSeed, sign } from '../../node/ledger/signature.ts';
 import {
@@ -78,6 +79,13 @@ function cosignatureOf(validator: number) {
 
 export function stableCheckpoint(): StableCheckpoint {
   return { height: 5, ...treeHead, cosignatures: [0, 1, 2].map(cosignatureOf) };
+}
+
+/** Of the latest starts alone, and with an earlier one. */
+export function claims(): Claim[] {
+  const [session, signature] = [new Uint8Array(16).fill(1), new Uint8Array(64).fill(2)];
+  const claim = { start: 40, sessions: [session, session], signature };
+  return [claim, { ...claim, earlier: { start: 3, session } }];
 }
 
 export function aRecord(): VoteRecord {

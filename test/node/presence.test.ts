@@ -6,13 +6,11 @@ import { encodeRecord, firstRecord } from '../../node/consensus/record.ts';
 import { genesisCommit } from '../../node/execution/genesis-commit.ts';
 import { type Claim, claimMessage, claimSchema } from '../../node/ledger/claim.ts';
 import { decodeAs, encodeAs } from '../../node/ledger/schema.ts';
-import { deriveSeed, publicKeyOf, sign, verify } from '../../node/ledger/signature.ts';
-import { decodeSyncRequest } from '../../node/network/sync-messages.ts';
-import { Presence } from '../../node/presence.ts';
+import { sign } from '../../node/ledger/signature.ts';
 import { type MemoryImage, MemoryStore } from '../../node/store/memory-store.ts';
-import type { ClaimStore } from '../../node/store/store.ts';
-import { clearing, seedOf, validator } from '../execution/_ledger.ts';
+import { clearing } from '../execution/_ledger.ts';
 import { MemoryCluster } from './_memory-cluster.ts';
+import { chainId, presenceOf, turn, voteKey, voteSeed } from './_presence.ts';
 
 async function started(): Promise<MemoryCluster> {
   const cluster = new MemoryCluster();
@@ -127,51 +125,6 @@ test('[R5] a validator waits until a quorum holds the claim of its start', async
   await ready(cluster, [3]);
 });
 
-const chainId = new Uint8Array(32).fill(7);
-const ids = ['v-0', 'v-1'];
-const set = ids.map((id) => validator(id, 'NORTH'));
-const voteSeed = (index: number) => deriveSeed(seedOf(ids[index] ?? ''), 'vote');
-
-class Claims implements ClaimStore {
-  readonly rows = new Map<string, Uint8Array>();
-  claim(voteKey: Uint8Array): Uint8Array | undefined {
-    return this.rows.get(String(voteKey));
-  }
-  putClaim(voteKey: Uint8Array, claim: Uint8Array): void {
-    this.rows.set(String(voteKey), claim);
-  }
-}
-
-function presenceOf(
-  self: number,
-  session: number,
-  answer: (claim: Claim) => Uint8Array | undefined,
-  store = new Claims(),
-) {
-  const told: string[] = [];
-  const presence = new Presence({
-    ...{ store, chainId, validators: set, self, session: new Uint8Array(16).fill(session), ticksBetween: 1 },
-    transport: {
-      request: async (_to, bytes) => {
-        const asked = decodeSyncRequest(bytes);
-        const answered = asked.type === 'claim' ? answer(asked.claim) : undefined;
-        if (answered === undefined) throw new Error('no answer');
-        return answered;
-      },
-    },
-    timeoutMs: 1_000,
-    loop: { after: () => () => {}, monotonicMs: () => 0 },
-    check: verify,
-    sign: (message) => sign(message, voteSeed(self)),
-    onKnown: (peer) => told.push(`known to ${peer}`),
-    onRewound: (reason) => told.push(reason),
-  });
-  presence.begin();
-  return { presence, told, store };
-}
-
-const turn = () => new Promise((resolve) => setImmediate(resolve));
-
 test('[R5] of two starts that do not know each other the first is kept, however often the second starts', async (t) => {
   const other = presenceOf(1, 9, () => undefined);
   const answer = (claim: Claim) => other.presence.note(0, claim);
@@ -211,12 +164,12 @@ test('[R5] nobody can silence a validator with a claim that its key did not sign
 test('[R5] a peer that claims start after start is answered no more for a while', (t) => {
   const { presence, store } = presenceOf(1, 9, () => undefined);
   const claim = (start: number): Claim => {
-    // Far enough apart that each knows the one before by its number.
-    const claimed = { start: 40 * start, sessions: Array.from({ length: 32 }, () => new Uint8Array(16)) };
+    // Each knows the ones before.
+    const claimed = { start: 40 + start, sessions: Array.from({ length: 32 }, () => new Uint8Array(16)) };
     return { ...claimed, signature: sign(claimMessage(chainId, claimed), voteSeed(0)) };
   };
   const answers = Array.from({ length: 12 }, (_, at) => presence.note(0, claim(at + 1)));
   t.is(answers.filter((each) => each !== undefined).length, 8);
-  const held = store.claim(publicKeyOf(voteSeed(0)));
-  t.is(held && decodeAs(claimSchema, held).start, 320);
+  const held = store.claim(voteKey(0));
+  t.is(held && decodeAs(claimSchema, held).start, 48);
 });

@@ -12,6 +12,7 @@ import type {
   Pruning,
   RepairedBlock,
   Snapshot,
+  StartsRow,
   StateDifference,
   StatePath,
   VoteChange,
@@ -63,8 +64,8 @@ export class SimulatedDisk extends MemoryStore {
     this.watch?.checkpointed(checkpoints);
   }
 
-  override putClaim(voteKey: Uint8Array, claim: Uint8Array): void {
-    this.#write(() => super.putClaim(voteKey, claim));
+  override putClaim(voteKey: Uint8Array, claim: Uint8Array, starts?: StartsRow): void {
+    this.#write(() => super.putClaim(voteKey, claim, starts));
   }
 
   override prune(pruning: Pruning): void {

@@ -1,5 +1,5 @@
 // Brings one class of faults upon a cluster, one fault after another, and takes each away again.
-import { claimSchema } from '../../node/ledger/claim.ts';
+import { claimSchema, sessionsMax } from '../../node/ledger/claim.ts';
 import { toHex } from '../../node/ledger/hash.ts';
 import { decodeAs } from '../../node/ledger/schema.ts';
 import type { Channel } from '../../node/network/transport.ts';
@@ -49,11 +49,12 @@ export class Nemesis {
       'bit-flip': () => this.#flip(),
       membership: () => governance?.act(),
       backup: () => this.#backUp(),
+      'crash-loop': () => this.#loop(this.#victim()),
     };
     if (fault === 'unheard') this.#cluster.network.isUnheard = firstWords();
     const act = acts[fault];
-    const isRare = fault === 'crash-all' || fault === 'amnesia' || fault === 'backup';
-    if (act !== undefined) this.#repeat(isRare ? 5 * faultEverySeconds : faultEverySeconds, act);
+    const rare: readonly FaultClass[] = ['crash-all', 'amnesia', 'backup', 'crash-loop'];
+    if (act !== undefined) this.#repeat(rare.includes(fault) ? 5 * faultEverySeconds : faultEverySeconds, act);
   }
 
   /** Faults come so many times more seldom: a run in which nothing gets through shows little. */
@@ -100,6 +101,27 @@ export class Nemesis {
     this.#later(downMs * millisecond, () => {
       if (!station.isUp() && !this.#cluster.isRetired(station)) this.#cluster.start(station);
     });
+  }
+
+  /** A supervisor starts it again and again where it hears nobody, more often than a claim has room for [R5]. */
+  #loop(station: ValidatorStation): void {
+    const times = this.#chance.between(sessionsMax + 1, 3 * sessionsMax);
+    this.#note(`${station.station} starts ${times} times, cut off`);
+    this.#isolate(station.station, true);
+    const step = (left: number) => {
+      if (this.#cluster.isRetired(station)) return this.#isolate(station.station, false);
+      station.crash('its supervisor starts it again');
+      this.#cluster.start(station);
+      if (left > 1) this.#later(5 * millisecond, () => step(left - 1));
+      else this.#later(5 * millisecond, () => this.#isolate(station.station, false));
+    };
+    step(times);
+  }
+
+  /** With another disk. */
+  #comeBack(station: ValidatorStation): void {
+    if (this.#cluster.plan.faults.has('crash-loop')) this.#loop(station);
+    else this.#restartLater(station);
   }
 
   /** Wherever it is then: between two sends, before or after a write. */
@@ -179,7 +201,7 @@ export class Nemesis {
       this.#cluster.amnesia.exchanged(station, image);
     } else if (kind === 'empty') this.#cluster.wipe(station);
     else disk.restore(damaged(disk.snapshot(), chance.int(10_000)));
-    this.#restartLater(station);
+    this.#comeBack(station);
   }
 
   /** A copy of a running store is taken, and put in its place when all have lost power and remember nothing. */
@@ -204,7 +226,8 @@ export class Nemesis {
     if (isRewound) this.#cluster.rewound.add(station);
     disk.restore(copy);
     this.#cluster.amnesia.exchanged(station, copy);
-    for (const each of stations) this.#restartLater(each);
+    for (const each of stations) if (each !== station) this.#restartLater(each);
+    this.#comeBack(station);
   }
 
   /** A byte of the state, while the validator runs: it heals, whenever it notices [R4]. */

@@ -26,8 +26,8 @@ export const faultClasses = [
 /** Drawn apart, after all else, so that the seeds of before stay what they are. */
 export const lateFaultClasses = ['hunt', 'overrun', 'bit-flip'] as const;
 /** Each from chances of its own. */
-const loneFaultClasses = ['stragglers', 'thin', 'backup', 'unheard'] as const;
-const loneChances = { stragglers: 0.1, thin: 0.05, backup: 0.05, unheard: 0.03 };
+const loneFaultClasses = ['stragglers', 'thin', 'backup', 'unheard', 'crash-loop'] as const;
+const loneChances = { stragglers: 0.1, thin: 0.05, backup: 0.05, unheard: 0.03, 'crash-loop': 0.05 };
 export const ownFaultClasses = ['snapshots', 'membership', ...loneFaultClasses] as const;
 export type FaultClass =
   | (typeof faultClasses)[number]

@@ -185,6 +185,29 @@ export function testCompliance(test: TestFn, make: MakeStore): void {
     await store.close();
   });
 
+  test('[R5] claims and the sessions of own starts are kept by key, and replaced by what is put later', async (t) => {
+    const { store } = await start(13);
+    const [own, other] = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)];
+    const row = (last: number) => ({ last, sessions: [new Uint8Array(16).fill(last)], since: 1 });
+    const shown = (key: Uint8Array, last: number) => {
+      const found = store.starts(key, last);
+      return found && { ...found, sessions: found.sessions.map(plain) };
+    };
+    t.is(store.claim(own), undefined);
+    t.is(store.starts(own, 32), undefined);
+    store.putClaim(own, text('32'), row(32));
+    store.putClaim(other, text('9'));
+    store.putClaim(own, text('64'), row(64));
+    store.putClaim(own, text('65'));
+    t.is(plain(store.claim(own)), plain(text('65')));
+    t.is(plain(store.claim(other)), plain(text('9')));
+    for (const last of [32, 64]) {
+      t.deepEqual(shown(own, last), { ...row(last), sessions: row(last).sessions.map(plain) });
+      t.is(store.starts(other, last), undefined);
+    }
+    await store.close();
+  });
+
   test('a block that does not follow the head breaks an invariant and changes nothing', async (t) => {
     const { chain, store } = await start(12);
     const first = chain.next();

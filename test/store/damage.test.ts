@@ -6,7 +6,17 @@ import test, { type ExecutionContext } from 'ava';
 import { open } from 'lmdb';
 import { digestOf, sha256 } from '../../node/ledger/hash.ts';
 import { Frontier } from '../../node/ledger/merkle.ts';
-import { digestKey, nodeKey, numberKey, partKey, referenceKey, singleKey, stateKey } from '../../node/store/keys.ts';
+import {
+  claimKey,
+  digestKey,
+  nodeKey,
+  numberKey,
+  partKey,
+  referenceKey,
+  singleKey,
+  startsKey,
+  stateKey,
+} from '../../node/store/keys.ts';
 import { openEnvironment } from '../../node/store/lmdb-environment.ts';
 import { createLmdbStore, openLmdbStore } from '../../node/store/lmdb-store.ts';
 import { preflight } from '../../node/store/preflight.ts';
@@ -159,6 +169,23 @@ test('[K5] a damaged checkpoint is as one that is not there; the own last cosign
   await tamper(folder, singleKey('cosigned'), flip);
   await refused(t, folder, /cosigned record/);
   await openRefused(t, folder, /cosigned record/);
+});
+
+test('[R5] a damaged claim or row of starts is found when it is read, and is not made again', async (t) => {
+  const { folder } = await closedStore(t);
+  const voteKey = new Uint8Array(32).fill(1);
+  const writer = await openLmdbStore(folder);
+  writer.putClaim(voteKey, new Uint8Array(90), { last: 32, sessions: [new Uint8Array(16)], since: 1 });
+  await writer.close();
+  await tamper(folder, claimKey(voteKey), flip);
+  await tamper(folder, startsKey(voteKey, 32), flip);
+  const store = await openLmdbStore(folder);
+  for (const [read, message] of [
+    [() => store.claim(voteKey), /claim (01){32}: its sum is wrong.*rotate the vote key first/],
+    [() => store.starts(voteKey, 32), /starts (01){32}0{14}20: its sum is wrong.*rotate the vote key first/],
+  ] as const)
+    t.throws(read, { instanceOf: StoreError, message });
+  await store.close();
 });
 
 test('a sound value under the wrong key is found', async (t) => {
