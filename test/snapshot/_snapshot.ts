@@ -30,6 +30,8 @@ export class OfferingLedger {
   stable = Number.MAX_SAFE_INTEGER;
   /** In milliseconds. */
   clock = 0;
+  /** Of references, as the members have set it. */
+  windowMs = windowMs;
   /** As execution knows them. */
   sets: readonly SetFrom[] = [{ from: 1, validators: genesis.validators }];
   #count = 0;
@@ -43,7 +45,7 @@ export class OfferingLedger {
         head: executor.head,
         tree: executor.tree,
         sets: this.sets,
-        windowMs,
+        windowMs: this.windowMs,
       }),
       stableHeight: () => this.stable,
       soon: (work) => this.#later.push(work),
