@@ -76,6 +76,9 @@ const snapshots = z.strictObject({
   ),
   prune: z.boolean().default(false).describe('blocks that snapshots make needless are deleted; archives keep them'),
   keepBlocksMin: count(1_000, 1, 100_000_000).describe('blocks before a snapshot that stay in any case'),
+  holdMs: count(3_600_000, 1_000, 604_800_000).describe(
+    'a snapshot that a newcomer has begun to take, and the blocks after it, stay so long',
+  ),
 });
 
 const settingsSchema = z.strictObject({
@@ -225,7 +228,7 @@ export function isLoopback(name: string): boolean {
 }
 
 function assertConsistent(config: NodeConfig): void {
-  const { timers: times, api: http } = config;
+  const { timers: times, api: http, snapshots: held } = config;
   if (times.proposalTimeoutMs < 4 * times.tickMs)
     throw new ConfigError(
       `timers.proposalTimeoutMs = ${times.proposalTimeoutMs} is under four ticks of ${times.tickMs} ms: ` +
@@ -235,6 +238,11 @@ function assertConsistent(config: NodeConfig): void {
     throw new ConfigError(
       `timers.oldestTimeoutMs = ${times.oldestTimeoutMs} is under timers.proposalTimeoutMs = ` +
         `${times.proposalTimeoutMs}: an honest primary would be replaced before it is late. Raise it.`,
+    );
+  if (held.holdMs < 10 * times.syncTimeoutMs)
+    throw new ConfigError(
+      `snapshots.holdMs = ${held.holdMs} is under ten answers of timers.syncTimeoutMs = ${times.syncTimeoutMs}: ` +
+        'a snapshot would be gone before a newcomer on a slow link has fetched it. Raise it.',
     );
   if (config.openReads && !isLoopback(http.host))
     throw new ConfigError(

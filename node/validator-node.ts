@@ -193,7 +193,7 @@ export class ValidatorNode implements LedgerNode, Receiver {
   #newKeeper(): SnapshotKeeper {
     const { store, snapshots: settings, loop } = this.#parts;
     return new SnapshotKeeper({
-      ...{ store, settings },
+      ...{ store, settings, monotonicMs: loop.monotonicMs },
       warn: (text) => this.#parts.log('warn', text),
       now: () => {
         const { head, tree, parameters } = this.#executor;

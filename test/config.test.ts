@@ -106,6 +106,11 @@ test('timers that could not work, and open reads beyond loopback, are refused', 
   t.regex(problem(everywhere), /would show every account/);
 });
 
+test('[S6] a snapshot that would be gone before it is fetched is refused', (t) => {
+  t.regex(problem(`${smallest}[snapshots]\nholdMs = 49999\n`), /under ten answers of timers\.syncTimeoutMs = 5000/);
+  t.is(parseConfig(`${smallest}[snapshots]\nholdMs = 50000\n`, folder).snapshots.holdMs, 50_000);
+});
+
 test('an address is host:port with a port that exists', (t) => {
   t.deepEqual(parseAddress('branch-2.bank.example:7001', 'x'), { host: 'branch-2.bank.example', port: 7001 });
   for (const bad of ['', ':1', 'a:', 'a:0', 'a:65536', 'a b:1', '::1:7001', 'http://a:1', 'a:1/'])

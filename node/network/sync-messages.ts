@@ -21,7 +21,7 @@ export type SyncRequest =
   | { readonly type: 'body'; readonly height: number; readonly digest: Digest }
   /** The asker's present start; the answer is the claim that is held of its key [R5]. */
   | { readonly type: 'claim'; readonly claim: Claim }
-  /** The manifest of the newest snapshot. */
+  /** The manifest of the snapshot that whoever begins now should fetch [S6]. */
   | { readonly type: 'manifest' }
   /** One piece of a chunk of the snapshot at a height. */
   | { readonly type: 'piece'; readonly height: number; readonly chunk: number; readonly piece: number };

@@ -22,11 +22,12 @@ export type SyncSource = Pick<Store, 'head' | 'base' | 'block' | 'entries' | 'ce
 
 /** What is on offer, as bytes; both undefined where nothing is. */
 export interface SnapshotSource {
-  newest(): { readonly manifest: Uint8Array } | undefined;
+  /** The manifest for a peer that is to begin with it. */
+  give(): Uint8Array | undefined;
   piece(height: number, chunk: number, piece: number): Uint8Array | undefined;
 }
 
-const noSnapshots: SnapshotSource = { newest: () => undefined, piece: () => undefined };
+const noSnapshots: SnapshotSource = { give: () => undefined, piece: () => undefined };
 
 export class SyncServer {
   readonly #store: SyncSource;
@@ -62,7 +63,7 @@ export class SyncServer {
         return block === undefined ? undefined : encodeBodyAnswer(block);
       }
       case 'manifest':
-        return this.#snapshots.newest()?.manifest;
+        return this.#snapshots.give();
       case 'piece':
         return this.#snapshots.piece(asked.height, asked.chunk, asked.piece);
     }

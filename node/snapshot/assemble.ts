@@ -8,9 +8,10 @@ import { storedBlockSchema } from '../network/sync-messages.ts';
 import { peakNodes } from '../store/pruned-nodes.ts';
 import type { BlockRow, RepairedBlock, Snapshot, Store } from '../store/store.ts';
 import { chunkCount, pieceSchema, type StateRecord } from './chunk.ts';
-import { type Downloaded, stagedAt } from './download.ts';
+import type { Downloaded } from './download.ts';
 import { blockRowsOf } from './log-rows.ts';
 import type { CheckedManifest } from './manifest.ts';
+import { stagedAt } from './staging.ts';
 import { stagedProblem } from './stored.ts';
 
 /** The snapshot, or why this one must not be taken. */

@@ -1,7 +1,6 @@
 // Gets a snapshot from other validators: the manifest first, then chunk by chunk and the blocks after the base, each
-// checked before it is kept. What is kept survives a restart, and any peer that offers the same state can go on where
-// another left off.
-
+// checked before it is kept. What is kept survives a restart, any peer that offers the same state can go on where
+// another left off, and what the next state has in common with it is not fetched again.
 import { assert } from '../ledger/assert.ts';
 import { DecodeError } from '../ledger/codec.ts';
 import { digestOf, equalBytes } from '../ledger/hash.ts';
@@ -20,11 +19,16 @@ import {
 import type { Transport } from '../network/transport.ts';
 import type { Head, PartPlace, Store } from '../store/store.ts';
 import { chunkCount, isChunk, isFull, PieceWriter, pieceSchema, type StateRecord } from './chunk.ts';
-import { type CheckedManifest, checkManifest, type Manifest, manifestSchema } from './manifest.ts';
+import { type CheckedManifest, checkManifest, manifestSchema } from './manifest.ts';
+import { dropStagedBeside, type FormerlyStaged, formerlyStaged, stagedAt, stageManifest } from './staging.ts';
 import { readChunk, stagedProblem } from './stored.ts';
 
 /** Of one chunk, from a peer that sends what it likes: a state of four million records stays below. */
 const chunkBytesMax = 67_108_864;
+/** A peer answers so many questions a second, and refuses the next: it has room again by then. */
+const refusedPauseMs = 1_000;
+/** Staged blocks that are gone through, and taken over, before others get their turn. */
+const stagedBlocksRun = 64;
 
 export interface DownloadParts extends AskerOptions {
   readonly store: Store;
@@ -41,9 +45,13 @@ export interface Downloaded extends CheckedManifest {
   readonly head: Head;
 }
 
+type Part = readonly [PartPlace, Uint8Array];
+
 export class SnapshotDownload {
   readonly #parts: DownloadParts;
   readonly #asker: PeerAsker;
+  /** Have given something since they last refused. */
+  readonly #giving = new Set<number>();
 
   constructor(parts: DownloadParts) {
     this.#parts = parts;
@@ -76,22 +84,49 @@ export class SnapshotDownload {
       if (!this.#parts.isWanted()) return undefined;
       const checked = await this.#manifest(peer);
       if (checked === undefined || !isWelcome(checked.header.height)) continue;
-      this.#stage(checked.manifest, checked.header.height);
+      stageManifest(store, checked.manifest, checked.header.height);
+      const former = formerlyStaged(store, checked.header.height);
       const others = peers.filter((other) => other !== peer);
-      if (!(await this.#chunks(checked, peer, others))) continue;
+      if (!(await this.#chunks(checked, former, peer, others))) continue;
       // [S3] The next peer is asked in the same attempt: one that is made anew would begin with this one again.
       if (stagedProblem(store, checked) !== undefined) {
         this.#asker.blame(peer, 'lies');
         continue;
       }
       if (checked.header.height <= store.head().height) {
-        if (await this.#isBaseShown(checked, [peer, ...others])) return checked;
-        continue;
+        if (!(await this.#isBaseShown(checked, [peer, ...others])) || !this.#parts.isWanted()) continue;
+        dropStagedBeside(store, checked.header.height);
+        return checked;
       }
-      const head = await this.#tail(checked, [peer, ...others]);
-      if (head !== undefined) return { ...checked, head };
+      const head = await this.#tail(checked, former, [peer, ...others]);
+      if (head === undefined || !this.#parts.isWanted()) continue;
+      dropStagedBeside(store, checked.header.height);
+      return { ...checked, head };
     }
     return undefined;
+  }
+
+  /** [S2] As the asker does; of those who gave something before, once more after a pause. */
+  async #ask<T>(
+    peers: readonly number[],
+    request: Uint8Array,
+    read: (answer: Uint8Array) => T | undefined,
+  ): Promise<T | undefined> {
+    for (;;) {
+      const got = await this.#asker.ask(peers, request, (peer, answer) => {
+        const result = read(answer);
+        if (result !== undefined) this.#giving.add(peer);
+        return result;
+      });
+      const gave = peers.some((peer) => this.#giving.has(peer));
+      if (got !== undefined || !gave || !this.#parts.isWanted()) return got;
+      for (const peer of peers) this.#giving.delete(peer);
+      await this.#pause(refusedPauseMs);
+    }
+  }
+
+  #pause(delayMs: number): Promise<void> {
+    return new Promise<void>((resolve) => this.#parts.after(delayMs, resolve));
   }
 
   async #manifest(peer: number): Promise<CheckedManifest | undefined> {
@@ -105,26 +140,23 @@ export class SnapshotDownload {
     });
   }
 
-  /** Another manifest of the same state keeps the chunks; any other begins anew. */
-  #stage(manifest: Manifest, height: number): void {
+  async #chunks(
+    { manifest, header }: CheckedManifest,
+    former: FormerlyStaged | undefined,
+    first: number,
+    others: readonly number[],
+  ): Promise<boolean> {
     const { store } = this.#parts;
-    for (const staged of store.partHeights('staged')) {
-      const kept = store.part(stagedAt(staged, 'manifest'));
-      const same = kept !== undefined && staged === height && isOfSameState(kept, manifest);
-      if (!same) store.dropParts('staged', staged);
-    }
-    store.putParts([[stagedAt(height, 'manifest'), encodeAs(manifestSchema, manifest)]]);
-  }
-
-  async #chunks({ manifest, header }: CheckedManifest, first: number, others: readonly number[]): Promise<boolean> {
-    const { store, after } = this.#parts;
     for (let chunk = 0; chunk < chunkCount; chunk++) {
       // What is here already is read without a wait for anybody: others get their turn all the same.
-      if (chunk % 16 === 15) await new Promise<void>((resolve) => after(0, resolve));
+      if (chunk % 16 === 15) await this.#pause(0);
       if (!this.#parts.isWanted()) return false;
       const root = manifest.roots[chunk];
       if (root === undefined || readChunk(store, 'staged', header.height, chunk, root) !== undefined) continue;
       let records = readChunk(store, 'offered', header.height, chunk, root);
+      const formerRoot = former?.roots[chunk];
+      if (records === undefined && former !== undefined && formerRoot !== undefined && equalBytes(formerRoot, root))
+        records = readChunk(store, 'staged', former.height, chunk, root);
       for (const peer of this.#asker.bestFirst([first, ...others])) {
         if (records !== undefined) break;
         records = await this.#chunk(peer, header.height, chunk, root);
@@ -147,7 +179,7 @@ export class SnapshotDownload {
     let size = 0;
     for (let number = 0; size <= chunkBytesMax; number++) {
       const request = encodeSyncRequest({ type: 'piece', height, chunk, piece: number });
-      const piece = await this.#asker.ask([peer], request, (_, answer) => {
+      const piece = await this.#ask([peer], request, (answer) => {
         size += answer.length;
         return decodeAs(pieceSchema, answer);
       });
@@ -168,17 +200,13 @@ export class SnapshotDownload {
   }
 
   /** The blocks after the base, up to the snapshot's own; answers with the head that they lead to. */
-  async #tail(checked: CheckedManifest, peers: readonly number[]): Promise<Head | undefined> {
-    const { store } = this.#parts;
-    const { header, base, basePeaks } = checked;
-    let end: LogEnd = { ...base, peaks: basePeaks };
-    for (let height = base.height + 1; height <= header.height; height++) {
-      const staged = store.part(stagedAt(header.height, 'block', height));
-      if (staged === undefined) break;
-      const block = this.#judged(checked, decodeAs(storedBlockSchema, staged), end);
-      if (typeof block === 'string') break;
-      end = block.end;
-    }
+  async #tail(
+    checked: CheckedManifest,
+    former: FormerlyStaged | undefined,
+    peers: readonly number[],
+  ): Promise<Head | undefined> {
+    const { header } = checked;
+    let end = await this.#staged(checked, former);
     while (end.height < header.height) {
       const next = await this.#run(checked, peers, end);
       if (next === undefined) return undefined;
@@ -189,14 +217,38 @@ export class SnapshotDownload {
     return { ...end, timestamp, stateRoot: digestOf(header.stateRoot) };
   }
 
+  /** The blocks that are here, under this manifest or the one before: answers where the log then ends. */
+  async #staged(checked: CheckedManifest, former: FormerlyStaged | undefined): Promise<LogEnd> {
+    const { store } = this.#parts;
+    const { header, base, basePeaks } = checked;
+    let end: LogEnd = { ...base, peaks: basePeaks };
+    while (end.height < header.height && this.#parts.isWanted()) {
+      const begun = end.height;
+      const taken: Part[] = [];
+      while (end.height < Math.min(header.height, begun + stagedBlocksRun)) {
+        const place = stagedAt(header.height, 'block', end.height + 1);
+        const own = store.part(place);
+        const bytes = own ?? (former && store.part({ ...place, height: former.height }));
+        const block = bytes && this.#judged(checked, decodeAs(storedBlockSchema, bytes), end);
+        if (bytes === undefined || block === undefined || typeof block === 'string') break;
+        end = block.end;
+        if (own === undefined) taken.push([place, bytes]);
+      }
+      if (taken.length > 0) store.putParts(taken);
+      if (end.height < begun + stagedBlocksRun) break;
+      await this.#pause(0);
+    }
+    return end;
+  }
+
   /** One answer of blocks, staged as far as they hold. */
   #run(checked: CheckedManifest, peers: readonly number[], from: LogEnd): Promise<LogEnd | undefined> {
     const { store } = this.#parts;
     const { height } = checked.header;
     const request = encodeSyncRequest({ type: 'blocks', height: from.height + 1, bytesMax: blocksAnswerBytesMax });
-    return this.#asker.ask(peers, request, (_, answer) => {
+    return this.#ask(peers, request, (answer) => {
       if (isPrunedAnswer(answer)) return undefined;
-      const parts: (readonly [PartPlace, Uint8Array])[] = [];
+      const parts: Part[] = [];
       let end = from;
       for (const stored of decodeBlocksAnswer(answer)) {
         if (end.height === height) break;
@@ -228,23 +280,4 @@ function piecesOf(records: readonly StateRecord[]): (readonly [number, Uint8Arra
     return piece === undefined ? [] : [piece];
   });
   return [...closed, writer.end()];
-}
-
-export function stagedAt(height: number, kind: PartPlace['kind'], first = 0, second = 0): PartPlace {
-  return { area: 'staged', height, kind, first, second };
-}
-
-/** Whatever an earlier version staged is of no use where it cannot be read. */
-function isOfSameState(kept: Uint8Array, manifest: Manifest): boolean {
-  try {
-    const { header, base } = decodeAs(manifestSchema, kept);
-    return equalBytes(header, manifest.header) && nameOf(base) === nameOf(manifest.base);
-  } catch (error) {
-    if (error instanceof DecodeError) return false;
-    throw error;
-  }
-}
-
-function nameOf(base: Manifest['base']): string {
-  return base === undefined ? '' : Buffer.from(base.header).toString('hex');
 }

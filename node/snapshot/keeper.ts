@@ -5,6 +5,7 @@ import { DecodeError } from '../ledger/codec.ts';
 import { decodeHeader, headerDigest } from '../ledger/entry.ts';
 import { decodeAs } from '../ledger/schema.ts';
 import type { Head, Store } from '../store/store.ts';
+import { HeldOffers } from './held-offers.ts';
 import { manifestBytesMax, manifestSchema, setLinksMax } from './manifest.ts';
 import { OfferWriter, offeredManifest, type SetFrom } from './offer.ts';
 import { baseHeightFor, pruningStep } from './pruner.ts';
@@ -13,10 +14,12 @@ import { StoredOffers } from './stored.ts';
 export interface SnapshotSettings {
   /** A snapshot is made at each height that this divides. */
   readonly everyBlocks: number;
-  /** Blocks below an older snapshot's base are deleted. */
+  /** Blocks below the base of every snapshot on offer are deleted. */
   readonly prune: boolean;
   /** Blocks that stay in any case, before the height of a snapshot. */
   readonly keepBlocksMin: number;
+  /** [S6] How long a snapshot stays for a peer that was given its manifest. */
+  readonly holdMs: number;
 }
 
 export interface KeeperParts {
@@ -33,16 +36,19 @@ export interface KeeperParts {
   stableHeight(): number;
   /** Does the work a little later, with other work in between. */
   soon(work: () => void): void;
+  /** Of a clock that never steps. */
+  monotonicMs(): number;
   /** Tells the operator. */
   warn(text: string): void;
 }
 
-/** Offers that are kept: a peer that began with the last but one can end. */
-const offersMax = 2;
+/** Offers that are kept in any case: where the newest is damaged, whoever heals here has another [R4]. */
+const offersMin = 2;
 
 export class SnapshotKeeper {
   readonly #parts: KeeperParts;
   readonly #offers: StoredOffers;
+  readonly #held: HeldOffers;
   #writer: OfferWriter | undefined;
   #isStopped = false;
   /** [S1] For good: changes of the validators only become more. */
@@ -52,6 +58,7 @@ export class SnapshotKeeper {
     const { store } = parts;
     this.#parts = parts;
     this.#offers = new StoredOffers(store, () => parts.stableHeight());
+    this.#held = new HeldOffers(parts.settings.holdMs, () => parts.monotonicMs());
     // An offer without a manifest is what an earlier process began and did not end.
     for (const height of store.partHeights('offered'))
       if (this.manifest(height) === undefined) store.dropParts('offered', height);
@@ -68,8 +75,9 @@ export class SnapshotKeeper {
   }
 
   #begin(): void {
-    const { store, settings } = this.#parts;
+    const { store, settings, stableHeight } = this.#parts;
     if (this.#isStopped || this.#isBeyondManifest || this.#writer !== undefined) return;
+    if ((store.partHeights('offered').at(-1) ?? 0) > stableHeight()) return;
     const { head, tree, sets, windowMs } = this.#parts.now();
     const baseHeight = baseHeightFor(store, head, windowMs, settings.keepBlocksMin);
     const parts = { store, head, tree, sets, baseHeight };
@@ -93,6 +101,12 @@ export class SnapshotKeeper {
     return this.#offers.newest();
   }
 
+  /** [S6] For a peer that asks for one: it finds the rest there for a while, unless the disk is damaged. */
+  give(): Uint8Array | undefined {
+    const newest = this.newest();
+    return newest && (this.manifest(this.#held.give(newest.height)) ?? newest.manifest);
+  }
+
   manifest(height: number): Uint8Array | undefined {
     return this.#offers.manifest(height);
   }
@@ -112,28 +126,41 @@ export class SnapshotKeeper {
     if (writer === undefined || this.#isStopped) return;
     if (!writer.step()) return this.#parts.soon(() => this.#write());
     this.#writer = undefined;
-    const { store } = this.#parts;
-    for (const height of store.partHeights('offered').slice(0, -offersMax)) store.dropParts('offered', height);
-    this.#prune();
+    this.#dropOlder();
+    this.#prune(this.#needlessUpTo());
   }
 
-  /** [S5] Up to the base of the oldest snapshot on offer: whoever takes it finds the blocks that follow. */
-  #prune(): void {
-    const { store, settings, stableHeight } = this.#parts;
-    if (!settings.prune || this.#isStopped || this.#writer !== undefined) return;
+  /** [S6] The newest and what is held stay, and at least two. */
+  #dropOlder(): void {
+    const { store } = this.#parts;
     const heights = store.partHeights('offered');
-    const [oldest] = heights;
-    if (oldest === undefined || heights.length < offersMax || oldest > stableHeight()) return;
-    const manifest = this.manifest(oldest);
-    const step = manifest === undefined ? undefined : pruningStep(store, baseHeightOf(store, manifest));
+    const free = heights.filter((height) => !this.#held.isHeld(height));
+    const stay = Math.max(1, offersMin - (heights.length - free.length));
+    for (const height of free.slice(0, -stay)) store.dropParts('offered', height);
+  }
+
+  /** [S5] The last height that none of the snapshots on offer needs: whoever takes one finds the blocks that follow. */
+  #needlessUpTo(): number {
+    const { store, stableHeight } = this.#parts;
+    const heights = store.partHeights('offered');
+    if (heights.length < offersMin || (heights[0] ?? 0) > stableHeight()) return 0;
+    return Math.min(...heights.map((height) => baseHeightOf(store, this.manifest(height))));
+  }
+
+  /** What is on offer meanwhile changes only by another writer, after which this begins anew. */
+  #prune(last: number): void {
+    const { store, settings } = this.#parts;
+    if (!settings.prune || this.#isStopped || this.#writer !== undefined) return;
+    const step = pruningStep(store, last);
     if (step === undefined) return;
     store.prune(step);
-    this.#parts.soon(() => this.#prune());
+    this.#parts.soon(() => this.#prune(last));
   }
 }
 
 /** 0, which nothing is below, for a manifest that is not as it was written: what it says must forget no block. */
-function baseHeightOf(store: Store, manifest: Uint8Array): number {
+function baseHeightOf(store: Store, manifest: Uint8Array | undefined): number {
+  if (manifest === undefined) return 0;
   try {
     const { base } = decodeAs(manifestSchema, manifest);
     const height = base === undefined ? 0 : decodeHeader(base.header).height;

@@ -32,6 +32,10 @@ export class StoredOffers {
     return undefined;
   }
 
+  give(): Uint8Array | undefined {
+    return this.newest()?.manifest;
+  }
+
   manifest(height: number): Uint8Array | undefined {
     return this.#store.part({ area: 'offered', height, kind: 'manifest', first: 0, second: 0 });
   }

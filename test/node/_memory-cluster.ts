@@ -75,7 +75,7 @@ export class MemoryCluster {
 
   constructor({ parameters, snapshots }: ClusterOptions = {}) {
     this.genesis = testGenesis(parameters);
-    this.#snapshots = { everyBlocks: 1_000, prune: false, keepBlocksMin: 10, ...snapshots };
+    this.#snapshots = { everyBlocks: 1_000, prune: false, keepBlocksMin: 10, holdMs: 10_000, ...snapshots };
     const { commit } = genesisCommit(this.genesis, contracts);
     this.chainId = digestBytes(commit.head.digest);
     const vote = { record: encodeRecord(firstRecord()), putBodies: [], deleteBodies: [] };
@@ -134,7 +134,7 @@ export class MemoryCluster {
       },
       mempool: { transactionsMax: 10_000, bytesMax: 100_000_000, memberShare: 0.5 },
       snapshots: this.#snapshots,
-      loop: { ...realEventLoop, after: (delayMs, work) => this.#after(delayMs, work) },
+      loop: { ...realEventLoop, after: (delayMs, work) => this.#after(delayMs, work), monotonicMs: () => this.now },
       now: () => this.now,
       log: () => {},
       onFailure: (error) => this.onFailure(error),

@@ -417,7 +417,7 @@ export function heightOf(station: ValidatorStation): number {
 }
 
 /** A run is shorter than that. */
-const noSnapshots: SnapshotConfig = { everyBlocks: 1_000_000, prune: false, keepBlocksMin: 1_000 };
+const noSnapshots: SnapshotConfig = { everyBlocks: 1_000_000, prune: false, keepBlocksMin: 1_000, holdMs: 10_000 };
 
 function timersOf(plan: Plan): TimerConfig {
   return {

@@ -53,6 +53,8 @@ const noAnswer = new Error('no answer');
 export class Network {
   /** Of what leaves a station: what comes to nobody. */
   isUnheard: ((from: number, channel: Channel, bytes: Uint8Array) => boolean) | undefined;
+  /** Of what a station answers, or refuses to. */
+  onAnswer: ((by: number, request: Uint8Array, answer: Uint8Array | undefined) => void) | undefined;
   quality: LinkQuality = goodLinks;
   readonly stations: Station[] = [];
   readonly #timeline: Timeline;
@@ -171,6 +173,7 @@ export class Network {
         if (!this.isLinked(from.station, station.station)) return;
         if (!station.isUp()) return fail();
         station.serve(from.index, bytes, (answer) => {
+          this.onAnswer?.(station.station, bytes, answer);
           timeline.after(this.#latency(), () => {
             if (!this.isLinked(station.station, from.station)) return;
             timeline.note(`${station.station}>${from.station} answer ${answer?.length}`);

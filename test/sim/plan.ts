@@ -84,7 +84,7 @@ export function validityMsOf({ snapshots }: Plan): number {
 }
 
 function snapshotsOf(chance: Chance): SnapshotConfig {
-  return { everyBlocks: chance.between(6, 12), prune: true, keepBlocksMin: chance.between(2, 4) };
+  return { everyBlocks: chance.between(6, 12), prune: true, keepBlocksMin: chance.between(2, 4), holdMs: 30_000 };
 }
 
 /** What makes two blocks of one height where liars are enough. */

@@ -15,6 +15,7 @@ import { Chance } from './chance.ts';
 import { Cluster } from './cluster.ts';
 import { newDisk } from './consortium.ts';
 import { follow } from './followers.ts';
+import { GivenSnapshots } from './given-snapshots.ts';
 import { Calm, heal, isCalm, livenessPhase, liveWithinSeconds, type Slowest } from './liveness.ts';
 import { Nemesis } from './nemesis.ts';
 import { drawPlan, type Plan, type PlanLimits } from './plan.ts';
@@ -73,6 +74,7 @@ export async function runSeed(
   // The engine keeps the key of the last seed that signed: one of the run before would sign in the other way.
   sign(new Uint8Array(0), nobodysSeed);
   const cluster = new Cluster(plan, print);
+  if (plan.snapshots !== undefined) new GivenSnapshots(cluster);
   let violation: string | undefined;
   let healedSeconds = 0;
   let slowest: Slowest = { wait: 0, heal: 0 };

@@ -1,21 +1,25 @@
 // A ledger with a store that offers snapshots, and a newcomer that takes one: no sockets, no clocks.
 
+import type { ExecutionContext } from 'ava';
 import { openArguments, transferArguments } from '../../contracts/payments.ts';
 import { contracts } from '../../contracts/registry.ts';
 import { realEventLoop } from '../../node/event-loop.ts';
-import { Executor } from '../../node/execution/executor.ts';
+import { Executor, isBlockProblem } from '../../node/execution/executor.ts';
 import { genesisCommit, treeOf } from '../../node/execution/genesis-commit.ts';
 import { TransactionCache } from '../../node/execution/transaction-cache.ts';
 import { digestBytes } from '../../node/ledger/hash.ts';
 import { SyncServer } from '../../node/network/sync-server.ts';
+import { assemble } from '../../node/snapshot/assemble.ts';
 import { type DownloadParts, SnapshotDownload } from '../../node/snapshot/download.ts';
 import { SnapshotKeeper, type SnapshotSettings } from '../../node/snapshot/keeper.ts';
 import type { SetFrom } from '../../node/snapshot/offer.ts';
+import { checkIntegrity } from '../../node/store/integrity.ts';
 import { MemoryStore } from '../../node/store/memory-store.ts';
 import type { Store } from '../../node/store/store.ts';
 import { clearing, TestLedger, tellers, testGenesis } from '../execution/_ledger.ts';
 
 export const windowMs = 4_000_000;
+const vote = { record: Uint8Array.of(1), putBodies: [], deleteBodies: [] };
 const genesis = testGenesis({ referenceWindowMs: windowMs, validityMaxMs: windowMs });
 
 export class OfferingLedger {
@@ -24,6 +28,10 @@ export class OfferingLedger {
   readonly #later: (() => void)[] = [];
   readonly warnings: string[] = [];
   stable = Number.MAX_SAFE_INTEGER;
+  /** In milliseconds. */
+  clock = 0;
+  /** Of references, as the members have set it. */
+  windowMs = windowMs;
   /** As execution knows them. */
   sets: readonly SetFrom[] = [{ from: 1, validators: genesis.validators }];
   #count = 0;
@@ -32,15 +40,16 @@ export class OfferingLedger {
     const { executor, store } = this.ledger;
     this.keeper = new SnapshotKeeper({
       store,
-      settings: { everyBlocks: 20, prune: false, keepBlocksMin: 5, ...settings },
+      settings: { everyBlocks: 20, prune: false, keepBlocksMin: 5, holdMs: 10_000, ...settings },
       now: () => ({
         head: executor.head,
         tree: executor.tree,
         sets: this.sets,
-        windowMs,
+        windowMs: this.windowMs,
       }),
       stableHeight: () => this.stable,
       soon: (work) => this.#later.push(work),
+      monotonicMs: () => this.clock,
       warn: (text) => this.warnings.push(text),
     });
     this.call(clearing, 'open', openArguments(accountOf('A', 500_000n)));
@@ -106,7 +115,7 @@ export function downloadOf(store: Store, peers: readonly Peer[], isWanted = () =
     genesisSet: genesis.validators,
     isWanted,
     timeoutMs: 1_000,
-    after: realEventLoop.after,
+    after: (_, work) => realEventLoop.after(0, work),
     transport: {
       async request(to, request) {
         const answer = peers[to]?.(request);
@@ -121,4 +130,30 @@ export function downloadOf(store: Store, peers: readonly Peer[], isWanted = () =
 export function executorOn(store: Store): Executor {
   const chainId = digestBytes(store.identity.chainId);
   return new Executor({ store, chainId, contracts, tree: treeOf(store), cache: new TransactionCache() });
+}
+
+/** Whether these peers together give a snapshot, which is in the store then. */
+export async function taken(t: ExecutionContext, store: Store, peers: readonly Peer[]): Promise<boolean> {
+  const downloaded = await downloadOf(store, peers).from(peers.map((_, i) => i));
+  if (downloaded === undefined) return false;
+  const snapshot = assemble(store, downloaded);
+  if (typeof snapshot === 'string') return t.fail(snapshot);
+  store.install(snapshot, vote);
+  return true;
+}
+
+/** The newcomer goes on as the others do: same roots, same refusals, from the blocks after the snapshot. */
+export function follows(t: ExecutionContext, store: Store, source: OfferingLedger): void {
+  const executor = executorOn(store);
+  for (let height = store.head().height + 1; height <= source.store.head().height; height++) {
+    const row = source.store.block(height);
+    const certificate = source.store.certificate(height);
+    if (row === undefined || certificate === undefined) return t.fail(`no block ${height}`);
+    const executed = executor.replay(source.store.entries(row.firstIndex, row.headerIndex + 1));
+    if (isBlockProblem(executed)) return t.fail(`block ${height}: ${executed.rule} ${executed.detail}`);
+    store.commit({ ...executed.commit, certificate }, vote);
+    executor.committed(executed);
+  }
+  t.is(store.head().digest, source.store.head().digest);
+  t.notThrows(() => checkIntegrity(store));
 }

@@ -1,20 +1,14 @@
-import test, { type ExecutionContext } from 'ava';
+import test from 'ava';
 import { transferArguments } from '../../contracts/payments.ts';
-import { isBlockProblem } from '../../node/execution/executor.ts';
 import { leafHash, toHex } from '../../node/ledger/hash.ts';
 import { inclusionPath, verifyInclusion } from '../../node/ledger/merkle.ts';
 import { decodeAs, encodeAs } from '../../node/ledger/schema.ts';
 import { answerBytesMax } from '../../node/network/frames.ts';
 import { decodeSyncRequest, encodePrunedAnswer } from '../../node/network/sync-messages.ts';
-import { assemble } from '../../node/snapshot/assemble.ts';
 import { pieceSchema } from '../../node/snapshot/chunk.ts';
 import { type Manifest, manifestBytesMax, manifestSchema, setLinksMax } from '../../node/snapshot/manifest.ts';
-import { checkIntegrity } from '../../node/store/integrity.ts';
-import type { Store } from '../../node/store/store.ts';
 import { tellers } from '../execution/_ledger.ts';
-import { downloadOf, executorOn, newcomer, OfferingLedger, type Peer } from './_snapshot.ts';
-
-const vote = { record: Uint8Array.of(1), putBodies: [], deleteBodies: [] };
+import { downloadOf, executorOn, follows, newcomer, OfferingLedger, type Peer, taken } from './_snapshot.ts';
 
 function offering(blocks: number, settings = {}): OfferingLedger {
   const source = new OfferingLedger(settings);
@@ -23,31 +17,6 @@ function offering(blocks: number, settings = {}): OfferingLedger {
     source.work();
   }
   return source;
-}
-
-async function taken(t: ExecutionContext, store: Store, peers: readonly Peer[]): Promise<boolean> {
-  const downloaded = await downloadOf(store, peers).from(peers.map((_, i) => i));
-  if (downloaded === undefined) return false;
-  const snapshot = assemble(store, downloaded);
-  if (typeof snapshot === 'string') return t.fail(snapshot);
-  store.install(snapshot, vote);
-  return true;
-}
-
-/** The newcomer goes on as the others do: same roots, same refusals, from the blocks after the snapshot. */
-function follows(t: ExecutionContext, store: Store, source: OfferingLedger): void {
-  const executor = executorOn(store);
-  for (let height = store.head().height + 1; height <= source.store.head().height; height++) {
-    const row = source.store.block(height);
-    const certificate = source.store.certificate(height);
-    if (row === undefined || certificate === undefined) return t.fail(`no block ${height}`);
-    const executed = executor.replay(source.store.entries(row.firstIndex, row.headerIndex + 1));
-    if (isBlockProblem(executed)) return t.fail(`block ${height}: ${executed.rule} ${executed.detail}`);
-    store.commit({ ...executed.commit, certificate }, vote);
-    executor.committed(executed);
-  }
-  t.is(store.head().digest, source.store.head().digest);
-  t.notThrows(() => checkIntegrity(store));
 }
 
 test('[S2] a newcomer takes the state, the log of the reference window, and goes on from there', async (t) => {
