@@ -15,8 +15,8 @@ import { parseNote } from '../ledger/note.ts';
 import { decodeAs } from '../ledger/schema.ts';
 import type { KnownSet } from '../ledger/set-chain.ts';
 import { quorumOf } from '../ledger/validators.ts';
-import { failed, logNameOf } from './anchor.ts';
-import { readCheckpoint } from './checkpoint-check.ts';
+import { logNameOf } from './anchor.ts';
+import type { JudgedCheckpoint } from './checkpoint-check.ts';
 import type { Cosigner, GivenCheckpoint } from './consistency.ts';
 import { lineOf } from './policy.ts';
 import type { SetHistories } from './set-histories.ts';
@@ -108,15 +108,15 @@ export class CollectedLog {
   finish(certificate: Uint8Array | undefined): void {
     const last = certificate && decoded(() => decodeAs(certificateSchema, certificate));
     if (last === undefined) this.unread++;
-    if (last !== undefined) this.#certify(last);
+    if (last !== undefined) this.certify(last);
   }
 
   #header({ height, lastCommit }: Header): void {
     this.height = Math.max(this.height, Math.min(height, this.#size));
-    if (lastCommit !== undefined) this.#certify(lastCommit);
+    if (lastCommit !== undefined) this.certify(lastCommit);
   }
 
-  #certify(certificate: CommitCertificate): void {
+  certify(certificate: CommitCertificate): void {
     const before = this.certificates.get(certificate.height);
     if (before === undefined) this.certificates.set(certificate.height, [certificate]);
     else before.push(certificate);
@@ -130,16 +130,6 @@ export function blame(
   notes: readonly GivenCheckpoint[],
 ): BlameReport {
   return new Inquiry(logNameOf(genesis), sets).run(logs, notes);
-}
-
-/** A checkpoint that somebody names says something, if only that one validator signed it. Throws FindingError. */
-export function judgeStray(genesis: Genesis, sets: SetHistories, { name, bytes }: GivenCheckpoint): void {
-  const log = logNameOf(genesis);
-  const { checkpoint } = readCheckpoint(bytes, { height: 0 });
-  if (checkpoint.origin !== originOf(log))
-    failed('checkpoint-origin', `${name}: it is of ${checkpoint.origin}, not of ${originOf(log)}`);
-  if (new Inquiry(log, sets).cosigned(bytes).length === 0)
-    failed('checkpoint-quorum', `${name}: no validator of its size has cosigned it`);
 }
 
 class Inquiry {
@@ -217,9 +207,9 @@ class Inquiry {
   }
 
   #compareCosignatures(notes: readonly GivenCheckpoint[]): void {
-    const seen = new Map<string, { readonly set: KnownSet; readonly head: CosignedHead }>();
+    const seen = new Map<string, Signed>();
     for (const { bytes } of notes)
-      for (const { set, head } of this.cosigned(bytes)) {
+      for (const { set, head } of this.#cosigned(bytes)) {
         const { auditKey = new Uint8Array(0) } = set.validators[head.validator] ?? {};
         const key = `${toHex(auditKey)}/${head.size}`;
         const before = seen.get(key);
@@ -231,23 +221,13 @@ class Inquiry {
       }
   }
 
-  /** Every good cosignature of a note by a validator of its size, a quorum or not. */
-  cosigned(bytes: Uint8Array): { readonly set: KnownSet; readonly head: CosignedHead }[] {
+  #cosigned(bytes: Uint8Array): readonly Signed[] {
     const note = decoded(() => parseNote(bytes));
     const checkpoint = note && decoded(() => parseCheckpointText(note.text));
-    if (note === undefined || checkpoint?.origin !== originOf(this.#log)) {
-      this.#unread++;
-      return [];
-    }
-    const { size, root } = checkpoint;
-    return this.#sets.ofSize(size).flatMap((set) =>
-      set.validators.flatMap((validator, index) => {
-        const key = cosignerKey(this.#log, validator);
-        const line = lineOf(note, key);
-        if (line === undefined || !isSignedBy(key, checkpoint, line)) return [];
-        return [{ set, head: { validator: index, size, root, ...decodeTimed(line.signature) } }];
-      }),
-    );
+    if (note !== undefined && checkpoint?.origin === originOf(this.#log))
+      return this.#sets.ofSize(checkpoint.size).flatMap((set) => cosignedBy(set, this.#log, { note, checkpoint }));
+    this.#unread++;
+    return [];
   }
 
   #accuse(evidence: Evidence, set: KnownSet): void {
@@ -262,12 +242,28 @@ class Inquiry {
   }
 }
 
+interface Signed {
+  readonly set: KnownSet;
+  readonly head: CosignedHead;
+}
+
+/** Every good cosignature of a note by a validator of a set, a quorum or not. */
+export function cosignedBy(set: KnownSet, log: LogName, { note, checkpoint }: JudgedCheckpoint): Signed[] {
+  const { size, root } = checkpoint;
+  return set.validators.flatMap((validator, index) => {
+    const key = cosignerKey(log, validator);
+    const line = lineOf(note, key);
+    if (line === undefined || !isSignedBy(key, checkpoint, line)) return [];
+    return [{ set, head: { validator: index, size, root, ...decodeTimed(line.signature) } }];
+  });
+}
+
 /** One accusation a validator and epoch. */
 function keyOf(set: KnownSet, validator: number): string {
   return `${set.epoch}/${who(set, validator).validator}`;
 }
 
-function who({ validators }: KnownSet, validator: number): Cosigner {
+export function who({ validators }: KnownSet, validator: number): Cosigner {
   const found = validators[validator];
   return { validator: found?.id ?? `${validator}`, member: found?.member ?? '' };
 }

@@ -166,6 +166,25 @@ test.serial(
   },
 );
 
+test.serial('a checkpoint that came alone hides nothing of the rest, and is said to be judged or not', async (t) => {
+  const steady = (await TestArchive.of(t, new StoreSource(buildChain(30).store))).folder;
+  const note = parseNote(ledger.checkpointNote(ledger.store.head().height) ?? junk);
+  const alone = { ...note, signatures: note.signatures.filter(({ name }) => name.endsWith('/node-1')) };
+  const stray = join(home.folder, 'stray');
+  writeFileSync(stray, formatNote(alone));
+  writeFileSync(join(home.folder, 'changes'), encodeAs(setLinksSchema, setLinksOf(ledger)));
+  const run = (...more: readonly string[]) => home.run('audit', 'evidence', steady, stray, ...more, ...genesis);
+  const open = tidy(t, await run(), 'a stray of a side that is not known');
+  t.regex(open, /^NOT JUDGED: .* in the name \S+node-1 under the key \w+, which no known validator has/m);
+  t.regex(open, /^no contradiction besides what is recorded, as far as could be read$/m);
+  const sets = ['--sets', join(home.folder, 'changes')];
+  const told = tidy(t, await run(...sets), 'with the changes of that side');
+  t.regex(told, /^FORK: .*cosigned by node-1 of SOUTH; .* proves /m);
+  t.is(told.match(/^GUILTY: /gm)?.length, 3);
+  const { forks, unjudged } = JSON.parse((await run(...sets, '--json')).stdout);
+  t.deepEqual([forks.length, unjudged.length], [1, 0]);
+});
+
 /** Of the founders' chain; the seed decides what is paid. */
 async function sideOf(t: ExecutionContext, seed: number): Promise<string> {
   return (await TestArchive.of(t, new StoreSource(buildChain(4, seed).store))).folder;
