@@ -1,5 +1,7 @@
 import test from 'ava';
+import { parse } from 'csv-parse/sync';
 import { readAccountsFile } from '../../cli/account-import.ts';
+import { formatCsv } from '../../cli/csv.ts';
 import { readPaymentsFile } from '../../cli/payments-file.ts';
 import { fileIn, folderOf } from './_home.ts';
 
@@ -93,4 +95,39 @@ test('an accounts file names all its bad lines at once', (t) => {
     'line 6: opening',
   ])
     t.true(error?.message.includes(part), part);
+});
+
+test('a text that a spreadsheet would run has a quote before it, and comes back; numbers have none', (t) => {
+  const texts = [
+    '=1+2',
+    '+1',
+    '-1',
+    '@SUM(1)',
+    '\t=1',
+    '\r=1',
+    '\n=1',
+    '＝1',
+    '＋1',
+    '－1',
+    '＠1',
+    "'x",
+    "'=1",
+    '',
+    'rent = 1',
+    '1',
+  ];
+  const columns = ['amount', 'text'] as const;
+  const written = formatCsv(
+    columns,
+    texts.map((text) => ({ amount: '-25.00', text })),
+    ['text'],
+  );
+  const [head, ...rows] = parse(written) as string[][];
+  t.deepEqual(head, [...columns]);
+  t.true(rows.every(([amount]) => amount === '-25.00'));
+  for (const [, text = ''] of rows) t.notRegex(text, /^[=+\-@\s＝＋－＠]/);
+  t.deepEqual(
+    rows.map(([, text = '']) => text.replace(/^'/, '')),
+    texts,
+  );
 });
