@@ -138,6 +138,7 @@ class Inquiry {
   readonly #sets: SetHistories;
   readonly #guilty = new Map<string, Guilty>();
   readonly #suspicions: Suspicion[] = [];
+  readonly #gaps: BlameReport['missing'][number][] = [];
   #unread = 0;
 
   constructor(log: LogName, sets: SetHistories) {
@@ -154,7 +155,10 @@ class Inquiry {
     this.#compareCosignatures(notes);
     const guilty = [...this.#guilty.values()];
     const unread = logs.reduce((sum, each) => sum + each.unread, 0) + this.#unread;
-    const missing = logs.flatMap(({ name, missing: each }) => each.map((what) => ({ log: name, what })));
+    const missing = [
+      ...logs.flatMap(({ name, missing: each }) => each.map((what) => ({ log: name, what }))),
+      ...this.#gaps,
+    ];
     return { recorded, guilty, suspicions: this.#suspicions, epochs: this.#epochsOf(guilty), unread, missing };
   }
 
@@ -175,35 +179,56 @@ class Inquiry {
   }
 
   #compareBlocks(first: CollectedLog, second: CollectedLog): void {
+    const unproved = new Set<number>();
     for (const [height, certificates] of first.certificates)
       for (const one of certificates)
         for (const other of second.certificates.get(height) ?? []) {
           // Where two logs part they are of one epoch; of what a later one signed, only its own side can say.
           if (one.digest === other.digest || one.epoch !== other.epoch) continue;
-          for (const set of this.#sets.ofHeight(one.epoch, height))
-            for (const otherSet of this.#sets.ofHeight(other.epoch, height))
-              this.#compareSigners({ set, certificate: one }, { set: otherSet, certificate: other });
+          if (!this.#comparePair(one, other)) unproved.add(height);
         }
+    // Whoever lied may have damaged its own signatures: that hides itself alone, and is said.
+    if (unproved.size === 0) return;
+    const [lowest] = [...unproved].sort((a, b) => a - b);
+    const where = `where they contradict each other (${unproved.size}, from height ${lowest} on)`;
+    this.#gaps.push({ log: second.name, what: `its certificates or those of ${first.name} do not verify ${where}` });
+    this.#unread += unproved.size;
   }
 
-  #compareSigners(one: Certified, other: Certified): void {
+  /** False where one of them is certified by no set that is known, and whoever is in it may not be proved guilty. */
+  #comparePair(one: CommitCertificate, other: CommitCertificate): boolean {
+    const certified = [one, other].map((certificate) => {
+      return this.#sets.ofHeight(certificate.epoch, certificate.height).map((set) => ({ set, certificate }));
+    });
+    const [ones = [], others = []] = certified;
+    const judged = ones.flatMap((first) => others.map((second) => this.#compareSigners(first, second)));
+    return judged.includes(true) || certified.every((each) => each.some((given) => this.#isCertified(given)));
+  }
+
+  #isCertified({ set, certificate }: Certified): boolean {
+    return certificateProblem(certificate, this.#chainId, set.validators) === undefined;
+  }
+
+  /** Whether somebody signed both, and every pair of signatures verifies. */
+  #compareSigners(one: Certified, other: Certified): boolean {
     const { epoch, height, view, digest } = one.certificate;
     const twins = twinsOf(one, other);
-    // Signatures cost: only where somebody signed both who is not known yet.
-    if (twins.every(({ validator }) => this.#guilty.has(keyOf(one.set, validator)))) return;
-    const isGood = ({ set, certificate }: Certified) =>
-      certificateProblem(certificate, this.#chainId, set.validators) === undefined;
-    if (!isGood(one) || !isGood(other)) return;
+    if (twins.length === 0) return false;
     const otherView = other.certificate.view;
     const both: Cosigner[] = [];
+    let isProven = true;
     for (const { validator, signatures } of twins) {
       const a = { kind: 'commit', view, height, digest, signature: signatures[0] } as const;
       const { digest: otherDigest } = other.certificate;
       const b = { kind: 'commit', view: otherView, height, digest: otherDigest, signature: signatures[1] } as const;
-      if (contradict(a, b)) this.#accuse(evidenceOf(epoch, validator, a, b), one.set);
-      else both.push(who(one.set, validator));
+      if (!contradict(a, b)) both.push(who(one.set, validator));
+      else if (!this.#accuse(evidenceOf(epoch, validator, a, b), one.set)) isProven = false;
     }
-    if (both.length > 0) this.#suspicions.push({ height, views: [view, otherView], validators: both });
+    if (both.length === 0 || twins.every(({ validator }) => this.#guilty.has(keyOf(one.set, validator))))
+      return isProven;
+    if (!this.#isCertified(one) || !this.#isCertified(other)) return false;
+    this.#suspicions.push({ height, views: [view, otherView], validators: both });
+    return isProven;
   }
 
   #compareCosignatures(notes: readonly GivenCheckpoint[]): void {
@@ -230,11 +255,14 @@ class Inquiry {
     return [];
   }
 
-  #accuse(evidence: Evidence, set: KnownSet): void {
+  /** Whether it is guilty, by this or before. Signatures cost: once it is, no more of them are looked at. */
+  #accuse(evidence: Evidence, set: KnownSet): boolean {
     const { epoch, validator } = evidence;
     const key = keyOf(set, validator);
-    if (this.#guilty.has(key) || !this.#isProven(evidence, set.validators)) return;
+    if (this.#guilty.has(key)) return true;
+    if (!this.#isProven(evidence, set.validators)) return false;
     this.#guilty.set(key, { epoch, evidence, ...who(set, validator) });
+    return true;
   }
 
   #isProven(evidence: Evidence, set: KnownSet['validators']): boolean {

@@ -125,7 +125,8 @@ test('after a fork each side is judged by its own sets, and all who signed both 
     return collected;
   });
   const notes = [left, right].map((side) => side.checkpointNote(side.store.head().height));
-  const { guilty, epochs } = blame(genesis, both, logs, given(...notes));
+  const { guilty, epochs, missing } = blame(genesis, both, logs, given(...notes));
+  t.deepEqual(missing, []);
   t.deepEqual(epochs, [
     { epoch: 0, guilty: 3, faulty: 1 },
     { epoch: 1, guilty: 4, faulty: 1 },
