@@ -117,9 +117,9 @@ function completeLine(statement: ProvenStatement, limit: string): string {
   const left = closing === undefined ? 'no account' : money(closing.balance, currency);
   const postings = lines.filter(({ posting }) => posting !== undefined);
   const [first, last] = [postings[0], postings.at(-1)];
-  const seqs = first === undefined || last === undefined ? 'no posting' : `seq ${first.seq} to ${last.seq}`;
+  const seqs = first === undefined || last === undefined ? '' : ` (seq ${first.seq} to ${last.seq})`;
   const where = from === to ? '0 entries' : `entries ${from} to ${to - 1}`;
-  const what = `${plural(postings.length, 'posting')} (${seqs}) of ${account} in ${where}`;
+  const what = `${plural(postings.length, 'posting')}${seqs} of ${account} in ${where}`;
   const log = `checkpoint of ${checkpoint.size} entries (block ${height}, ${isoSeconds(timestamp)})`;
   return `OK: provably complete${limit}: ${what}, from ${held} to ${left}; ${log}`;
 }

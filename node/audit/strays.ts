@@ -206,14 +206,15 @@ function strangersText({ size, root, others }: Stray, holder: Place | undefined,
 
 function unprovedText({ size, root }: Stray, places: readonly Place[]) {
   const reasons = places.flatMap((place) => (place.kind === 'unproved' ? [place.why] : []));
+  const why = reasons.length === 0 ? 'there is no archive beside it' : reasons.join('; ');
   return {
-    why: `which log it is of cannot be told: ${reasons.length === 0 ? 'no archive is given' : reasons.join('; ')}`,
-    next: `${fetchText(size, root)} exported now, whole.`,
+    why: `whether it is of one log with all else cannot be told: ${why}`,
+    next: `${fetchText(size, root)} exported since then, and name it beside.`,
   };
 }
 
 function fetchText(size: number, root: Digest): string {
-  return `Fetch the archive of the log that has the root ${root} at ${size} entries from where the checkpoint came,`;
+  return `Fetch an archive of the log that has the root ${root} at ${size} entries from where the checkpoint came,`;
 }
 
 export function strayForkText({ name, size, root, cosigners, others, log, logRoot, proved, both }: StrayFork): string {

@@ -89,7 +89,7 @@ test('beside the other side alone: nobody is accused, and what would tell is nam
   const said = one === undefined ? '' : unjudgedText(one);
   t.regex(said, /in the name \S+\/validator\/node-1 under the key [0-9a-f]{8}, which no known validator has/);
   t.regex(said, /in the name \S+\/validator\/node-4 under the key [0-9a-f]{8}, which no known validator has/);
-  t.true(said.includes(`Fetch the archive of the log that has the root ${one?.root} at ${end.logSize} entries`), said);
+  t.true(said.includes(`Fetch an archive of the log that has the root ${one?.root} at ${end.logSize} entries`), said);
   t.regex(said, /`daybook receipt sets`\) as --sets\./);
 });
 
@@ -155,9 +155,9 @@ test('a stray beyond every archive is not judged; one that an archive holds says
   const { forks, unjudged } = await judged(t, { sides: [changed], strays: [newest, beyond] });
   t.deepEqual(forks, []);
   t.is(unjudged.length, 1);
-  t.regex(unjudged.map(unjudgedText).join(), /changed ends after \d+ entries\. Fetch the archive of the log/);
+  t.regex(unjudged.map(unjudgedText).join(), /changed ends after \d+ entries\. Fetch an archive of the log/);
   const alone = await judged(t, { strays: [changed.checkpointNote(2) ?? new Uint8Array(0)] });
-  t.regex(alone.unjudged.map(unjudgedText).join(), /no archive is given/);
+  t.regex(alone.unjudged.map(unjudgedText).join(), /there is no archive beside it/);
 });
 
 test('a stray of another log, of no form or in no validator’s name is refused; a false line is nobody’s', async (t) => {
