@@ -130,6 +130,7 @@ test('what is asked for in a way that means nothing is refused with the reason a
     [['key', 'list', '--home', join(home, 'none')], /there is no home .*\n.*--home/],
     [['node', 'start', 'v1', '--home', home], /daybook node init v1 --home \S+\n/],
     [['account', 'list', '--timeout-ms', '5'], /unknown option '--timeout-ms'/],
+    [['audit', 'evidence', home, '--node', 'http://127.0.0.1:9'], /unknown option '--node'/],
   ];
   for (const [args, said] of cases) {
     const { status, stdout, stderr } = daybook(...args, ...(args.includes('--home') ? [] : ['--home', home]));
