@@ -5,10 +5,8 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { openArguments } from '../contracts/payments.ts';
 import { parseAmount } from '../node/ledger/amount.ts';
-import { DecodeError } from '../node/ledger/codec.ts';
 import { accepted } from '../node/ledger/entry.ts';
 import { toHex } from '../node/ledger/hash.ts';
-import { identifier } from '../node/ledger/identifiers.ts';
 import { findAccount, listAccounts } from './accounts.ts';
 import type { ApiAccount } from './api-types.ts';
 import { readCsv } from './csv.ts';
@@ -16,7 +14,7 @@ import { CliError } from './exit-codes.ts';
 import { type FileLine, type SubmitSettings, submitFile } from './file-submission.ts';
 import { readInput } from './files.ts';
 import { money, outcomeText, plural } from './format.ts';
-import { amountReason, type BadLine } from './payment-line.ts';
+import { amountReason, type BadLine, identifierProblem } from './payment-line.ts';
 import { decodeText } from './payments-file.ts';
 
 export interface AccountLine {
@@ -65,17 +63,8 @@ type Fields = { readonly [column in (typeof columns)[number]]: string };
 
 function readLine(fields: Fields): Omit<AccountLine, 'line'> | string {
   const { account, branch, currency } = fields;
-  for (const [column, text] of [
-    ['account', account],
-    ['branch', branch],
-  ] as const) {
-    try {
-      identifier.read(text);
-    } catch (error) {
-      if (error instanceof DecodeError) return `${column} "${text}": ${error.message}`;
-      throw error;
-    }
-  }
+  const problem = identifierProblem('account', account) ?? identifierProblem('branch', branch);
+  if (problem !== undefined) return problem;
   const limit =
     fields.overdraft_limit === 'none' ? undefined : parseAmount(fields.overdraft_limit, currency, 'not-negative');
   if (typeof limit === 'string') return `overdraft_limit: ${amountReason(limit, fields.overdraft_limit, currency)}`;

@@ -16,7 +16,7 @@ import { SetChain, type SetLink, setLinksSchema } from '../node/ledger/set-chain
 import { fileAdvice, nodeUrl, requestNode, verifyAdvice } from './client.ts';
 import { CliError } from './exit-codes.ts';
 import { readInput } from './files.ts';
-import type { HomePaths } from './home.ts';
+import { type HomePaths, shownPath } from './home.ts';
 import { readLedger, type Session } from './session.ts';
 import { decodedLink, knownSets } from './trusted-sets.ts';
 
@@ -164,7 +164,13 @@ export async function proofSource(session: Session, { node, archive }: ProofPlac
 export function neededGenesis(paths: HomePaths, given: string | undefined): Genesis {
   const genesis = expectedGenesis(paths, given);
   if (genesis === undefined || typeof genesis === 'string')
-    throw new CliError('usage', 'name the genesis document', 'For example --genesis genesis.json.');
+    throw new CliError(
+      'usage',
+      typeof genesis === 'string'
+        ? 'a hash names no validators'
+        : `there is no ${shownPath(paths.genesis)} to judge by`,
+      'Name the genesis document, for example --genesis genesis.json, or the --home that has it.',
+    );
   return genesis;
 }
 

@@ -1,6 +1,7 @@
 // CSV (RFC 4180) with named columns: payments and accounts. Every bad line is named with its reason; a file whose
 // quoting or columns are wrong is refused whole, since no line of it can be trusted.
 import { CsvError, parse } from 'csv-parse/sync';
+import { stringify } from 'csv-stringify/sync';
 import { CliError } from './exit-codes.ts';
 import { type BadLine, type PaymentLine, readPayment } from './payment-line.ts';
 
@@ -91,4 +92,21 @@ export function readPaymentsCsv(
     else lines.push({ line, ...payment });
   }
   return { lines, bad: refused };
+}
+
+/** A cell that begins so is run as a formula; one that begins with the quote is told apart from a quoted one. */
+const formulaStart = /^[=+\-@\t\r\n'\uff1d\uff0b\uff0d\uff20]/;
+
+/**
+ * Rows under their columns. In those that hold texts a quote stands before what a spreadsheet would run; amounts begin
+ * with a minus, too, and stay numbers. Taking one quote from the beginning of a text that has one gives it back.
+ */
+export function formatCsv<const Column extends string>(
+  columns: readonly Column[],
+  rows: readonly { readonly [column in Column]: string }[],
+  texts: readonly NoInfer<Column>[],
+): string {
+  const cell = (column: Column, value: string) =>
+    texts.includes(column) && formulaStart.test(value) ? `'${value}` : value;
+  return stringify([columns, ...rows.map((row) => columns.map((column) => cell(column, row[column])))]);
 }

@@ -3,7 +3,7 @@
 import { type AmountProblem, parseAmount } from '../node/ledger/amount.ts';
 import { DecodeError } from '../node/ledger/codec.ts';
 import { identifier, referenceText } from '../node/ledger/identifiers.ts';
-import { purposeLengthMax } from '../node/ledger/limits.ts';
+import { identifierLengthMax, purposeLengthMax, referenceLengthMax } from '../node/ledger/limits.ts';
 import { type Schema, text } from '../node/ledger/schema.ts';
 
 export interface Payment {
@@ -32,14 +32,17 @@ export type PaymentFields = { readonly [field in keyof Payment]: string };
 
 const purposeText = text(0, purposeLengthMax);
 
+const identifierRule = `write 1 to ${identifierLengthMax} capital letters, digits and hyphens, like NORTH-1001`;
+const referenceRule = `write 1 to ${referenceLengthMax} ASCII characters, without a space at either end`;
+
 /** The payment, or why the fields are none. */
 export function readPayment(fields: PaymentFields): Payment | string {
   const { reference, date, from, to, currency, purpose } = fields;
   const problem =
-    textProblem('reference', referenceText, reference) ??
+    textProblem('reference', referenceText, reference, referenceRule) ??
     dateProblem(date) ??
-    textProblem('from', identifier, from) ??
-    textProblem('to', identifier, to) ??
+    identifierProblem('from', from) ??
+    identifierProblem('to', to) ??
     textProblem('purpose', purposeText, purpose);
   if (problem !== undefined) return problem;
   const amount = parseAmount(fields.amount, currency);
@@ -47,15 +50,21 @@ export function readPayment(fields: PaymentFields): Payment | string {
   return { reference, date, from, to, amount, currency, purpose };
 }
 
-function textProblem(field: string, schema: Schema<string>, value: string): string | undefined {
+/** `rule` says what the schema takes, for people. */
+function textProblem(field: string, schema: Schema<string>, value: string, rule?: string): string | undefined {
   if (value === '' && field !== 'purpose') return `${field} is empty`;
   try {
     schema.read(value);
     return undefined;
   } catch (error) {
-    if (error instanceof DecodeError) return `${field} "${value}": ${error.message}`;
+    if (error instanceof DecodeError) return `${field} "${value}": ${rule ?? error.message}`;
     throw error;
   }
+}
+
+/** Why it cannot be the name of a member or an account. */
+export function identifierProblem(field: string, value: string): string | undefined {
+  return textProblem(field, identifier, value, identifierRule);
 }
 
 function dateProblem(date: string): string | undefined {

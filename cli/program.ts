@@ -34,11 +34,11 @@ function waits(command: Command): Command {
 }
 
 function signs(command: Command): Command {
-  return judges(waits(holdsKeys(command)));
+  return judges(waits(holdsKeys(asksNodes(command))));
 }
 
 function holdsKeys(command: Command): Command {
-  return asksNodes(command)
+  return command
     .option('--user <name>', 'whose key signs')
     .option('--passphrase-file <file>', 'file with the passphrase of the keys')
     .option('--yes', 'sign without asking (without a terminal only a devnet signs without it)');

@@ -2,8 +2,8 @@
 // payments are in it too, with outcome `bad`.
 import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { stringify } from 'csv-stringify/sync';
 import { accepted } from '../node/ledger/entry.ts';
+import { formatCsv } from './csv.ts';
 import { CliError } from './exit-codes.ts';
 import { writeFileDurably } from './files.ts';
 import { outcomeText } from './format.ts';
@@ -65,7 +65,9 @@ function resultsProblem(path: string): string | undefined {
 }
 
 export function writeResults(path: string, results: readonly LineResult[]): void {
-  const columns = ['line', 'reference', 'outcome', 'text', 'height', 'index'];
-  // A purpose or reference that begins with '=' would run in a spreadsheet: it is escaped.
-  writeFileDurably(path, stringify([...results], { header: true, columns, escape_formulas: true }));
+  const rows = results.map(({ line, height, index, ...texts }) => {
+    return { line: `${line}`, ...texts, height: `${height ?? ''}`, index: `${index ?? ''}` };
+  });
+  const columns = ['line', 'reference', 'outcome', 'text', 'height', 'index'] as const;
+  writeFileDurably(path, formatCsv(columns, rows, ['reference', 'text']));
 }

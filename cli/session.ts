@@ -14,6 +14,7 @@ import {
   homePaths,
   readSeenHeight,
   readSettings,
+  shownPath,
   writeSeenHeight,
 } from './home.ts';
 import { keyNames, openKey, type SigningKey, type Unlocked, unlock } from './keystore.ts';
@@ -122,6 +123,12 @@ export class Session {
     const names = keyNames(this.paths.keys);
     const name = this.options.user ?? this.settings.user ?? (names.length === 1 ? names[0] : undefined);
     if (name !== undefined) return name;
+    if (names.length === 0)
+      throw new CliError(
+        'usage',
+        `there are no keys in ${shownPath(this.paths.keys)}`,
+        'Is it the right --home? `daybook key new` makes a key, `daybook devnet up` a whole chain to try.',
+      );
     throw new CliError(
       'usage',
       'it is not said whose key signs',

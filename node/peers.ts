@@ -68,6 +68,11 @@ export class Peers {
     return this.#indexes.get(peer) === validator || this.#former.get(peer) === validator;
   }
 
+  /** [E8] Who has or had a vote: one that was removed may not know, and clients wait for what they gave it. */
+  mayPassOn(peer: number): boolean {
+    return this.#indexes.has(peer) || this.#former.has(peer);
+  }
+
   /** All who may have a block. */
   get voters(): number[] {
     return this.#voters.flat();

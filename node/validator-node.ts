@@ -285,8 +285,8 @@ export class ValidatorNode implements LedgerNode, Receiver {
   }
 
   #take(from: number, channel: Channel, bytes: Uint8Array): void {
+    if (channel === 'transactions') return this.#peers.mayPassOn(from) ? this.#intake.receive(from, bytes) : undefined;
     const index = this.#peers.indexOf(from);
-    if (channel === 'transactions') return index === undefined ? undefined : this.#intake.receive(from, bytes);
     if (channel === 'checkpoints') {
       const reason = this.#checkpoints.receive(from, bytes);
       if (reason !== undefined) this.#refusals.refused(from, { refused: 'malformed', reason });

@@ -6,7 +6,7 @@ import { CliError } from '../exit-codes.ts';
 import { outcomeLine, outcomeView, refusedError } from '../format.ts';
 import { namingReference, newReference, runOperation } from '../operation.ts';
 import { confirm } from '../passphrase.ts';
-import { amountReason } from '../payment-line.ts';
+import { amountReason, identifierProblem } from '../payment-line.ts';
 import { meetPolicy } from '../policy-checkpoint.ts';
 import { type CommonOptions, Session } from '../session.ts';
 
@@ -20,6 +20,8 @@ interface Options extends CommonOptions {
 
 export async function run(options: Options, account: string): Promise<void> {
   const session = new Session(options);
+  const problem = identifierProblem('account', account) ?? identifierProblem('branch', options.branch ?? 'OWN');
+  if (problem !== undefined) throw new CliError('usage', problem, 'Nothing was sent.');
   const { currency, overdraftLimit: limitText, openingBalance: openingText } = options;
   const amountOf = (text: string, range: AmountRange): bigint => {
     const amount = parseAmount(text, currency, range);

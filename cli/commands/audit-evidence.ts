@@ -7,19 +7,20 @@ import { ArchiveSource } from '../../node/audit/archive-source.ts';
 import {
   type BlameReport,
   blame,
-  type CollectedLog,
+  CollectedLog,
   type EpochGuilt,
   guiltText,
-  judgeStray,
   type Suspicion,
 } from '../../node/audit/blame.ts';
 import { collectArchive } from '../../node/audit/collect.ts';
 import type { Cosigner, GivenCheckpoint } from '../../node/audit/consistency.ts';
 import { judgeReport } from '../../node/audit/report-check.ts';
 import { SetHistories, type SetList } from '../../node/audit/set-histories.ts';
+import { judgeStrays, type KnownLog, type StrayReport, strayForkText, unjudgedText } from '../../node/audit/strays.ts';
 import { toBase64 } from '../../node/ledger/base64.ts';
 import { encodeEvidenceReport, evidenceReportMessage } from '../../node/ledger/evidence-report.ts';
 import { digestBytes, toHex } from '../../node/ledger/hash.ts';
+import type { SetLink } from '../../node/ledger/set-chain.ts';
 import { sign } from '../../node/ledger/signature.ts';
 import { givenLinks, neededGenesis, proofProblem } from '../audit.ts';
 import { checkpointIn, isFolder } from '../checkpoints.ts';
@@ -45,10 +46,11 @@ export async function run(options: Options, ...names: string[]): Promise<void> {
       'For example daybook audit evidence DIR.',
     );
   try {
-    const logs: CollectedLog[] = [];
-    const notes: GivenCheckpoint[] = [];
+    const links = givenLinks(session, options, genesis);
+    const logs: CollectedLog[] = [certifiedBy(links)];
+    const archives: KnownLog[] = [];
     const strays: GivenCheckpoint[] = [];
-    const changes: SetList[] = [{ links: givenLinks(session, options, genesis) }];
+    const changes: SetList[] = [{ links }];
     for (const name of names) {
       if (!isFolder(name)) {
         strays.push({ name, bytes: checkpointIn(readInput(name)) });
@@ -56,22 +58,29 @@ export async function run(options: Options, ...names: string[]): Promise<void> {
       }
       const archive = await collectArchive(name, new ArchiveSource(name));
       logs.push(archive.log);
-      notes.push(...archive.notes);
-      changes.push({ links: archive.setChanges });
+      archives.push({ name, ...archive });
+      changes.push(archive.changes);
     }
     const sets = new SetHistories(genesis, changes);
     if (options.verify !== undefined) return showJudged(session, options.verify, genesis, sets);
-    for (const stray of strays) judgeStray(genesis, sets, stray);
-    const report = blame(genesis, sets, logs, [...notes, ...strays]);
+    const beside = await judgeStrays(genesis, sets, strays, archives);
+    const report = blame(genesis, sets, logs, [...archives.flatMap(({ notes }) => notes), ...strays]);
     const { chainId } = logNameOf(genesis);
     const encoded = encodeEvidenceReport({ chainId: digestBytes(chainId), accused: report.guilty });
     const signature = options.user === undefined ? {} : await signed(session, options.user, encoded);
-    const view = { ...viewOf(report), chainId, report: toBase64(encoded), ...signature };
-    session.output.data(view, () => textOf(report).join('\n'));
-    if (!isClean(report)) process.exitCode = exitCodes.verification;
+    const view = { ...viewOf(report), ...beside, chainId, report: toBase64(encoded), ...signature };
+    session.output.data(view, () => textOf(report, beside).join('\n'));
+    if (!isClean(report, beside)) process.exitCode = exitCodes.verification;
   } catch (error) {
     throw proofProblem(error, 'file');
   }
+}
+
+/** Each change is a certified block, of which another side has another. */
+function certifiedBy(links: readonly SetLink[]): CollectedLog {
+  const log = new CollectedLog('the known changes of the validators');
+  for (const { certificate } of links) log.certify(certificate);
+  return log;
 }
 
 /** A report that somebody else made. The sources, if there are any, only say who the validators were. */
@@ -95,8 +104,9 @@ async function signed(session: Session, user: string, encoded: Uint8Array) {
 }
 
 /** Nothing was found in all that there is to read. */
-function isClean({ guilty, suspicions, unread }: BlameReport): boolean {
-  return guilty.length === 0 && suspicions.length === 0 && unread === 0;
+function isClean({ guilty, suspicions, unread }: BlameReport, { forks, unjudged }: StrayReport): boolean {
+  const found = [guilty, suspicions, forks, unjudged];
+  return found.every(({ length }) => length === 0) && unread === 0;
 }
 
 function viewOf({ recorded, guilty, suspicions, epochs, unread, missing }: BlameReport) {
@@ -118,7 +128,8 @@ const named = ({ validator, member }: Cosigner) => `${validator} of ${member}`;
 
 const isOver = ({ guilty, faulty }: EpochGuilt) => guilty > faulty;
 
-function textOf({ recorded, guilty, suspicions, epochs, unread, missing }: BlameReport): string[] {
+function textOf(report: BlameReport, { forks, unjudged }: StrayReport): string[] {
+  const { recorded, guilty, suspicions, epochs, unread, missing } = report;
   const known = recorded.map(
     (each) => `recorded in ${each.log}, entry ${each.index}: ${named(each)}, epoch ${each.epoch}`,
   );
@@ -129,11 +140,16 @@ function textOf({ recorded, guilty, suspicions, epochs, unread, missing }: Blame
       ? `${bound}: more than its rules can hold, so no checkpoint alone says which side of a fork is true`
       : bound;
   });
-  const none = `no contradiction besides what is recorded${unread === 0 ? '' : ', as far as could be read'}`;
-  const verdict = guilty.length === 0 ? [none] : verdicts;
+  const isWhole = unread === 0 && unjudged.length === 0;
+  const none = `no contradiction besides what is recorded${isWhole ? '' : ', as far as could be read'}`;
+  const nobody = 'two sides of a fork, and no two signatures here that say who lied';
+  const isForked = suspicions.length + forks.length > 0;
+  const verdict = guilty.length === 0 ? [isForked ? nobody : none] : verdicts;
   const left = `${plural(unread, 'piece')} could not be read: \`daybook audit verify\` says what is wrong`;
   const gaps = missing.map(({ log, what }) => `NOT READ: ${log}: ${what}`);
-  const doubts = [...suspicions.map(doubtText), ...gaps, ...(unread === 0 ? [] : [left])];
+  const sides = [...suspicions.map(doubtText), ...forks.map((fork) => `FORK: ${strayForkText(fork)}`)];
+  const open = unjudged.map((each) => `NOT JUDGED: ${unjudgedText(each)}`);
+  const doubts = [...sides, ...open, ...gaps, ...(unread === 0 ? [] : [left])];
   return [...known, ...guilty.map((each) => `GUILTY: ${guiltText(each)}`), ...doubts, ...verdict];
 }
 

@@ -76,13 +76,13 @@ async function underPolicy(session: Session, given: GivenPolicy, proof: string):
 async function indexOf(session: Session, options: Options, name: string): Promise<number> {
   const id = parseDigest(name);
   const ownMember = () => keyInfo(session.paths.keys, session.signerName()).member;
+  const member = options.member ?? (id === undefined ? ownMember() : '');
   const outcome =
-    id === undefined
-      ? (await firstUse(session.client, options.member ?? ownMember(), name))?.outcome
-      : await session.client.outcome(id, 0);
+    id === undefined ? (await firstUse(session.client, member, name))?.outcome : await session.client.outcome(id, 0);
   if (outcome !== undefined) return outcome.index;
-  const advice = 'It may still wait, or was never sent.';
-  throw new CliError('failed', `nothing final is known of ${name}`, advice, 'not-found');
+  const what = id === undefined ? `reference ${name} of ${member}` : `transaction ${name}`;
+  const advice = `It may still wait, or was never sent${id === undefined ? ', or it is of another --member' : ''}.`;
+  throw new CliError('failed', `nothing final is known of ${what}`, advice, 'not-found');
 }
 
 async function proofOf(node: string, index: number): Promise<string> {

@@ -1,5 +1,4 @@
 // Every posting of an account in a range of the log, and the proof that none is left out; 7 where there is a gap.
-import { stringify } from 'csv-stringify/sync';
 import { SizeError } from '../../node/audit/balance-prover.ts';
 import {
   type Bound,
@@ -10,6 +9,7 @@ import {
 } from '../../node/audit/statement.ts';
 import { formatAmount } from '../../node/ledger/amount.ts';
 import { checkAccountName, isoSeconds, neededGenesis, proofProblem, proofSource } from '../audit.ts';
+import { formatCsv } from '../csv.ts';
 import { CliError } from '../exit-codes.ts';
 import { money, plural } from '../format.ts';
 import { table } from '../output.ts';
@@ -48,11 +48,12 @@ export async function run(options: Options, account: string): Promise<void> {
       );
     const rows = rowsOf(statement);
     if (options.csv === true && !session.output.json) {
-      process.stdout.write(stringify([columns, ...rows]));
+      process.stdout.write(formatCsv(columns, rows, ['counterparty', 'purpose']));
       return session.output.note(completeLine(statement, limit));
     }
     session.output.data(view(statement, rows, isCovered), () => {
-      const body = rows.length === 0 ? [] : [table(columns, rows, [0, 1, 4, 5])];
+      const cells = rows.map((row) => columns.map((column) => row[column]));
+      const body = rows.length === 0 ? [] : [table(columns, cells, [0, 1, 4, 5])];
       return [...body, completeLine(statement, limit)].join('\n');
     });
   } catch (error) {
@@ -78,16 +79,18 @@ function boundOf(text: string, dayOffsetMs: number): Bound {
 
 const columns = ['entry', 'seq', 'date', 'counterparty', 'amount', 'balance', 'purpose'] as const;
 
-function rowsOf({ lines }: ProvenStatement): string[][] {
-  return lines.map(({ index, seq, posting, balance, currency }) => [
-    `${index}`,
-    `${seq}`,
-    posting?.date ?? '',
-    posting?.counterparty ?? '',
-    posting === undefined ? '' : formatAmount(posting.amount, currency),
-    formatAmount(balance, currency),
-    posting === undefined ? 'account opened' : posting.purpose,
-  ]);
+type Row = { readonly [column in (typeof columns)[number]]: string };
+
+function rowsOf({ lines }: ProvenStatement): Row[] {
+  return lines.map(({ index, seq, posting, balance, currency }) => ({
+    entry: `${index}`,
+    seq: `${seq}`,
+    date: posting?.date ?? '',
+    counterparty: posting?.counterparty ?? '',
+    amount: posting === undefined ? '' : formatAmount(posting.amount, currency),
+    balance: formatAmount(balance, currency),
+    purpose: posting === undefined ? 'account opened' : posting.purpose,
+  }));
 }
 
 /** Said where the days that were asked for go on after the log that was shown. */
@@ -95,10 +98,9 @@ function endOf({ timestamp }: ProvenStatement): string {
   return ` up to ${isoSeconds(timestamp)} only (the log that was shown ends there)`;
 }
 
-function view(statement: ProvenStatement, rows: readonly (readonly string[])[], rangeCovered: boolean) {
+function view(statement: ProvenStatement, lines: readonly Row[], rangeCovered: boolean) {
   const { account, currency = '', from, to, opening, closing, checkpoint, height, timestamp } = statement;
   const standing = (at: Standing | undefined) => at && { seq: at.seq, balance: formatAmount(at.balance, currency) };
-  const lines = rows.map((row) => Object.fromEntries(columns.map((name, i) => [name, row[i]])));
   const { origin, size, root } = checkpoint;
   return {
     ok: true,
@@ -115,9 +117,9 @@ function completeLine(statement: ProvenStatement, limit: string): string {
   const left = closing === undefined ? 'no account' : money(closing.balance, currency);
   const postings = lines.filter(({ posting }) => posting !== undefined);
   const [first, last] = [postings[0], postings.at(-1)];
-  const seqs = first === undefined || last === undefined ? 'no posting' : `seq ${first.seq} to ${last.seq}`;
+  const seqs = first === undefined || last === undefined ? '' : ` (seq ${first.seq} to ${last.seq})`;
   const where = from === to ? '0 entries' : `entries ${from} to ${to - 1}`;
-  const what = `${plural(postings.length, 'posting')} (${seqs}) of ${account} in ${where}`;
+  const what = `${plural(postings.length, 'posting')}${seqs} of ${account} in ${where}`;
   const log = `checkpoint of ${checkpoint.size} entries (block ${height}, ${isoSeconds(timestamp)})`;
   return `OK: provably complete${limit}: ${what}, from ${held} to ${left}; ${log}`;
 }

@@ -26,7 +26,7 @@ export async function run(options: Options, name: string): Promise<void> {
     throw new CliError(
       'failed',
       `nothing final is known of ${what}`,
-      'It may still wait, or was never sent.',
+      `It may still wait, or was never sent${id === undefined ? ', or it is of another --member' : ''}.`,
       'not-found',
     );
   }

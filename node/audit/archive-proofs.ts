@@ -19,7 +19,7 @@ export class ArchiveProofs implements ProofSource {
   private constructor(source: ArchiveSource, size: number) {
     this.#source = source;
     this.#size = size;
-    this.#tiles = new TileReader(size, (path, bytes) => source.files.tile(path, bytes));
+    this.#tiles = tilesOf(source, size);
   }
 
   static async open(source: ArchiveSource): Promise<ArchiveProofs> {
@@ -85,6 +85,11 @@ export class ArchiveProofs implements ProofSource {
   }
 }
 
+/** Of a log of `size` entries. */
+export function tilesOf(source: ArchiveSource, size: number): TileReader {
+  return new TileReader(size, (path, bytes) => source.files.tile(path, bytes));
+}
+
 export interface RebuiltArchive {
   /** After the last block before the problem; absent where not even genesis can be read. */
   readonly rebuilt: RebuiltState | undefined;
@@ -112,7 +117,7 @@ export async function rebuildFrom(source: ArchiveSource, size: number): Promise<
   }
 }
 
-function certificateIn(encoded: Uint8Array): CommitCertificate | undefined {
+export function certificateIn(encoded: Uint8Array): CommitCertificate | undefined {
   try {
     return decodeAs(certificateSchema, encoded);
   } catch (error) {

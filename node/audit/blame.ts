@@ -15,8 +15,8 @@ import { parseNote } from '../ledger/note.ts';
 import { decodeAs } from '../ledger/schema.ts';
 import type { KnownSet } from '../ledger/set-chain.ts';
 import { quorumOf } from '../ledger/validators.ts';
-import { failed, logNameOf } from './anchor.ts';
-import { readCheckpoint } from './checkpoint-check.ts';
+import { logNameOf } from './anchor.ts';
+import type { JudgedCheckpoint } from './checkpoint-check.ts';
 import type { Cosigner, GivenCheckpoint } from './consistency.ts';
 import { lineOf } from './policy.ts';
 import type { SetHistories } from './set-histories.ts';
@@ -108,15 +108,15 @@ export class CollectedLog {
   finish(certificate: Uint8Array | undefined): void {
     const last = certificate && decoded(() => decodeAs(certificateSchema, certificate));
     if (last === undefined) this.unread++;
-    if (last !== undefined) this.#certify(last);
+    if (last !== undefined) this.certify(last);
   }
 
   #header({ height, lastCommit }: Header): void {
     this.height = Math.max(this.height, Math.min(height, this.#size));
-    if (lastCommit !== undefined) this.#certify(lastCommit);
+    if (lastCommit !== undefined) this.certify(lastCommit);
   }
 
-  #certify(certificate: CommitCertificate): void {
+  certify(certificate: CommitCertificate): void {
     const before = this.certificates.get(certificate.height);
     if (before === undefined) this.certificates.set(certificate.height, [certificate]);
     else before.push(certificate);
@@ -132,22 +132,13 @@ export function blame(
   return new Inquiry(logNameOf(genesis), sets).run(logs, notes);
 }
 
-/** A checkpoint that somebody names says something, if only that one validator signed it. Throws FindingError. */
-export function judgeStray(genesis: Genesis, sets: SetHistories, { name, bytes }: GivenCheckpoint): void {
-  const log = logNameOf(genesis);
-  const { checkpoint } = readCheckpoint(bytes, { height: 0 });
-  if (checkpoint.origin !== originOf(log))
-    failed('checkpoint-origin', `${name}: it is of ${checkpoint.origin}, not of ${originOf(log)}`);
-  if (new Inquiry(log, sets).cosigned(bytes).length === 0)
-    failed('checkpoint-quorum', `${name}: no validator of its size has cosigned it`);
-}
-
 class Inquiry {
   readonly #log: LogName;
   readonly #chainId: Uint8Array;
   readonly #sets: SetHistories;
   readonly #guilty = new Map<string, Guilty>();
   readonly #suspicions: Suspicion[] = [];
+  readonly #gaps: BlameReport['missing'][number][] = [];
   #unread = 0;
 
   constructor(log: LogName, sets: SetHistories) {
@@ -164,7 +155,10 @@ class Inquiry {
     this.#compareCosignatures(notes);
     const guilty = [...this.#guilty.values()];
     const unread = logs.reduce((sum, each) => sum + each.unread, 0) + this.#unread;
-    const missing = logs.flatMap(({ name, missing: each }) => each.map((what) => ({ log: name, what })));
+    const missing = [
+      ...logs.flatMap(({ name, missing: each }) => each.map((what) => ({ log: name, what }))),
+      ...this.#gaps,
+    ];
     return { recorded, guilty, suspicions: this.#suspicions, epochs: this.#epochsOf(guilty), unread, missing };
   }
 
@@ -185,41 +179,62 @@ class Inquiry {
   }
 
   #compareBlocks(first: CollectedLog, second: CollectedLog): void {
+    const unproved = new Set<number>();
     for (const [height, certificates] of first.certificates)
       for (const one of certificates)
         for (const other of second.certificates.get(height) ?? []) {
           // Where two logs part they are of one epoch; of what a later one signed, only its own side can say.
           if (one.digest === other.digest || one.epoch !== other.epoch) continue;
-          for (const set of this.#sets.ofHeight(one.epoch, height))
-            for (const otherSet of this.#sets.ofHeight(other.epoch, height))
-              this.#compareSigners({ set, certificate: one }, { set: otherSet, certificate: other });
+          if (!this.#comparePair(one, other)) unproved.add(height);
         }
+    // Whoever lied may have damaged its own signatures: that hides itself alone, and is said.
+    if (unproved.size === 0) return;
+    const [lowest] = [...unproved].sort((a, b) => a - b);
+    const where = `where they contradict each other (${unproved.size}, from height ${lowest} on)`;
+    this.#gaps.push({ log: second.name, what: `its certificates or those of ${first.name} do not verify ${where}` });
+    this.#unread += unproved.size;
   }
 
-  #compareSigners(one: Certified, other: Certified): void {
+  /** False where one of them is certified by no set that is known, and whoever is in it may not be proved guilty. */
+  #comparePair(one: CommitCertificate, other: CommitCertificate): boolean {
+    const certified = [one, other].map((certificate) => {
+      return this.#sets.ofHeight(certificate.epoch, certificate.height).map((set) => ({ set, certificate }));
+    });
+    const [ones = [], others = []] = certified;
+    const judged = ones.flatMap((first) => others.map((second) => this.#compareSigners(first, second)));
+    return judged.includes(true) || certified.every((each) => each.some((given) => this.#isCertified(given)));
+  }
+
+  #isCertified({ set, certificate }: Certified): boolean {
+    return certificateProblem(certificate, this.#chainId, set.validators) === undefined;
+  }
+
+  /** Whether somebody signed both, and every pair of signatures verifies. */
+  #compareSigners(one: Certified, other: Certified): boolean {
     const { epoch, height, view, digest } = one.certificate;
     const twins = twinsOf(one, other);
-    // Signatures cost: only where somebody signed both who is not known yet.
-    if (twins.every(({ validator }) => this.#guilty.has(keyOf(one.set, validator)))) return;
-    const isGood = ({ set, certificate }: Certified) =>
-      certificateProblem(certificate, this.#chainId, set.validators) === undefined;
-    if (!isGood(one) || !isGood(other)) return;
+    if (twins.length === 0) return false;
     const otherView = other.certificate.view;
     const both: Cosigner[] = [];
+    let isProven = true;
     for (const { validator, signatures } of twins) {
       const a = { kind: 'commit', view, height, digest, signature: signatures[0] } as const;
       const { digest: otherDigest } = other.certificate;
       const b = { kind: 'commit', view: otherView, height, digest: otherDigest, signature: signatures[1] } as const;
-      if (contradict(a, b)) this.#accuse(evidenceOf(epoch, validator, a, b), one.set);
-      else both.push(who(one.set, validator));
+      if (!contradict(a, b)) both.push(who(one.set, validator));
+      else if (!this.#accuse(evidenceOf(epoch, validator, a, b), one.set)) isProven = false;
     }
-    if (both.length > 0) this.#suspicions.push({ height, views: [view, otherView], validators: both });
+    if (both.length === 0 || twins.every(({ validator }) => this.#guilty.has(keyOf(one.set, validator))))
+      return isProven;
+    if (!this.#isCertified(one) || !this.#isCertified(other)) return false;
+    this.#suspicions.push({ height, views: [view, otherView], validators: both });
+    return isProven;
   }
 
   #compareCosignatures(notes: readonly GivenCheckpoint[]): void {
-    const seen = new Map<string, { readonly set: KnownSet; readonly head: CosignedHead }>();
+    const seen = new Map<string, Signed>();
     for (const { bytes } of notes)
-      for (const { set, head } of this.cosigned(bytes)) {
+      for (const { set, head } of this.#cosigned(bytes)) {
         const { auditKey = new Uint8Array(0) } = set.validators[head.validator] ?? {};
         const key = `${toHex(auditKey)}/${head.size}`;
         const before = seen.get(key);
@@ -231,30 +246,23 @@ class Inquiry {
       }
   }
 
-  /** Every good cosignature of a note by a validator of its size, a quorum or not. */
-  cosigned(bytes: Uint8Array): { readonly set: KnownSet; readonly head: CosignedHead }[] {
+  #cosigned(bytes: Uint8Array): readonly Signed[] {
     const note = decoded(() => parseNote(bytes));
     const checkpoint = note && decoded(() => parseCheckpointText(note.text));
-    if (note === undefined || checkpoint?.origin !== originOf(this.#log)) {
-      this.#unread++;
-      return [];
-    }
-    const { size, root } = checkpoint;
-    return this.#sets.ofSize(size).flatMap((set) =>
-      set.validators.flatMap((validator, index) => {
-        const key = cosignerKey(this.#log, validator);
-        const line = lineOf(note, key);
-        if (line === undefined || !isSignedBy(key, checkpoint, line)) return [];
-        return [{ set, head: { validator: index, size, root, ...decodeTimed(line.signature) } }];
-      }),
-    );
+    if (note !== undefined && checkpoint?.origin === originOf(this.#log))
+      return this.#sets.ofSize(checkpoint.size).flatMap((set) => cosignedBy(set, this.#log, { note, checkpoint }));
+    this.#unread++;
+    return [];
   }
 
-  #accuse(evidence: Evidence, set: KnownSet): void {
+  /** Whether it is guilty, by this or before. Signatures cost: once it is, no more of them are looked at. */
+  #accuse(evidence: Evidence, set: KnownSet): boolean {
     const { epoch, validator } = evidence;
     const key = keyOf(set, validator);
-    if (this.#guilty.has(key) || !this.#isProven(evidence, set.validators)) return;
+    if (this.#guilty.has(key)) return true;
+    if (!this.#isProven(evidence, set.validators)) return false;
     this.#guilty.set(key, { epoch, evidence, ...who(set, validator) });
+    return true;
   }
 
   #isProven(evidence: Evidence, set: KnownSet['validators']): boolean {
@@ -262,12 +270,28 @@ class Inquiry {
   }
 }
 
+interface Signed {
+  readonly set: KnownSet;
+  readonly head: CosignedHead;
+}
+
+/** Every good cosignature of a note by a validator of a set, a quorum or not. */
+export function cosignedBy(set: KnownSet, log: LogName, { note, checkpoint }: JudgedCheckpoint): Signed[] {
+  const { size, root } = checkpoint;
+  return set.validators.flatMap((validator, index) => {
+    const key = cosignerKey(log, validator);
+    const line = lineOf(note, key);
+    if (line === undefined || !isSignedBy(key, checkpoint, line)) return [];
+    return [{ set, head: { validator: index, size, root, ...decodeTimed(line.signature) } }];
+  });
+}
+
 /** One accusation a validator and epoch. */
 function keyOf(set: KnownSet, validator: number): string {
   return `${set.epoch}/${who(set, validator).validator}`;
 }
 
-function who({ validators }: KnownSet, validator: number): Cosigner {
+export function who({ validators }: KnownSet, validator: number): Cosigner {
   const found = validators[validator];
   return { validator: found?.id ?? `${validator}`, member: found?.member ?? '' };
 }

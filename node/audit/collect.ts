@@ -1,19 +1,20 @@
 // What an archive holds of who signed what: entries, certificate, checkpoints, and how the validators came to be. What
 // is damaged is said, and hides nothing of the rest: whoever lied may have damaged it.
-import type { SetLink } from '../ledger/set-chain.ts';
 import { tileWidth } from '../ledger/tile-layout.ts';
-import { rebuildFrom } from './archive-proofs.ts';
+import { certificateIn, rebuildFrom, tilesOf } from './archive-proofs.ts';
 import type { ArchiveSource } from './archive-source.ts';
 import { CollectedLog } from './blame.ts';
-import type { GivenCheckpoint } from './consistency.ts';
+import type { GivenCheckpoint, LogTiles } from './consistency.ts';
+import type { SetList } from './set-histories.ts';
 import { checkpointsPerPage, SourceError } from './source.ts';
 
 export interface CollectedArchive {
   readonly log: CollectedLog;
   /** The archived checkpoint of every height, and the newest. */
   readonly notes: readonly GivenCheckpoint[];
-  /** Up to the first block that cannot be read. */
-  readonly setChanges: readonly SetLink[];
+  /** Up to the first block that cannot be read, which then is not the last. */
+  readonly changes: SetList;
+  readonly tiles: LogTiles;
 }
 
 export async function collectArchive(name: string, source: ArchiveSource): Promise<CollectedArchive> {
@@ -30,7 +31,11 @@ export async function collectArchive(name: string, source: ArchiveSource): Promi
   if (problem !== undefined)
     log.miss(`changes of the validators are read up to height ${rebuilt?.height ?? 0}: ${problem}`);
   const notes = found.flatMap((bytes) => (bytes === undefined ? [] : [{ name, bytes }]));
-  return { log, notes, setChanges: rebuilt?.setChanges ?? [] };
+  const header = rebuilt?.blocks.at(-1)?.header;
+  const certificate = head?.certificate && certificateIn(head.certificate);
+  const last = header && certificate && { header, certificate };
+  const changes = { links: rebuilt?.setChanges ?? [], last };
+  return { log, notes, changes, tiles: { size, tiles: tilesOf(source, size) } };
 }
 
 /** From one entry to another, all in one file. */

@@ -65,6 +65,12 @@ export class SetHistories {
     return once(counting.flatMap(({ chain }) => chain.at(height) ?? [])).filter((set) => set.epoch === epoch);
   }
 
+  /** Of every epoch and side. */
+  all(): readonly KnownSet[] {
+    const epochs = (chain: SetChain) => Array.from({ length: chain.latest.epoch + 1 }, (_, epoch) => epoch);
+    return once(this.chains.flatMap((chain) => epochs(chain).flatMap((epoch) => chain.epoch(epoch) ?? [])));
+  }
+
   ofEpoch(epoch: number): readonly KnownSet[] {
     return once(this.chains.flatMap((chain) => chain.epoch(epoch) ?? []));
   }

@@ -3,7 +3,7 @@
 import test from 'ava';
 import { blame, CollectedLog, guiltText } from '../../node/audit/blame.ts';
 import { SetHistories } from '../../node/audit/set-histories.ts';
-import { certificateSchema } from '../../node/ledger/certificate.ts';
+import { type CommitCertificate, certificateSchema } from '../../node/ledger/certificate.ts';
 import { decodeEntry, decodeHeader, encodeHeader } from '../../node/ledger/entry.ts';
 import { evidenceProblem } from '../../node/ledger/evidence.ts';
 import { encodeEvidenceReport, evidenceReportSchema } from '../../node/ledger/evidence-report.ts';
@@ -11,6 +11,7 @@ import { formatNote, parseNote } from '../../node/ledger/note.ts';
 import { decodeAs, encodeAs } from '../../node/ledger/schema.ts';
 import { type TestLedger, validator } from '../execution/_ledger.ts';
 import { buildChain, certificateOf, certify, entriesOf } from './_chain.ts';
+import { flipped } from './_folder.ts';
 
 const ledger = buildChain(4);
 const branch = buildChain(4, 2);
@@ -60,6 +61,35 @@ test('entries and certificates that are put behind a fork, or before it, hide no
       log.finish(certificateOf(branch));
       t.is(blame(genesis, sets, [collected(ledger, 'a'), log], []).guilty.length, 3);
     }
+});
+
+test('a signature that is damaged on one side hides its signer alone, and is said', (t) => {
+  const headers = entriesOf(branch);
+  for (const damagedSigners of [1, 3]) {
+    const damage = (certificate: CommitCertificate): CommitCertificate => {
+      const signers = certificate.signers.map((each, i) => {
+        return i < damagedSigners ? { ...each, signature: flipped(each.signature, 5) } : each;
+      });
+      return { ...certificate, signers };
+    };
+    const log = new CollectedLog('b');
+    for (const bytes of headers) {
+      const entry = decodeEntry(bytes);
+      if (entry.kind !== 3) log.push(bytes);
+      else
+        log.push(
+          encodeHeader({ ...entry.header, lastCommit: entry.header.lastCommit && damage(entry.header.lastCommit) }),
+        );
+    }
+    if (branch.lastCommit !== undefined) log.finish(encodeAs(certificateSchema, damage(branch.lastCommit)));
+    const { guilty, missing, unread } = blame(genesis, sets, [collected(ledger, 'a'), log], []);
+    t.deepEqual(
+      guilty.map(({ validator }) => validator),
+      ['node-0', 'node-1', 'node-2'].slice(damagedSigners),
+    );
+    t.is(unread, 3);
+    t.regex(missing[0]?.what ?? '', /^its certificates or those of a do not verify .* \(3, from height 2 on\)$/);
+  }
 });
 
 test('stray checkpoints accuse whoever cosigned two roots for one size, a quorum or not', (t) => {

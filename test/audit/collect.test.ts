@@ -19,7 +19,7 @@ async function compared(t: ExecutionContext, archive: TestArchive) {
   const sides = await Promise.all(
     [good, archive].map(({ folder }, i) => collectArchive(i === 0 ? 'a' : 'b', new ArchiveSource(folder))),
   );
-  const changes = sides.map(({ setChanges }) => ({ links: setChanges }));
+  const changes = sides.map((side) => side.changes);
   const logs = sides.map(({ log }) => log);
   const given = sides.flatMap(({ notes }) => notes);
   return blame(genesis, new SetHistories(genesis, changes), logs, given);
@@ -70,8 +70,8 @@ test('the changes of the validators before the damage are known', async (t) => {
   const path = `tile/entries/000.p/${last + 1}`;
   const entries = decodeBundle(await archive.read(path), last + 1);
   await archive.write(path, encodeBundle(entries.with(last, Uint8Array.of(1))));
-  const { log, setChanges } = await collectArchive('b', new ArchiveSource(archive.folder));
-  t.is(setChanges.length, setLinksOf(changed).length);
+  const { log, changes } = await collectArchive('b', new ArchiveSource(archive.folder));
+  t.is(changes.links.length, setLinksOf(changed).length);
   t.is(log.unread, 1);
 });
 

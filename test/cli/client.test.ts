@@ -177,6 +177,30 @@ test('no outcome in time is exit code 6, and the same bytes get theirs later', a
   t.is((await api.client.submit(transaction, 300)).outcome, 'OK');
 });
 
+test('[E8] a node that admits and has no outcome is left for the next one in time, with the same bytes', async (t) => {
+  const api = await served(t, 5);
+  const sent: string[] = [];
+  // As a validator that was removed, or is cut off, and does not know it: it waits as long as it is asked to.
+  const silent = createServer((request, response) => {
+    const timeoutMs = Number(new URL(request.url ?? '', 'http://x').searchParams.get('timeoutMs'));
+    request.setEncoding('utf8').on('data', (text: string) => sent.push(text));
+    setTimeout(() => response.writeHead(202).end('{"status":"pending"}'), timeoutMs);
+  });
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => silent.close());
+  const address = silent.address();
+  const url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`;
+  const client = new Client([url, api.url], api.ledger);
+  const transaction = payment(api, 'D', 'A', 1n, 'P1');
+  t.is((await client.submit(transaction, 2_000)).outcome, 'OK', 'also where the whole time is short');
+  t.is((await client.submit(payment(api, 'D', 'A', 1n, 'P2'), 2_000)).outcome, 'OK');
+  t.deepEqual(
+    sent.map((text) => JSON.parse(text).transaction),
+    [Buffer.from(transaction.bytes).toString('base64')],
+    'the next payment begins where the first came through',
+  );
+});
+
 test('a node that shows accounts to nobody is exit code 4', async (t) => {
   const api = await served(t, 5, { openReads: false });
   t.is(

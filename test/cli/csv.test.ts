@@ -1,5 +1,7 @@
 import test from 'ava';
+import { parse } from 'csv-parse/sync';
 import { readAccountsFile } from '../../cli/account-import.ts';
+import { formatCsv } from '../../cli/csv.ts';
 import { readPaymentsFile } from '../../cli/payments-file.ts';
 import { fileIn, folderOf } from './_home.ts';
 
@@ -41,7 +43,8 @@ test('every bad line of a payments file is named with its reason', async (t) => 
     [',2026-01-31,A,B,1.00,EUR,x', /reference is empty/],
     ['R2,2026-02-30,A,B,1.00,EUR,x', /no day of the calendar/],
     ['R2,31.01.2026,A,B,1.00,EUR,x', /no day of the calendar/],
-    ['R2,2026-01-31,a,B,1.00,EUR,x', /from "a"/],
+    ['R2,2026-01-31,a,B,1.00,EUR,x', /from "a": write 1 to 34 capital letters, digits and hyphens, like NORTH-1001$/],
+    ['R2 ,2026-01-31,A,B,1.00,EUR,x', /reference "R2 ": write 1 to 35 .* without a space at either end$/],
     ['R2,2026-01-31,A,,1.00,EUR,x', /to is empty/],
     ['R2,2026-01-31,A,B,1.005,EUR,x', /more digits/],
     ['R2,2026-01-31,A,B,0,EUR,x', /more than zero/],
@@ -93,4 +96,39 @@ test('an accounts file names all its bad lines at once', (t) => {
     'line 6: opening',
   ])
     t.true(error?.message.includes(part), part);
+});
+
+test('a text that a spreadsheet would run has a quote before it, and comes back; numbers have none', (t) => {
+  const texts = [
+    '=1+2',
+    '+1',
+    '-1',
+    '@SUM(1)',
+    '\t=1',
+    '\r=1',
+    '\n=1',
+    '＝1',
+    '＋1',
+    '－1',
+    '＠1',
+    "'x",
+    "'=1",
+    '',
+    'rent = 1',
+    '1',
+  ];
+  const columns = ['amount', 'text'] as const;
+  const written = formatCsv(
+    columns,
+    texts.map((text) => ({ amount: '-25.00', text })),
+    ['text'],
+  );
+  const [head, ...rows] = parse(written) as string[][];
+  t.deepEqual(head, [...columns]);
+  t.true(rows.every(([amount]) => amount === '-25.00'));
+  for (const [, text = ''] of rows) t.notRegex(text, /^[=+\-@\s＝＋－＠]/);
+  t.deepEqual(
+    rows.map(([, text = '']) => text.replace(/^'/, '')),
+    texts,
+  );
 });

@@ -120,10 +120,17 @@ test('what is asked for in a way that means nothing is refused with the reason a
     [['audit', 'verify', home, '--node', 'http://127.0.0.1:9'], /--node URL, not both\n/],
     [['audit', 'verify', home, '--genesis', '25832ef0'], /--genesis 25832ef0: there is no such file, and .* 64 hex/],
     [['statement', 'A', '--from', '2026-12-05', '--to', '2026-12-01'], /--from 2026-12-05 is after --to 2026-12-01\n/],
-    [['statement', 'A', '--from', '2026-12-05', '--to', '2026-12-05'], /name the genesis document\n/],
+    [
+      ['statement', 'A', '--from', '2026-12-05', '--to', '2026-12-05'],
+      /there is no \S+genesis\.json to judge by\nName /,
+    ],
+    [['account', 'open', 'alice', '--currency', 'EUR'], /account "alice": write 1 to 34 capital letters, digits and /],
+    [['account', 'open', 'A', '--branch', 'b', '--currency', 'EUR'], /branch "b": write .* like NORTH-1001\nNothing/],
+    [['account', 'open', 'A', '--currency', 'EUR'], /there are no keys in .*\nIs it the right --home\? /],
     [['key', 'list', '--home', join(home, 'none')], /there is no home .*\n.*--home/],
     [['node', 'start', 'v1', '--home', home], /daybook node init v1 --home \S+\n/],
     [['account', 'list', '--timeout-ms', '5'], /unknown option '--timeout-ms'/],
+    [['audit', 'evidence', home, '--node', 'http://127.0.0.1:9'], /unknown option '--node'/],
   ];
   for (const [args, said] of cases) {
     const { status, stdout, stderr } = daybook(...args, ...(args.includes('--home') ? [] : ['--home', home]));

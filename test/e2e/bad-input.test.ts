@@ -4,6 +4,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { transferArguments } from '../../contracts/payments.ts';
 import { formatGenesis } from '../../genesis/genesis-text.ts';
 import { proofAt } from '../../node/api/proof.ts';
 import { StoreSource } from '../../node/audit/source.ts';
@@ -13,7 +14,7 @@ import { setLinksSchema } from '../../node/ledger/set-chain.ts';
 import { TestNode } from '../api/_node.ts';
 import { buildChain, buildChangedChain, setLinksOf } from '../audit/_chain.ts';
 import { TestArchive } from '../audit/_folder.ts';
-import { TestLedger as Ledger, type TestLedger, testGenesis } from '../execution/_ledger.ts';
+import { clearing, TestLedger as Ledger, type TestLedger, testGenesis } from '../execution/_ledger.ts';
 import { type Ended, Home } from './_daybook.ts';
 
 const home = new Home();
@@ -165,6 +166,42 @@ test.serial(
     t.is((await home.run('audit', 'compare', changed, changed, ...genesis, ...sets)).code, 0);
   },
 );
+
+test.serial('a checkpoint that came alone hides nothing of the rest, and is said to be judged or not', async (t) => {
+  const steady = (await TestArchive.of(t, new StoreSource(buildChain(30).store))).folder;
+  const note = parseNote(ledger.checkpointNote(ledger.store.head().height) ?? junk);
+  const alone = { ...note, signatures: note.signatures.filter(({ name }) => name.endsWith('/node-1')) };
+  const stray = join(home.folder, 'stray');
+  writeFileSync(stray, formatNote(alone));
+  writeFileSync(join(home.folder, 'changes'), encodeAs(setLinksSchema, setLinksOf(ledger)));
+  const run = (...more: readonly string[]) => home.run('audit', 'evidence', steady, stray, ...more, ...genesis);
+  const open = tidy(t, await run(), 'a stray of a side that is not known');
+  t.regex(open, /^NOT JUDGED: .* in the name \S+node-1 under the key \w+, which no known validator has/m);
+  t.regex(open, /^no contradiction besides what is recorded, as far as could be read$/m);
+  const sets = ['--sets', join(home.folder, 'changes')];
+  const told = tidy(t, await run(...sets), 'with the changes of that side');
+  t.regex(told, /^FORK: .*cosigned by node-1 of SOUTH; .* proves /m);
+  t.is(told.match(/^GUILTY: /gm)?.length, 3);
+  const { forks, unjudged } = JSON.parse((await run(...sets, '--json')).stdout);
+  t.deepEqual([forks.length, unjudged.length], [1, 0]);
+});
+
+test.serial('a purpose or an account that a spreadsheet would run is no formula in a statement as CSV', async (t) => {
+  const side = buildChain(2);
+  const formula = '=HYPERLINK("http://x.example","y")';
+  for (const account of ['-1-2', 'PAYER'])
+    side.settle(side.transaction(clearing, 'payments', 'open', [account, 'NORTH', 'CZK', [], 0]));
+  const fields = { from: 'PAYER', to: '-1-2', amount: 2500n, currency: 'CZK', purpose: formula, date: '2026-01-02' };
+  side.settle(side.transaction(clearing, 'payments', 'transfer', transferArguments(fields)));
+  const { folder } = await TestArchive.of(t, new StoreSource(side.store));
+  const { code, stdout, stderr } = await home.run('statement', 'PAYER', '--archive', folder, '--csv', ...genesis);
+  t.is(code, 0, stderr);
+  t.regex(stdout, /^\d+,1,2026-01-02,'-1-2,-25\.00,-25\.00,"'=HYPERLINK\(""http:\/\/x\.example"",""y""\)"$/m);
+  const { lines } = JSON.parse(
+    (await home.run('statement', 'PAYER', '--archive', folder, '--json', ...genesis)).stdout,
+  );
+  t.like(lines.at(-1), { counterparty: '-1-2', amount: '-25.00', purpose: formula });
+});
 
 /** Of the founders' chain; the seed decides what is paid. */
 async function sideOf(t: ExecutionContext, seed: number): Promise<string> {
