@@ -59,9 +59,13 @@ export class SnapshotKeeper {
     this.#parts = parts;
     this.#offers = new StoredOffers(store, () => parts.stableHeight());
     this.#held = new HeldOffers(parts.settings.holdMs, () => parts.monotonicMs());
-    // An offer without a manifest is what an earlier process began and did not end.
-    for (const height of store.partHeights('offered'))
-      if (this.manifest(height) === undefined) store.dropParts('offered', height);
+    // Without a manifest it is what an earlier process began and did not end. One from before a snapshot was taken [S4]
+    // reaches back to blocks that are not here: whoever was given it could not end it.
+    for (const height of store.partHeights('offered')) {
+      const manifest = this.manifest(height);
+      if (manifest === undefined || baseHeightOf(store, manifest) < store.base().height)
+        store.dropParts('offered', height);
+    }
     // Nobody takes what is behind it by now.
     for (const height of store.partHeights('staged'))
       if (height <= store.head().height) store.dropParts('staged', height);

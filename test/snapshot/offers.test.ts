@@ -4,8 +4,10 @@ import { decodeHeader } from '../../node/ledger/entry.ts';
 import { decodeAs } from '../../node/ledger/schema.ts';
 import { decodeSyncRequest, encodeSyncRequest } from '../../node/network/sync-messages.ts';
 import { assemble } from '../../node/snapshot/assemble.ts';
+import { SnapshotKeeper } from '../../node/snapshot/keeper.ts';
 import { manifestSchema } from '../../node/snapshot/manifest.ts';
-import { downloadOf, follows, newcomer, OfferingLedger, type Peer, taken } from './_snapshot.ts';
+import type { Store } from '../../node/store/store.ts';
+import { downloadOf, executorOn, follows, newcomer, OfferingLedger, type Peer, taken, windowMs } from './_snapshot.ts';
 
 const everyBlocks = 3;
 const holdMs = 10_000;
@@ -118,6 +120,34 @@ test('[S5] where the reference window is made longer no block goes that the late
   }
 });
 
+test('[S1, S4] who took a snapshot gives none from before it: the blocks that it needs are gone', async (t) => {
+  const source = offering(25, { everyBlocks: 20, prune: false });
+  const store = newcomer();
+  for (let chunk = 0; chunk < 256; chunk++) {
+    const place = { area: 'offered', height: 20, kind: 'piece', first: chunk, second: 0 } as const;
+    store.putParts([[place, source.keeper.piece(20, chunk, 0) ?? new Uint8Array(0)]]);
+  }
+  const own = { area: 'offered', height: 20, kind: 'manifest', first: 0, second: 0 } as const;
+  store.putParts([[own, source.keeper.manifest(20) ?? new Uint8Array(0)]]);
+  grow(source, 40);
+  t.true(await taken(t, store, [(request) => source.serve(request)]));
+  t.is(keeperOn(store).newest(), undefined);
+  t.deepEqual(store.partHeights('offered'), []);
+  const restarted = keeperOn(source.store);
+  t.is(restarted.newest()?.height, 60, 'what can be ended stays');
+});
+
+function keeperOn(store: Store): SnapshotKeeper {
+  const { head, tree } = executorOn(store);
+  const settings = { everyBlocks: 20, prune: false, keepBlocksMin: 1, holdMs };
+  const now = () => ({ head, tree, sets: [], windowMs });
+  const stable = () => Number.MAX_SAFE_INTEGER;
+  return new SnapshotKeeper({
+    ...{ store, settings, now, stableHeight: stable, monotonicMs: () => 0 },
+    ...{ soon: () => {}, warn: () => {} },
+  });
+}
+
 test('[S2] what the next snapshot has in common with the one before is not fetched again', async (t) => {
   const source = offering(45, { everyBlocks: 20, prune: false, keepBlocksMin: 30 });
   const store = newcomer();
@@ -126,7 +156,7 @@ test('[S2] what the next snapshot has in common with the one before is not fetch
   const peer: Peer = (request) => {
     const decoded = decodeSyncRequest(request);
     const isBlock = decoded.type === 'blocks';
-    if (--answers < 0 || (isBlock && ++blocks > 12)) return undefined;
+    if (--answers < 0 || (isBlock && ++blocks > 25)) return undefined;
     if (isBlock) asked.push(`block ${decoded.height}`);
     else if (decoded.type === 'piece') asked.push(`chunk ${decoded.chunk}`);
     // One block an answer.
@@ -134,7 +164,7 @@ test('[S2] what the next snapshot has in common with the one before is not fetch
   };
   t.is(await downloadOf(store, [peer]).from([0]), undefined);
   const before = new Set(asked.splice(0));
-  t.is([...before].filter((what) => what.startsWith('block')).length, 12);
+  t.is([...before].filter((what) => what.startsWith('block')).length, 25);
   source.clock += holdMs;
   grow(source, 20);
   answers = 2; // the manifest and one chunk
