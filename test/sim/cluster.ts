@@ -1,6 +1,5 @@
 // A whole network of validators on one thread, from one plan: their stations, disks and clocks, the network between
 // them, the clients before them and the witness over them.
-import type { SnapshotConfig, TimerConfig } from '../../node/config.ts';
 import type { DivergenceIncident } from '../../node/divergence.ts';
 import { originOf } from '../../node/ledger/checkpoint.ts';
 import type { CosignatureContradiction } from '../../node/ledger/cosignature.ts';
@@ -10,12 +9,14 @@ import type { Channel } from '../../node/network/transport.ts';
 import { type BlockCommit, type CheckpointChange, type Snapshot, StoreError } from '../../node/store/store.ts';
 import { AmnesiaWitness } from './amnesia-witness.ts';
 import { Chance } from './chance.ts';
+import { Claims } from './claims.ts';
 import { WallClock } from './clock.ts';
 import { type Consortium, consortiumOf, newDisk } from './consortium.ts';
 import { Epochs, validatorName } from './epochs.ts';
 import { Gate } from './gate.ts';
 import { truthfulHabits } from './habits.ts';
 import { Hearing } from './hearing.ts';
+import { Hints } from './hints.ts';
 import { checkHoldings } from './holdings.ts';
 import { Jury } from './jury.ts';
 import { MachineKeys } from './keys.ts';
@@ -24,8 +25,9 @@ import { checkLogStart } from './log-starts.ts';
 import { Losses } from './losses.ts';
 import { Network } from './network.ts';
 import { type Plan, shortWindowMs, validityMsOf } from './plan.ts';
+import { noSnapshots, timersOf } from './settings.ts';
 import { SharedWork } from './shared-work.ts';
-import { repeatMs, type StationWatch, ValidatorStation } from './station.ts';
+import { type StationWatch, ValidatorStation } from './station.ts';
 import { millisecond, second, Timeline } from './timeline.ts';
 import { check, Violation } from './violation.ts';
 import { blocksOf, Witness } from './witness.ts';
@@ -40,10 +42,12 @@ export class Cluster implements StationWatch {
   readonly jury: Jury;
   readonly amnesia: AmnesiaWitness;
   readonly #hearing: Hearing;
+  readonly #claims: Claims;
   readonly workload: Workload;
   readonly clientClock: WallClock;
   readonly stations: ValidatorStation[] = [];
   readonly epochs: Epochs;
+  readonly hints: Hints;
   /** By machine. */
   readonly keys: MachineKeys[] = [];
   /** Where validators change. */
@@ -71,6 +75,7 @@ export class Cluster implements StationWatch {
     const { name, validators } = genesis;
     const { digest } = commit.head;
     this.epochs = new Epochs(validators, digest);
+    this.hints = new Hints(plan, this.epochs, () => this.served);
     const isHonest = (machine: number) => this.isHonest({ index: machine });
     this.witness = new Witness(digestBytes(digest), digest, this.epochs, isHonest, this.#work, name);
     this.jury = new Jury({
@@ -84,6 +89,7 @@ export class Cluster implements StationWatch {
     this.witness.mayFork = plan.isOverrun;
     this.clientClock = new WallClock(this.timeline);
     this.#hearing = new Hearing(this.epochs, this.#work);
+    this.#claims = new Claims(this.epochs, this.stations, (each) => this.isHonest(each));
     this.amnesia = new AmnesiaWitness({ chainId: digestBytes(digest), validators, work: this.#work });
     this.workload = new Workload({
       consortium: this.consortium,
@@ -125,9 +131,10 @@ export class Cluster implements StationWatch {
       ledger: consortium.genesis.name,
       keys,
       gate,
-      peerKeys: () => this.#peerKeys(),
+      peerKeys: () => this.hints.of(station),
     });
     gate?.add(station, keys.networkKey);
+    this.hints.setUp(station);
     this.stations.push(station);
     network.stations.push(station);
     this.served = this.honest();
@@ -140,12 +147,6 @@ export class Cluster implements StationWatch {
       });
     };
     return station;
-  }
-
-  /** What operators know of each other when one starts its node: the keys that the ledger named last. */
-  #peerKeys(): Map<string, Uint8Array> {
-    const named = this.epochs.all.flatMap(({ validators }) => validators);
-    return new Map(named.map(({ id, networkKey }) => [id, networkKey]));
   }
 
   /** Stations that stay down whatever happens. */
@@ -167,7 +168,10 @@ export class Cluster implements StationWatch {
   }
 
   start(station: ValidatorStation): void {
-    if (this.isHonest(station)) this.#guarded(() => this.witness.restarts(station.index, heightOf(station)));
+    if (this.isHonest(station)) {
+      this.#guarded(() => this.witness.restarts(station.index, heightOf(station)));
+      this.hints.finishKeys(station);
+    }
     try {
       station.start();
     } catch (error) {
@@ -236,6 +240,8 @@ export class Cluster implements StationWatch {
     const isLost = (epoch: number) => losses.isLost(station, epoch);
     if (isSilent) this.#guarded(() => witness.silent(station.index, channel, bytes, isLost));
     if (this.#isWatched(station)) this.#guarded(() => this.amnesia.leaves(station, channel, bytes));
+    const isClaimed = this.gate !== undefined && !this.plan.byzantine.includes(station.index);
+    if (isClaimed) this.#guarded(() => this.#claims.leaves(station, channel, bytes));
     if (!this.isHonest(station)) return this.#noteSigned(station, channel, bytes);
     this.#guarded(() => this.#hearing.leaves(station, channel, bytes));
     this.#guarded(() => this.witness.leaves(station.index, channel, bytes, station.parts.disk));
@@ -267,6 +273,7 @@ export class Cluster implements StationWatch {
   }
 
   handled(station: ValidatorStation, channel: Channel, bytes: Uint8Array): void {
+    if (this.gate !== undefined && this.rewound.has(station)) this.#guarded(() => this.losses.checkVoice(station));
     if (!this.#isWatched(station)) return;
     this.#guarded(() => {
       this.amnesia.handled(station, channel, bytes);
@@ -414,21 +421,6 @@ function lifeOf({ lives, installs }: ValidatorStation): string {
 
 export function heightOf(station: ValidatorStation): number {
   return station.parts.disk.head().height;
-}
-
-/** A run is shorter than that. */
-const noSnapshots: SnapshotConfig = { everyBlocks: 1_000_000, prune: false, keepBlocksMin: 1_000, holdMs: 10_000 };
-
-function timersOf(plan: Plan): TimerConfig {
-  return {
-    tickMs: 50,
-    proposalTimeoutMs: plan.proposalTimeoutMs,
-    oldestTimeoutMs: 2 * plan.proposalTimeoutMs,
-    statusIntervalMs: plan.statusIntervalMs,
-    expiryIntervalMs: repeatMs,
-    syncTimeoutMs: 5_000,
-    stopTimeoutMs: 5_000,
-  };
 }
 
 function startOf({ parts: { disk } }: ValidatorStation) {

@@ -47,7 +47,8 @@ export function drawCore(cluster: Cluster, present: readonly number[], chance: C
   if (!core.some(hasCome)) more(guides[0]);
   for (const each of [...core]) {
     if (hasCome(each)) continue;
-    const guided = guidesOf(cluster, each, core.filter(hasCome)) ?? guidesOf(cluster, each, guides);
+    const known = cluster.hints.guidesOf(each, core.filter(hasCome)) ?? cluster.hints.guidesOf(each, guides);
+    const guided = known ?? guidesOf(cluster, each, core.filter(hasCome)) ?? guidesOf(cluster, each, guides);
     for (const guide of guided ?? []) more(guide);
   }
   return core;
@@ -99,5 +100,6 @@ export function isCutOff(cluster: Cluster, machine: number, among: readonly numb
 
 /** Whether its operator must say the others' keys, and use its own latest alone, for anybody to admit it. */
 export function isLeftBehind(cluster: Cluster, station: ValidatorStation): boolean {
-  return cluster.gate !== undefined && epochOf(cluster, station).number + 1 < cluster.epochs.latest.number;
+  const isBehind = epochOf(cluster, station).number + 1 < cluster.epochs.latest.number;
+  return cluster.gate !== undefined && isBehind && !cluster.hints.isGuided(station);
 }

@@ -4,7 +4,7 @@ import { electorsOf } from '../../node/execution/validator-sets.ts';
 import { Chance } from './chance.ts';
 import { type Cluster, heightOf } from './cluster.ts';
 import { epochOf, guidesOf, isAdmitted, isVoter, wholeOf } from './core.ts';
-import { heal, liveWithinSeconds } from './liveness.ts';
+import { behindMs, heal, liveWithinSeconds } from './liveness.ts';
 import type { ValidatorStation } from './station.ts';
 import { Violation } from './violation.ts';
 
@@ -13,10 +13,9 @@ export async function follow(cluster: Cluster, awake: readonly ValidatorStation[
   const followers = followersOf(cluster, awake);
   if (followers.length === 0) return;
   heal(cluster, [...awake, ...followers], new Chance(cluster.plan.seed, 'followers'));
-  const { plan, witness, epochs } = cluster;
+  const { plan, witness } = cluster;
   const isThere = (each: ValidatorStation) => heightOf(each) >= witness.height;
-  const behind = Math.max(...followers.map((each) => epochs.latest.number - epochOf(cluster, each).number));
-  const seconds = liveWithinSeconds(plan) + (behind * 2 * plan.statusIntervalMs) / 1_000;
+  const seconds = liveWithinSeconds(plan) + behindMs(cluster, followers) / 1_000;
   await cluster.run(seconds, () => followers.every(isThere));
   const left = followers.find((each) => !isThere(each));
   if (left === undefined) return;
@@ -32,7 +31,9 @@ function followersOf(cluster: Cluster, awake: readonly ValidatorStation[]): Vali
   const { all, latest } = cluster.epochs;
   // Who missed more, and had other keys then, is told present ones by its operator.
   const isNear = (each: ValidatorStation) =>
-    epochOf(cluster, each).number + 1 >= latest.number || !all.some(({ machines }) => machines.includes(each.index));
+    epochOf(cluster, each).number + 1 >= latest.number ||
+    cluster.hints.isGuided(each) ||
+    !all.some(({ machines }) => machines.includes(each.index));
   const mayFollow = (each: ValidatorStation) =>
     isAdmitted(each, first) &&
     isNear(each) &&

@@ -126,7 +126,8 @@ export class Governance {
     const keys = this.#cluster.keys[machine];
     check(keys !== undefined, `machine ${machine} has keys`);
     const learner = isNew ? keys.first(member, this.#chainId) : keys.next(member, this.#chainId);
-    if (kind === 'add') keys.forgetBefore(learner.voteKey); // nobody admits those of a removed one
+    // Nobody admits those of a removed one; it may find that out by itself.
+    if (kind === 'add' && !this.#cluster.hints.isUntold) keys.forgetBefore(learner.voteKey);
     return [{ kind: 'add-learner', ...learner }];
   }
 

@@ -70,7 +70,8 @@ export class Calm {
   constructor(cluster: Cluster, core: readonly ValidatorStation[]) {
     this.#cluster = cluster;
     const bounds = boundsOf(cluster.plan, missingMaxOf(cluster));
-    this.#bounds = { ...bounds, healMs: bounds.healMs + behindMs(cluster, core) };
+    const syncMs = bounds.syncMs + cluster.hints.turnsMs(core);
+    this.#bounds = { ...bounds, syncMs, healMs: bounds.healMs + behindMs(cluster, core) };
     this.#core = core;
     this.#began = cluster.timeline.now;
     this.#height = cluster.witness.height;
@@ -227,7 +228,8 @@ export function heal(cluster: Cluster, core: readonly ValidatorStation[], chance
 function tellKeys(cluster: Cluster, station: ValidatorStation): void {
   if (!isLeftBehind(cluster, station)) return;
   station.crash('is told the present keys');
-  station.parts.keys.forgetBefore(cluster.epochs.keyOf(station.index, cluster.epochs.latest.number));
+  const present = cluster.epochs.keyOf(station.index, cluster.epochs.latest.number);
+  if (!cluster.hints.isUntold) station.parts.keys.forgetBefore(present);
   cluster.start(station);
 }
 
@@ -280,10 +282,10 @@ function settlesWithinMs(cluster: Cluster, core: readonly ValidatorStation[]): n
   return liveWithinSeconds(cluster.plan, missingMaxOf(cluster)) * 1_000 + behindMs(cluster, core);
 }
 
-/** [E6] Whoever is behind comes through one epoch with each status that it hears. */
-function behindMs(cluster: Cluster, core: readonly ValidatorStation[]): number {
+/** [E6] Whoever is behind comes through one epoch with each status that it hears, under a key that is known [E8]. */
+export function behindMs(cluster: Cluster, core: readonly ValidatorStation[]): number {
   const epochs = core.map((each) => cluster.epochs.latest.number - epochOf(cluster, each).number);
-  return Math.max(0, ...epochs) * 2 * cluster.plan.statusIntervalMs;
+  return Math.max(0, ...epochs) * (2 * cluster.plan.statusIntervalMs + cluster.hints.turnsMs(core));
 }
 
 /** Who may be missing of the set in force, or of the one that may follow. */

@@ -9,6 +9,7 @@ import { type Cluster, heightOf } from './cluster.ts';
 import { damaged, withDamagedOffers } from './disk.ts';
 import { Governance } from './governance.ts';
 import type { FaultClass } from './plan.ts';
+import { Rewinds } from './rewinds.ts';
 import type { ValidatorStation } from './station.ts';
 import { millisecond, second } from './timeline.ts';
 
@@ -19,6 +20,7 @@ export class Nemesis {
   readonly #chance: Chance;
   readonly #images = new Map<number, MemoryImage[]>();
   #governance: Governance | undefined;
+  #rewinds: Rewinds | undefined;
   #isOver = false;
   #isHunting = false;
   #isLeaving = false;
@@ -34,6 +36,8 @@ export class Nemesis {
     const { faultEverySeconds } = this.#cluster.plan;
     const governance = fault === 'membership' ? new Governance(this.#cluster, this.#chance) : undefined;
     this.#governance = governance;
+    const rewinds = fault === 'rewind' ? new Rewinds(this.#cluster, this.#chance) : undefined;
+    this.#rewinds = rewinds;
     const acts: { readonly [F in FaultClass]?: () => void } = {
       partition: () => this.#partition(),
       crash: () => this.#crash(this.#victim()),
@@ -50,6 +54,7 @@ export class Nemesis {
       membership: () => governance?.act(),
       backup: () => this.#backUp(),
       'crash-loop': () => this.#loop(this.#victim()),
+      rewind: () => rewinds?.act(),
     };
     if (fault === 'unheard') this.#cluster.network.isUnheard = firstWords();
     const act = acts[fault];
@@ -67,6 +72,7 @@ export class Nemesis {
   end(): void {
     this.#isOver = true;
     this.#governance?.end();
+    this.#rewinds?.end();
     this.#cluster.network.isUnheard = undefined;
   }
 

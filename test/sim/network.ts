@@ -55,6 +55,8 @@ export class Network {
   isUnheard: ((from: number, channel: Channel, bytes: Uint8Array) => boolean) | undefined;
   /** Of what a station answers, or refuses to. */
   onAnswer: ((by: number, request: Uint8Array, answer: Uint8Array | undefined) => void) | undefined;
+  /** Of what a station asks a validator: what gets no answer. */
+  isUnanswered: ((from: number, to: number, request: Uint8Array) => boolean) | undefined;
   quality: LinkQuality = goodLinks;
   readonly stations: Station[] = [];
   readonly #timeline: Timeline;
@@ -168,6 +170,7 @@ export class Network {
       this.#asked.add(fail);
       signal.addEventListener('abort', fail);
       if (station === undefined) return fail(); // as where there is no connection
+      if (this.isUnanswered?.(from.station, to, bytes) === true) return;
       if (this.#chance.hits(this.quality.loss)) return;
       timeline.after(this.#latency(), () => {
         if (!this.isLinked(from.station, station.station)) return;

@@ -28,7 +28,10 @@ export const lateFaultClasses = ['hunt', 'overrun', 'bit-flip'] as const;
 /** Each from chances of its own. */
 const loneFaultClasses = ['stragglers', 'thin', 'backup', 'unheard', 'crash-loop'] as const;
 const loneChances = { stragglers: 0.1, thin: 0.05, backup: 0.05, unheard: 0.03, 'crash-loop': 0.05 };
-export const ownFaultClasses = ['snapshots', 'membership', ...loneFaultClasses] as const;
+/** Where validators change alone, each from chances of its own. */
+const changeFaultClasses = ['rewind', 'untold'] as const;
+const changeChance = 0.04;
+export const ownFaultClasses = ['snapshots', 'membership', ...loneFaultClasses, ...changeFaultClasses] as const;
 export type FaultClass =
   | (typeof faultClasses)[number]
   | (typeof lateFaultClasses)[number]
@@ -131,6 +134,9 @@ function compatible(drawn: readonly FaultClass[]): Set<FaultClass> {
   if (faults.has('membership')) for (const fault of loneFaultClasses) faults.delete(fault);
   // Two chains after a fork would have two sets for one epoch.
   if (faults.has('overrun')) faults.delete('membership');
+  if (!faults.has('membership')) for (const fault of changeFaultClasses) faults.delete(fault);
+  // One of them exchanges that disk, or what the other knows of it is wrong.
+  if (faults.has('rewind')) faults.delete('amnesia');
   return faults;
 }
 
@@ -146,6 +152,7 @@ export function drawPlan(seed: number, limits: PlanLimits = {}): Plan {
   if (snapshots.hits(0.15)) drawn.push('snapshots');
   if (new Chance(seed, 'membership plan').hits(0.15)) drawn.push('membership');
   drawn.push(...loneFaultClasses.filter((fault) => new Chance(seed, `${fault} plan`).hits(loneChances[fault])));
+  drawn.push(...changeFaultClasses.filter((fault) => new Chance(seed, `${fault} in membership`).hits(changeChance)));
   // Lies matter most where views change.
   if (drawn.includes('byzantine') && !drawn.includes('partition') && chance.hits(0.7)) drawn.push('partition');
   const faults = compatible(limits.faults ?? drawn);
@@ -161,9 +168,11 @@ export function drawPlan(seed: number, limits: PlanLimits = {}): Plan {
   if (has('snapshots')) drawnHabits.push(...lateHabits.filter(() => snapshots.hits(0.5)));
   drawnHabits.push(...ownHabitsOf(seed, faults));
   const isOverrun = has('overrun');
-  const canForget = has('amnesia') || has('backup');
+  const canForget = has('amnesia') || has('backup') || has('rewind');
   const isDense = (limits.isDense ?? late.hits(0.03)) && !canForget;
-  const drawnLiars = canForget ? liars : bad;
+  // Where a copy is to be restored somebody must be there who may.
+  const forgetful = has('rewind') ? liars.filter((index) => index !== bad[0]) : liars;
+  const drawnLiars = canForget ? forgetful : bad;
   // Dense work takes long to simulate: the first primary lies, so that the time is well spent.
   const byzantine = has('byzantine') ? (isDense ? [0] : drawnLiars) : [];
   const realSignatures = chance.hits(0.03);

@@ -46,6 +46,8 @@ const membershipRuns = [
   { seed: 41, faults: ['byzantine', 'partition', 'delay'] },
   { seed: 42, faults: ['amnesia', 'effect-crash', 'byzantine'] },
   { seed: 43, faults: ['snapshots', 'crash-all', 'replay'] },
+  { seed: 44, faults: ['rewind', 'crash'] },
+  { seed: 45, faults: ['untold', 'crash', 'partition'] },
 ] as const;
 
 for (const { seed, faults } of membershipRuns)
