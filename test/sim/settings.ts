@@ -4,7 +4,12 @@ import type { Plan } from './plan.ts';
 import { repeatMs } from './station.ts';
 
 /** A run is shorter than that. */
-export const noSnapshots: SnapshotConfig = { everyBlocks: 1_000_000, prune: false, keepBlocksMin: 1_000, holdMs: 10_000 };
+export const noSnapshots: SnapshotConfig = {
+  everyBlocks: 1_000_000,
+  prune: false,
+  keepBlocksMin: 1_000,
+  holdMs: 10_000,
+};
 
 export function timersOf(plan: Plan): TimerConfig {
   return {
