@@ -118,6 +118,8 @@ export class Core {
   fetchingBody: Digest | undefined;
   /** A body that nobody had, until it is asked for again. */
   missingBody: Digest | undefined;
+  /** [V4] Of the open height: prepared blocks whose bodies nobody gave. */
+  readonly unserved = new Set<Digest>();
   /** [C4] Peers that were sent this view's message since the last status. */
   readonly broughtUp = new Set<number>();
   /** Set by the commit of the epoch's last block: nothing leaves after it in this epoch's name. */
@@ -283,6 +285,7 @@ export class Core {
     this.prepared = undefined;
     this.certified = undefined;
     this.valid.clear();
+    this.unserved.clear();
     this.votes.enterHeight();
     this.timers.committed();
     this.floor.committed();

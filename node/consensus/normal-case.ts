@@ -239,8 +239,9 @@ export function onBody(core: Core, digest: Digest, block: Block): void {
   tryPropose(core);
 }
 
-/** It is asked for again when messages are repeated. */
+/** It is asked for again when messages are repeated, and known to be missing in later views that are led here. */
 export function onBodyMissing(core: Core, digest: Digest): void {
+  core.unserved.add(digest); // [V4]
   if (core.fetchingBody !== digest) return;
   core.fetchingBody = undefined;
   core.missingBody = digest;
