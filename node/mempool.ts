@@ -34,6 +34,8 @@ interface Waiting {
   replaced: number;
   /** Its place among all that ever began to count for timers. */
   since: number;
+  /** The view whose primary was told of it from here. */
+  toldIn?: string;
 }
 
 /** [T4] Everything that counted when it began. It ends when none of that counts any more. */
@@ -243,6 +245,27 @@ export class Mempool {
       if (waiting !== undefined) this.#own.set(id, waiting);
     }
     return chosen;
+  }
+
+  /** [C4] What other validators brought of the round under way, and the primary of this view was not told from here. */
+  untold(view: string, transactionsMax: number, bytesMax: number): Transaction[] {
+    const last = this.#round?.last ?? -1;
+    const chosen: Transaction[] = [];
+    let bytes = 0;
+    for (const waiting of this.#driving.values()) {
+      const { transaction, since } = waiting;
+      if (since > last || chosen.length >= transactionsMax || bytes + transaction.bytes.length > bytesMax) break;
+      if (waiting.toldIn === view || this.#own.has(transaction.id)) continue;
+      waiting.toldIn = view;
+      chosen.push(transaction);
+      bytes += transaction.bytes.length;
+    }
+    return chosen;
+  }
+
+  /** The name of the round under way, as `round` told it last. */
+  get roundNumber(): number | undefined {
+    return this.#round?.number;
   }
 
   /**

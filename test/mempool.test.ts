@@ -32,6 +32,18 @@ test('members take turns, and each keeps the order in which its own came', (t) =
   t.deepEqual(names(mempool.take(wide)), ['A2', 'C1', 'A3'], 'who waits longest goes first');
 });
 
+test('[C4] what others brought of the round under way is told to a primary once', (t) => {
+  const mempool = pool();
+  mempool.add(transaction('A', '1'), 'client');
+  for (const reference of ['1', '2', '3']) mempool.add(transaction('B', reference), 2);
+  mempool.round();
+  mempool.add(transaction('C', '1'), 3);
+  t.deepEqual(names(mempool.untold('0/0', 2, 1_000)), ['B1', 'B2'], 'its own client told everybody');
+  t.deepEqual(names(mempool.untold('0/0', 2, 1_000)), ['B3'], 'what came later is of the next round');
+  t.deepEqual(names(mempool.untold('0/0', 2, 1_000)), []);
+  t.deepEqual(names(mempool.untold('0/1', 9, 250)), ['B1', 'B2'], 'another primary');
+});
+
 test('what does not fit ends its own member turn only: nothing of that member overtakes it', (t) => {
   const mempool = pool();
   mempool.add(transaction('A', '1', 900), 'client');
