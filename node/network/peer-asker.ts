@@ -1,5 +1,6 @@
-// Asks one peer after another until one gives what holds. Who lied or did not answer is asked last from then on; nobody
-// is asked never, for there may be no other.
+// Asks one peer after another until one gives what holds. Who lied is asked last from then on; of the others first the
+// one that has taken the least time, so that who gives little and late takes no more of it than who gives all at once.
+// Nobody is asked never, for there may be no other.
 import type { EventLoop } from '../event-loop.ts';
 import { DecodeError } from '../ledger/codec.ts';
 import type { Transport } from './transport.ts';
@@ -14,14 +15,22 @@ export interface AskerOptions {
   /** For one answer, from the request to its last byte. */
   readonly timeoutMs: number;
   readonly after: EventLoop['after'];
+  readonly monotonicMs: EventLoop['monotonicMs'];
   /** Of earlier questions, and of these from now on; none are known where it is absent. */
   readonly faults?: Map<number, PeerFaults>;
 }
+
+/** Who has nothing to say, however fast, has taken at least this part of the time that it might have. */
+const emptyShare = 20;
 
 export class PeerAsker {
   readonly #transport: Pick<Transport, 'request'>;
   readonly #options: AskerOptions;
   readonly #faults: Map<number, PeerFaults>;
+  /** Milliseconds that waiting for each peer has taken, counted from `#shared`. */
+  readonly #taken = new Map<number, number>();
+  /** What the first one to be asked had taken: who was not asked for long has saved nothing. */
+  #shared = 0;
 
   constructor(transport: Pick<Transport, 'request'>, options: AskerOptions) {
     this.#transport = transport;
@@ -35,12 +44,18 @@ export class PeerAsker {
     request: Uint8Array,
     read: (peer: number, answer: Uint8Array) => T | undefined,
   ): Promise<T | undefined> {
-    for (const peer of this.bestFirst(candidates)) {
+    const order = this.bestFirst(candidates);
+    this.#shared = Math.max(this.#shared, ...order.slice(0, 1).map((peer) => this.#takenBy(peer)));
+    for (const peer of order) {
+      const since = this.#options.monotonicMs();
       const answer = await this.#answer(peer, request);
+      const tookMs = Math.max(1, this.#options.monotonicMs() - since);
       if (answer === undefined) {
+        this.#take(peer, Math.max(tookMs, this.#options.timeoutMs / emptyShare));
         this.blame(peer, 'silences');
         continue;
       }
+      this.#take(peer, tookMs);
       try {
         const result = read(peer, answer);
         if (result !== undefined) return result;
@@ -63,9 +78,17 @@ export class PeerAsker {
 
   bestFirst(candidates: readonly number[]): number[] {
     return [...candidates].sort((a, b) => {
-      const [left, right] = [this.faults(a), this.faults(b)];
-      return left.lies - right.lies || left.silences - right.silences;
+      const lies = this.faults(a).lies - this.faults(b).lies;
+      return lies || this.#takenBy(a) - this.#takenBy(b);
     });
+  }
+
+  #takenBy(peer: number): number {
+    return Math.max(this.#taken.get(peer) ?? 0, this.#shared);
+  }
+
+  #take(peer: number, milliseconds: number): void {
+    this.#taken.set(peer, this.#takenBy(peer) + milliseconds);
   }
 
   /** Refusals, resets and timeouts all mean the same here: ask the next. */

@@ -106,7 +106,7 @@ export function downloadOf(store: Store, peers: readonly Peer[], isWanted = () =
     genesisSet: genesis.validators,
     isWanted,
     timeoutMs: 1_000,
-    after: realEventLoop.after,
+    ...{ after: realEventLoop.after, monotonicMs: realEventLoop.monotonicMs },
     transport: {
       async request(to, request) {
         const answer = peers[to]?.(request);
