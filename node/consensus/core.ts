@@ -113,8 +113,8 @@ export class Core {
   /** A view that a handler asks for; the replica starts the change once the event is dealt with. */
   demanded: number | undefined;
   proposing = false;
-  /** The committed height at which the fetch under way began. */
-  fetching: number | undefined;
+  /** [C2] Who is asked for blocks by the fetches under way. */
+  readonly asked = new Set<number>();
   fetchingBody: Digest | undefined;
   /** A body that nobody had, until it is asked for again. */
   missingBody: Digest | undefined;

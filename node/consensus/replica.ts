@@ -96,7 +96,7 @@ export class Replica {
     core.logSize = former.logSize;
     core.waiting = former.waiting;
     core.oldest = former.oldest;
-    if (former.fetching !== undefined) core.fetching = height;
+    for (const each of former.asked) core.asked.add(each); // by the numbers with which each fetch will end
     this.#core = core;
     this.#watch = new Watch(self, record.epoch);
     tryPropose(core);
@@ -175,7 +175,7 @@ export class Replica {
       case 'shown':
         return this.#watch.certificate(event.certificate);
       case 'fetchEnded':
-        return onFetchEnded(core);
+        return onFetchEnded(core, event.height, event.from);
       case 'bodyMissing':
         return onBodyMissing(core, event.digest);
       default:
