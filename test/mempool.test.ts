@@ -164,6 +164,39 @@ test('[T4] a full block begins the round anew if the round had its part of it', 
   t.is(mempool.round(), again, 'nor is a block that had room');
 });
 
+test('[T4] nor is a full block of which a member of the round got nothing: its queue is not deep', (t) => {
+  const mempool = pool();
+  const limits = { ...wide, transactionsMax: 4 };
+  mempool.add(transaction('V', '1'), 'client');
+  const friends = Array.from({ length: 40 }, (_, i) => transaction('M', `${i}`));
+  for (const each of friends) mempool.add(each, 'client');
+  const round = mempool.round();
+  let blocks = 0;
+  for (const friend of friends) {
+    const late = ['C', 'D', 'C'].map((member, i) => transaction(member, `${blocks} ${i}`));
+    for (const each of late) mempool.add(each, 'client');
+    mempool.settled([friend, ...late], limits);
+    if (mempool.round() !== round) break;
+    blocks += 1;
+  }
+  t.is(blocks, 40, 'one that lies gains no time for each block of its friends');
+  const own = pool();
+  for (let i = 0; i < 20; i++) own.add(transaction('V', `${i}`), 'client');
+  own.add(transaction('M', '1'), 'client');
+  const first = own.round();
+  const one = own.take({ ...wide, transactionsMax: 1 });
+  const late = Array.from({ length: 9 }, (_, i) => transaction('M', `late ${i}`));
+  own.settled([...one, transaction('M', '1'), ...late], { ...wide, transactionsMax: 11 });
+  t.is(own.round(), first, 'nor by one of a queue of twenty');
+  own.settled(own.take({ ...wide, transactionsMax: 10 }), { ...wide, transactionsMax: 10 });
+  t.not(own.round(), first);
+  const two = pool();
+  for (const member of ['A', 'B', 'C', 'D', 'E', 'F']) two.add(transaction(member, '1'), 'client');
+  const crowd = two.round();
+  two.settled(two.take(limits), limits);
+  t.not(two.round(), crowd, 'not all members have a place in one block');
+});
+
 test('what expired, and what no longer holds after a commit, is dropped', (t) => {
   const mempool = pool();
   mempool.add(transaction('A', '1', 100, 500), 'client');
