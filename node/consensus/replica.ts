@@ -239,9 +239,14 @@ export class Replica {
 
 /** [T5] The primary owes a proposal only to who is not behind itself: what a quorum has settled it proposes no more. */
 function awaited(core: Core): Awaited {
-  if (core.accepted !== undefined) return 'votes';
+  if (core.accepted !== undefined) return owesCommit(core) ? 'proposal' : 'votes';
   const isOwed = core.oldest !== undefined || core.fixed !== undefined;
   if (!isOwed || core.isPrimary || core.certified !== undefined) return 'nothing';
   const heights = [...core.statuses.values()].map((each) => each.height);
   return (core.electorate.attested(heights) ?? 0) > core.committed.height ? 'nothing' : 'proposal';
+}
+
+/** [T5] Where others are missing the primary's own Commit decides how long its block takes. */
+function owesCommit({ commit, isPrimary, primary, votes }: Core): boolean {
+  return commit !== undefined && !isPrimary && !votes.hasCommit(primary, commit);
 }
