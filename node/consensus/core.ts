@@ -246,9 +246,9 @@ export class Core {
     if (!this.#stored.has(digest) && !this.valid.has(digest)) this.bodies.set(digest, block);
   }
 
-  /** Execution refused it: perhaps another body has this header. */
+  /** Execution refused it: perhaps another body has this header. What was found valid once is only late now [P2]. */
   refuseBody(digest: Digest): void {
-    if (!this.#stored.has(digest)) this.bodies.delete(digest);
+    if (!this.#stored.has(digest) && !this.valid.has(digest)) this.bodies.delete(digest);
   }
 
   /** Forgets what belonged to the view that was left. The prepared certificate and the bodies stay until the commit. */
