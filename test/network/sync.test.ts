@@ -276,3 +276,46 @@ test('a body is served from votes, then from the log, and must be the one that w
   t.deepEqual(await client.fetchBody(2, digest, [2, 1], holds), block);
   t.is(client.faults(2).lies, 1);
 });
+
+test('[V7] a body is had from the next one before a view is over, though the first never answers', async (t) => {
+  const block: Block = {
+    header: chainOf(1).blocks[0]?.entries.at(-1) ?? new Uint8Array(0),
+    evidence: undefined,
+    transactions: [],
+  };
+  const silent: Peer = () => new Promise(() => {});
+  let nowMs = 0;
+  const timers = new Set<{ readonly at: number; readonly work: () => void }>();
+  const asked: number[] = [];
+  const transport = {
+    request: (to: number, _: Uint8Array, signal: AbortSignal) => {
+      asked.push(to);
+      const aborted = new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+      return to < 2
+        ? Promise.race([silent(new Uint8Array(0)) as Promise<Uint8Array>, aborted])
+        : encodeBodyAnswer(block);
+    },
+  };
+  const after = (delayMs: number, work: () => void) => {
+    const timer = { at: nowMs + delayMs, work };
+    timers.add(timer);
+    return () => timers.delete(timer);
+  };
+  const options = { chainId, validators, timeoutMs: 5_000, after, monotonicMs: () => nowMs };
+  const client = new SyncClient({ request: async (...all) => transport.request(...all) }, options);
+  let found: Block | undefined;
+  const fetched = client.fetchBody(1, headerDigest(block.header), [0, 1, 2]).then((body) => {
+    found = body;
+  });
+  while (found === undefined) {
+    for (let turn = 0; turn < 20; turn++) await Promise.resolve();
+    const [next] = [...timers].sort((a, b) => a.at - b.at);
+    if (found !== undefined || next === undefined) break;
+    timers.delete(next);
+    nowMs = next.at;
+    next.work();
+  }
+  await fetched;
+  t.deepEqual([found, asked, timers.size], [block, [0, 1, 2], 0]);
+  t.true(nowMs <= 1_000, `${nowMs} ms`);
+});
