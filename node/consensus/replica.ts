@@ -35,6 +35,7 @@ import {
   isViewChangeJoined,
   onNewView,
   onViewChange,
+  openWithAll,
   recallNewView,
   restoreChoice,
   startViewChange,
@@ -224,7 +225,10 @@ export class Replica {
     if (core.mode === 'changing') {
       if (core.timers.countProgress(isViewChangeJoined(core)))
         core.demandView(core.view + 1); // [T2]
-      else if (core.timers.countResend(true)) repeat(core);
+      else if (core.timers.countResend(true)) {
+        repeat(core);
+        openWithAll(core);
+      }
       return;
     }
     const counts = core.oldest !== undefined;

@@ -3,6 +3,7 @@
 import test from 'ava';
 import { Cluster } from './_cluster.ts';
 import { blockOf, prePrepare, prepared, viewChange } from './_forge.ts';
+import { Lone } from './_lone.ts';
 
 const liar = 0;
 const a = blockOf('a');
@@ -45,4 +46,19 @@ test('[V4] a prepared block whose body nobody gives is passed over, though a lia
     cluster.settle();
   }
   t.true(ticks < 1_000, `a block after ${ticks} ticks`);
+});
+
+test('[V4] it is taken after all where no other quorum comes in time: perhaps nobody could be reached', (t) => {
+  const shows = { prepared: prepared(a.digest, [0, 2, 3]) };
+  const openings = (...others: number[]) => {
+    const lone = new Lone(1);
+    lone.hear(viewChange(0, 1, shows), viewChange(2, 1));
+    t.is(lone.mode, 'normal 1', 'it asks for the body, in vain');
+    lone.tick(12);
+    const isOpening = (line: string) => line.includes('NewView');
+    const asked = others.map((by) => viewChange(by, 5, by === 0 ? shows : {}));
+    return [lone.hear(...asked), lone.tick(4)].map((lines) => lines.filter(isOpening));
+  };
+  t.deepEqual(openings(0, 2), [[], ['-> all: NewView view 5: of 0 1 2']]);
+  t.deepEqual(openings(0, 2, 3), [['-> all: NewView view 5: of 1 2 3'], []]);
 });
