@@ -101,6 +101,7 @@ export class Driver {
   #isStopped = false;
   #view: number;
   #isViewOpen = false;
+  #isTakingSnapshot = false;
   #work = { waiting: false, oldest: undefined as string | undefined };
 
   constructor(parts: DriverParts) {
@@ -360,7 +361,7 @@ export class Driver {
     const { fetcher, executor, store } = this.#parts;
     const found = height === executor.head.height + 1 ? await fetcher.blocks(height, from, executor.head) : undefined;
     // [S2] Whoever takes a snapshot begins anew with what is in the store then.
-    if (found === 'pruned' && !this.#isStopped && (await this.#parts.takeSnapshot(from))) return;
+    if (found === 'pruned' && !this.#isStopped && (await this.#takeSnapshot(from))) return;
     const blocks = found === 'pruned' ? [] : (found ?? []);
     for (const block of blocks) {
       if (this.#isStopped) return;
@@ -378,13 +379,23 @@ export class Driver {
       // Lets votes and clients in between two blocks.
       await new Promise<void>((resolve) => this.#parts.soon(resolve));
     }
-    if (!this.#isStopped) this.put({ type: 'fetchEnded' });
+    if (!this.#isStopped) this.put({ type: 'fetchEnded', height, from });
+  }
+
+  /** One at a time: all are staged in one place. */
+  async #takeSnapshot(from: readonly number[]): Promise<boolean> {
+    if (this.#isTakingSnapshot) return false;
+    this.#isTakingSnapshot = true;
+    const isTaken = await this.#parts.takeSnapshot(from);
+    this.#isTakingSnapshot = false;
+    return isTaken;
   }
 
   // [V7]
   async #fetchBody(height: number, digest: Digest, from: readonly number[]): Promise<void> {
     const { fetcher, executor } = this.#parts;
-    const holds = (block: Block) => height === executor.head.height + 1 && this.#execute(digest, block);
+    // Where the block came otherwise meanwhile nobody can say, nor need, whether this is its body: that is no lie.
+    const holds = (block: Block) => height !== executor.head.height + 1 || this.#execute(digest, block);
     const block = await fetcher.body(height, digest, from, holds);
     if (this.#isStopped) return;
     this.put(block === undefined ? { type: 'bodyMissing', height, digest } : { type: 'body', height, digest, block });

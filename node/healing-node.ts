@@ -242,7 +242,8 @@ export class HealingNode implements LedgerNode, Receiver {
 
   #takeParts(isStillWanted: () => boolean): TakeParts {
     const { genesis, chainId, transport, timers, loop, log } = this.#parts;
-    const sync = { transport, timeoutMs: timers.syncTimeoutMs, after: loop.after };
+    const { after, monotonicMs } = loop;
+    const sync = { transport, timeoutMs: timers.syncTimeoutMs, after, monotonicMs };
     const sets = { chainId: digestBytes(chainId), genesisSet: genesis.validators };
     const isWanted = () => !this.#isStopped && isStillWanted();
     const ready = () => this.#end();
@@ -319,7 +320,8 @@ export class HealingNode implements LedgerNode, Receiver {
       const connected = new Set(transport.peers());
       return this.#peers.voters.filter((peer) => connected.has(peer));
     };
-    const sync = { chainId: digestBytes(chainId), timeoutMs: timers.syncTimeoutMs, after: loop.after };
+    const { after, monotonicMs } = loop;
+    const sync = { chainId: digestBytes(chainId), timeoutMs: timers.syncTimeoutMs, after, monotonicMs };
     const record = this.store.voteRecord();
     let client: { readonly hash: Digest; readonly of: SyncClient } | undefined;
     return heal({

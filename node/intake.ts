@@ -33,6 +33,12 @@ export interface IntakeParts {
   readonly cache: TransactionCache;
   /** To all other validators, on the transactions channel. */
   announce(frame: Uint8Array): void;
+  /** To one of them. */
+  tell(validator: number, frame: Uint8Array): void;
+  /** Of the view that this validator votes in, if it is another one. `view` names it, whatever the epoch. */
+  primary(): { readonly validator: number; readonly view: string } | undefined;
+  /** A round that has lasted so long in a view makes the primary be told what waits. */
+  readonly tellTicks: number;
   /** After the mempool has changed; at most once a turn of the event loop. */
   changed(): void;
   readonly soon: EventLoop['soon'];
@@ -48,6 +54,8 @@ export class Intake {
   readonly #offences = new Map<number, { readonly count: number; readonly untilMs: number }>();
   #fresh: Transaction[] = [];
   #isScheduled = false;
+  /** The round and the view of the last tick, and how long they have lasted. */
+  #lasting = { place: '', ticks: 0 };
 
   constructor(parts: IntakeParts) {
     this.#parts = parts;
@@ -90,6 +98,18 @@ export class Intake {
   /** [C4] Sends what clients of this node wait for once more. */
   repeat(): void {
     this.#announce(this.#parts.mempool.repeat(blockTransactionsMax, frameBytesMax));
+  }
+
+  /** [C4] Whom others told of a transaction cannot know whether the primary was told. */
+  tick(): void {
+    const { mempool, tell, tellTicks } = this.#parts;
+    const primary = this.#parts.primary();
+    if (primary === undefined || mempool.roundNumber === undefined) return;
+    const { validator, view } = primary;
+    const place = `${view} ${mempool.roundNumber}`;
+    this.#lasting = { place, ticks: place === this.#lasting.place ? this.#lasting.ticks + 1 : 1 };
+    if (this.#lasting.ticks % tellTicks !== 0) return;
+    this.#announce(mempool.untold(view, blockTransactionsMax, frameBytesMax), (frame) => tell(validator, frame));
   }
 
   /** Drops what no later block may hold, by this node's clock. */
@@ -168,19 +188,19 @@ export class Intake {
     });
   }
 
-  #announce(transactions: readonly Transaction[]): void {
+  #announce(transactions: readonly Transaction[], announce = this.#parts.announce): void {
     let frame: Uint8Array[] = [];
     let size = 0;
     for (const { bytes: encoded } of transactions) {
       if (size + encoded.length > frameBytesMax || frame.length === blockTransactionsMax) {
-        this.#parts.announce(encodeAs(frameSchema, frame));
+        announce(encodeAs(frameSchema, frame));
         frame = [];
         size = 0;
       }
       frame.push(encoded);
       size += encoded.length;
     }
-    if (frame.length > 0) this.#parts.announce(encodeAs(frameSchema, frame));
+    if (frame.length > 0) announce(encodeAs(frameSchema, frame));
   }
 }
 

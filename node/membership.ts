@@ -129,6 +129,7 @@ export class Membership {
       },
       syncTimeoutMs: timers.syncTimeoutMs,
       after: loop.after,
+      monotonicMs: loop.monotonicMs,
       position: this.#position,
       reader,
     });

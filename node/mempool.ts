@@ -34,6 +34,8 @@ interface Waiting {
   replaced: number;
   /** Its place among all that ever began to count for timers. */
   since: number;
+  /** The view whose primary was told of it from here. */
+  toldIn?: string;
 }
 
 /** [T4] Everything that counted when it began. It ends when none of that counts any more. */
@@ -163,20 +165,50 @@ export class Mempool {
 
   /**
    * What a block has settled. A full block was no place for the rest: where the present round had its fair share of it,
-   * one part for each member that waits, the round begins anew [T4].
+   * one part for each member that waits, and each member of it half of such a part, the round begins anew [T4].
    */
   settled(transactions: readonly Transaction[], limits: TakeLimits): void {
     const last = this.#round?.last ?? -1;
     const served = transactions.filter(({ id }) => (this.#driving.get(id)?.since ?? Number.POSITIVE_INFINITY) <= last);
     const isServed = served.length * Math.max(1, this.#members.size) >= transactions.length;
-    if (isServed && this.#isFull(transactions, limits)) this.#round = { last, number: ++this.#rounds };
+    if (isServed && this.#isFull(transactions, limits) && this.#isFair(transactions, served, last))
+      this.#round = { last, number: ++this.#rounds };
     this.remove(transactions.map(({ id }) => id));
   }
 
-  #isFull(transactions: readonly Transaction[], { transactionsMax, bytesMax, linesMax }: TakeLimits): boolean {
+  /** Whether each member that waits in the round got its part: of as many as have a place in one block at all. */
+  #isFair(transactions: readonly Transaction[], served: readonly Transaction[], last: number): boolean {
+    const waiting = new Map<string, number>();
+    for (const { since, transaction } of this.#driving.values()) {
+      if (since > last) break;
+      waiting.set(transaction.body.member, (waiting.get(transaction.body.member) ?? 0) + 1);
+    }
+    const ofMember = new Map<string, Transaction[]>();
+    for (const each of served) {
+      const known = ofMember.get(each.body.member);
+      if (known === undefined) ofMember.set(each.body.member, [each]);
+      else known.push(each);
+    }
+    const whole = this.#measure(transactions);
+    const parts = 2 * this.#members.size;
+    let content = 0;
+    for (const [member, count] of waiting) {
+      const own = ofMember.get(member) ?? [];
+      const hasPart = this.#measure(own).some((size, at) => size * parts >= (whole[at] ?? 0));
+      if (own.length === count || (own.length > 0 && hasPart)) content += 1;
+    }
+    return content >= Math.min(waiting.size, Math.ceil(transactions.length / 2));
+  }
+
+  /** Count, bytes and lines: a block is full of one of them. */
+  #measure(transactions: readonly Transaction[]): readonly number[] {
     const bytes = transactions.reduce((sum, each) => sum + each.bytes.length, 0);
-    const lines = transactions.reduce((sum, each) => sum + this.#lineCount(each), 0);
-    if (transactions.length >= transactionsMax) return true;
+    return [transactions.length, bytes, transactions.reduce((sum, each) => sum + this.#lineCount(each), 0)];
+  }
+
+  #isFull(transactions: readonly Transaction[], { transactionsMax, bytesMax, linesMax }: TakeLimits): boolean {
+    const [count = 0, bytes = 0, lines = 0] = this.#measure(transactions);
+    if (count >= transactionsMax) return true;
     return bytes > bytesMax - transactionBytesMax || lines > linesMax - batchLinesMax;
   }
 
@@ -243,6 +275,27 @@ export class Mempool {
       if (waiting !== undefined) this.#own.set(id, waiting);
     }
     return chosen;
+  }
+
+  /** [C4] What other validators brought of the round under way, and the primary of this view was not told from here. */
+  untold(view: string, transactionsMax: number, bytesMax: number): Transaction[] {
+    const last = this.#round?.last ?? -1;
+    const chosen: Transaction[] = [];
+    let bytes = 0;
+    for (const waiting of this.#driving.values()) {
+      const { transaction, since } = waiting;
+      if (since > last || chosen.length >= transactionsMax || bytes + transaction.bytes.length > bytesMax) break;
+      if (waiting.toldIn === view || this.#own.has(transaction.id)) continue;
+      waiting.toldIn = view;
+      chosen.push(transaction);
+      bytes += transaction.bytes.length;
+    }
+    return chosen;
+  }
+
+  /** The name of the round under way, as `round` told it last. */
+  get roundNumber(): number | undefined {
+    return this.#round?.number;
   }
 
   /**

@@ -21,6 +21,7 @@ export interface SeatParts {
   readonly transport: Pick<Transport, 'request'>;
   readonly syncTimeoutMs: number;
   readonly after: EventLoop['after'];
+  readonly monotonicMs: EventLoop['monotonicMs'];
   /** The view that the replica is in and the height that votes are for. */
   position(): { readonly view: number; readonly height: number };
   readonly reader?: MessageReader | undefined;
@@ -35,13 +36,14 @@ export class Seat implements Fetcher {
   readonly #inbound: Inbound;
   readonly #client: SyncClient;
 
-  constructor({ epoch, isOwn, chainId, transport, syncTimeoutMs: timeoutMs, after, ...rest }: SeatParts) {
+  constructor({ epoch, isOwn, chainId, transport, syncTimeoutMs: timeoutMs, ...rest }: SeatParts) {
     const { number, validators } = epoch;
     this.epoch = epoch;
     this.transport = transport;
     this.self = validators.findIndex(isOwn);
     this.#inbound = new Inbound({ chainId, epoch: number, validators, self: this.self, ...rest });
-    this.#client = new SyncClient(transport, { chainId, validators, timeoutMs, after });
+    const { after, monotonicMs } = rest;
+    this.#client = new SyncClient(transport, { chainId, validators, timeoutMs, after, monotonicMs });
   }
 
   check(from: number, channel: Channel, bytes: Uint8Array): Judgement {

@@ -166,18 +166,7 @@ export class ValidatorNode implements LedgerNode, Receiver {
       onSilence: (reason) => this.#silenced(reason),
       ...driverHooks(parts),
     });
-    this.#intake = new Intake({
-      executor: this.#executor,
-      mempool: this.#mempool,
-      accusations: this.#accusations,
-      cache,
-      announce: (frame) => parts.transport.broadcast('transactions', frame),
-      changed: () => this.#driver.noteWork(),
-      soon: parts.loop.soon,
-      monotonicMs: parts.loop.monotonicMs,
-      now: parts.now,
-      refusal: () => this.#refusal(),
-    });
+    this.#intake = this.#newIntake(cache);
     this.#driver.onBlock(({ height }, transactions) => this.#settled(height, transactions));
   }
 
@@ -213,6 +202,20 @@ export class ValidatorNode implements LedgerNode, Receiver {
     }
   }
 
+  #newIntake(cache: TransactionCache): Intake {
+    const { transport, loop, now, timers } = this.#parts;
+    return new Intake({
+      ...{ executor: this.#executor, mempool: this.#mempool, accusations: this.#accusations, cache, now },
+      announce: (frame) => transport.broadcast('transactions', frame),
+      tell: (validator, frame) => transport.send(this.#peers.peerOf(validator) ?? -1, 'transactions', frame),
+      primary: () => this.#otherPrimary(),
+      tellTicks: timingsOf(timers).resendTicks,
+      changed: () => this.#driver.noteWork(),
+      ...{ soon: loop.soon, monotonicMs: loop.monotonicMs },
+      refusal: () => this.#refusal(),
+    });
+  }
+
   #newAccusations(): Accusations {
     return new Accusations({
       problem: (evidence) => this.#executor.evidenceProblem(evidence),
@@ -238,9 +241,16 @@ export class ValidatorNode implements LedgerNode, Receiver {
     this.#driver.put({ type: 'tick' });
     this.#presence.tick();
     this.#guarded(() => this.#checkpoints.tick());
+    this.#guarded(() => this.#intake.tick());
     const { settled } = this.#driver.replica;
     this.#guarded(() => this.#membership.tick(settled));
     this.#release.tick(settled, this.#membership.seat.self >= 0);
+  }
+
+  #otherPrimary(): { validator: number; view: string } | undefined {
+    const { voice, mode, epoch, view, primary } = this.#driver.status();
+    const isOther = voice === 'voting' && mode === 'normal' && primary !== this.#membership.seat.self;
+    return isOther ? { validator: primary, view: `${epoch}/${view}` } : undefined;
   }
 
   /** Once in a while: what clients wait for is sent again, what expired is dropped. */

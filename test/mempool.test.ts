@@ -32,6 +32,18 @@ test('members take turns, and each keeps the order in which its own came', (t) =
   t.deepEqual(names(mempool.take(wide)), ['A2', 'C1', 'A3'], 'who waits longest goes first');
 });
 
+test('[C4] what others brought of the round under way is told to a primary once', (t) => {
+  const mempool = pool();
+  mempool.add(transaction('A', '1'), 'client');
+  for (const reference of ['1', '2', '3']) mempool.add(transaction('B', reference), 2);
+  mempool.round();
+  mempool.add(transaction('C', '1'), 3);
+  t.deepEqual(names(mempool.untold('0/0', 2, 1_000)), ['B1', 'B2'], 'its own client told everybody');
+  t.deepEqual(names(mempool.untold('0/0', 2, 1_000)), ['B3'], 'what came later is of the next round');
+  t.deepEqual(names(mempool.untold('0/0', 2, 1_000)), []);
+  t.deepEqual(names(mempool.untold('0/1', 9, 250)), ['B1', 'B2'], 'another primary');
+});
+
 test('what does not fit ends its own member turn only: nothing of that member overtakes it', (t) => {
   const mempool = pool();
   mempool.add(transaction('A', '1', 900), 'client');
@@ -150,6 +162,39 @@ test('[T4] a full block begins the round anew if the round had its part of it', 
   t.is(mempool.round(), again, 'full of others is no excuse');
   mempool.settled(waiting.slice(2, 3), limits);
   t.is(mempool.round(), again, 'nor is a block that had room');
+});
+
+test('[T4] nor is a full block of which a member of the round got nothing: its queue is not deep', (t) => {
+  const mempool = pool();
+  const limits = { ...wide, transactionsMax: 4 };
+  mempool.add(transaction('V', '1'), 'client');
+  const friends = Array.from({ length: 40 }, (_, i) => transaction('M', `${i}`));
+  for (const each of friends) mempool.add(each, 'client');
+  const round = mempool.round();
+  let blocks = 0;
+  for (const friend of friends) {
+    const late = ['C', 'D', 'C'].map((member, i) => transaction(member, `${blocks} ${i}`));
+    for (const each of late) mempool.add(each, 'client');
+    mempool.settled([friend, ...late], limits);
+    if (mempool.round() !== round) break;
+    blocks += 1;
+  }
+  t.is(blocks, 40, 'one that lies gains no time for each block of its friends');
+  const own = pool();
+  for (let i = 0; i < 20; i++) own.add(transaction('V', `${i}`), 'client');
+  own.add(transaction('M', '1'), 'client');
+  const first = own.round();
+  const one = own.take({ ...wide, transactionsMax: 1 });
+  const late = Array.from({ length: 9 }, (_, i) => transaction('M', `late ${i}`));
+  own.settled([...one, transaction('M', '1'), ...late], { ...wide, transactionsMax: 11 });
+  t.is(own.round(), first, 'nor by one of a queue of twenty');
+  own.settled(own.take({ ...wide, transactionsMax: 10 }), { ...wide, transactionsMax: 10 });
+  t.not(own.round(), first);
+  const two = pool();
+  for (const member of ['A', 'B', 'C', 'D', 'E', 'F']) two.add(transaction(member, '1'), 'client');
+  const crowd = two.round();
+  two.settled(two.take(limits), limits);
+  t.not(two.round(), crowd, 'not all members have a place in one block');
 });
 
 test('what expired, and what no longer holds after a commit, is dropped', (t) => {

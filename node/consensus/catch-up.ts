@@ -136,10 +136,9 @@ function sources(core: Core): number[] {
   return [...ahead.map((each) => each.validator), ...later.map(([validator]) => validator), ...signed];
 }
 
-export function onFetchEnded(core: Core): void {
-  const hasMoved = core.fetching !== undefined && core.committed.height > core.fetching;
-  core.fetching = undefined;
-  if (hasMoved) fetchFrom(core, sources(core));
+export function onFetchEnded(core: Core, height: number, from: readonly number[]): void {
+  for (const each of from) core.asked.delete(each);
+  if (core.committed.height >= height) fetchFrom(core, sources(core));
   else core.timers.fetchFailed();
 }
 

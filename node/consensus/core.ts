@@ -113,11 +113,13 @@ export class Core {
   /** A view that a handler asks for; the replica starts the change once the event is dealt with. */
   demanded: number | undefined;
   proposing = false;
-  /** The committed height at which the fetch under way began. */
-  fetching: number | undefined;
+  /** [C2] Who is asked for blocks by the fetches under way. */
+  readonly asked = new Set<number>();
   fetchingBody: Digest | undefined;
   /** A body that nobody had, until it is asked for again. */
   missingBody: Digest | undefined;
+  /** [V4] Of the open height: prepared blocks whose bodies nobody gave. */
+  readonly unserved = new Set<Digest>();
   /** [C4] Peers that were sent this view's message since the last status. */
   readonly broughtUp = new Set<number>();
   /** Set by the commit of the epoch's last block: nothing leaves after it in this epoch's name. */
@@ -244,9 +246,9 @@ export class Core {
     if (!this.#stored.has(digest) && !this.valid.has(digest)) this.bodies.set(digest, block);
   }
 
-  /** Execution refused it: perhaps another body has this header. */
+  /** Execution refused it: perhaps another body has this header. What was found valid once is only late now [P2]. */
   refuseBody(digest: Digest): void {
-    if (!this.#stored.has(digest)) this.bodies.delete(digest);
+    if (!this.#stored.has(digest) && !this.valid.has(digest)) this.bodies.delete(digest);
   }
 
   /** Forgets what belonged to the view that was left. The prepared certificate and the bodies stay until the commit. */
@@ -283,6 +285,7 @@ export class Core {
     this.prepared = undefined;
     this.certified = undefined;
     this.valid.clear();
+    this.unserved.clear();
     this.votes.enterHeight();
     this.timers.committed();
     this.floor.committed();

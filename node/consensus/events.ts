@@ -64,8 +64,8 @@ export type Event =
   | { readonly type: 'heard'; readonly from: number; readonly heard: Heard }
   /** The store is older than what this key has said, or the key runs twice: the reason names what shows it [R5]. */
   | { readonly type: 'rewound'; readonly reason: string }
-  /** A `fetch` is over, whether blocks came or not. */
-  | { readonly type: 'fetchEnded' }
+  /** A `fetch` is over, whether blocks came or not: the height and the validators are those of the effect. */
+  | { readonly type: 'fetchEnded'; readonly height: number; readonly from: readonly number[] }
   /** A `fetchBody` that nobody could answer. */
   | { readonly type: 'bodyMissing'; readonly height: number; readonly digest: Digest };
 
@@ -102,7 +102,7 @@ export type Effect =
       /** In the epoch of this block: whoever may have forgotten what it cosigned does not cosign it [K1]. */
       readonly silenced: boolean;
     }
-  /** Get the blocks from `height` on with their certificates from one of these validators. */
+  /** Get the blocks from `height` on with their certificates from one of these validators, beside other fetches. */
   | { readonly type: 'fetch'; readonly height: number; readonly from: readonly number[] }
   /** Get the body behind a prepared digest from one of these validators. */
   | { readonly type: 'fetchBody'; readonly height: number; readonly digest: Digest; readonly from: readonly number[] }

@@ -1,7 +1,7 @@
 // Whether the primary keeps up with what may be asked of it [T5, T6]: counts of ticks, one number of debt and one pair
 // a primary. It knows only what this replica saw, and asks for nothing while nothing waits.
 
-/** What a backup waits for at a tick: the primary's proposal, the votes on it, or nothing. */
+/** What a backup waits for at a tick: the primary's proposal (or its own vote), the votes of others, or nothing. */
 export type Awaited = 'proposal' | 'votes' | 'nothing';
 
 interface Served {

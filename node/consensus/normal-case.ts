@@ -239,17 +239,20 @@ export function onBody(core: Core, digest: Digest, block: Block): void {
   tryPropose(core);
 }
 
-/** It is asked for again when messages are repeated. */
+/** It is asked for again when messages are repeated, and known to be missing in later views that are led here. */
 export function onBodyMissing(core: Core, digest: Digest): void {
+  core.unserved.add(digest); // [V4]
   if (core.fetchingBody !== digest) return;
   core.fetchingBody = undefined;
   core.missingBody = digest;
 }
 
-/** [C2] */
+/** [C2] While no more than f are asked, all of them may lie and never answer: others need not wait for their end. */
 export function fetchFrom(core: Core, validators: Iterable<number>): void {
-  const from = [...new Set(validators)].filter((each) => each !== core.self).sort((a, b) => a - b);
-  if (core.ended !== undefined || core.fetching !== undefined || from.length === 0) return;
-  core.fetching = core.committed.height;
+  const { asked } = core;
+  const others = [...new Set(validators)].filter((each) => each !== core.self && !asked.has(each));
+  const from = others.sort((a, b) => a - b);
+  if (core.ended !== undefined || asked.size > core.electorate.faulty || from.length === 0) return;
+  for (const each of from) asked.add(each);
   core.emit({ type: 'fetch', height: core.height, from });
 }

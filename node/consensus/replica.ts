@@ -35,6 +35,7 @@ import {
   isViewChangeJoined,
   onNewView,
   onViewChange,
+  openWithAll,
   recallNewView,
   restoreChoice,
   startViewChange,
@@ -96,7 +97,7 @@ export class Replica {
     core.logSize = former.logSize;
     core.waiting = former.waiting;
     core.oldest = former.oldest;
-    if (former.fetching !== undefined) core.fetching = height;
+    for (const each of former.asked) core.asked.add(each); // by the numbers with which each fetch will end
     this.#core = core;
     this.#watch = new Watch(self, record.epoch);
     tryPropose(core);
@@ -175,7 +176,7 @@ export class Replica {
       case 'shown':
         return this.#watch.certificate(event.certificate);
       case 'fetchEnded':
-        return onFetchEnded(core);
+        return onFetchEnded(core, event.height, event.from);
       case 'bodyMissing':
         return onBodyMissing(core, event.digest);
       default:
@@ -224,7 +225,10 @@ export class Replica {
     if (core.mode === 'changing') {
       if (core.timers.countProgress(isViewChangeJoined(core)))
         core.demandView(core.view + 1); // [T2]
-      else if (core.timers.countResend(true)) repeat(core);
+      else if (core.timers.countResend(true)) {
+        repeat(core);
+        openWithAll(core);
+      }
       return;
     }
     const counts = core.oldest !== undefined;
@@ -239,9 +243,14 @@ export class Replica {
 
 /** [T5] The primary owes a proposal only to who is not behind itself: what a quorum has settled it proposes no more. */
 function awaited(core: Core): Awaited {
-  if (core.accepted !== undefined) return 'votes';
+  if (core.accepted !== undefined) return owesCommit(core) ? 'proposal' : 'votes';
   const isOwed = core.oldest !== undefined || core.fixed !== undefined;
   if (!isOwed || core.isPrimary || core.certified !== undefined) return 'nothing';
   const heights = [...core.statuses.values()].map((each) => each.height);
   return (core.electorate.attested(heights) ?? 0) > core.committed.height ? 'nothing' : 'proposal';
+}
+
+/** [T5] Where others are missing the primary's own Commit decides how long its block takes. */
+function owesCommit({ commit, isPrimary, primary, votes }: Core): boolean {
+  return commit !== undefined && !isPrimary && !votes.hasCommit(primary, commit);
 }

@@ -50,12 +50,25 @@ export function isViewChangeJoined(core: Core): boolean {
   return held >= core.electorate.quorum;
 }
 
+/**
+ * Bodies beyond the limit are dropped [L1], so that one that lies may be left alone with a certificate. Any quorum will
+ * do: an honest validator for which the block is prepared holds its body, and proposes it in turn, if not here.
+ */
+function isUnserved({ unserved, bodies }: Core, { prepared }: ViewChange): boolean {
+  return prepared !== undefined && unserved.has(prepared.digest) && !bodies.has(prepared.digest);
+}
+
+/** [V4] When stored messages are repeated: nobody else's ViewChange came meanwhile, so that those at hand must do. */
+export function openWithAll(core: Core): void {
+  tryNewView(core, () => true);
+}
+
 // [V4]
-function tryNewView(core: Core): void {
+function tryNewView(core: Core, isTaken = (each: ViewChange) => !isUnserved(core, each)): void {
   if (core.mode !== 'changing' || !core.isPrimary || core.voice !== 'voting' || core.viewChange === undefined) return;
   const own = core.viewChange;
   const others = [...core.viewChanges.values()]
-    .filter((each) => each.view === core.view && each.validator !== core.self)
+    .filter((each) => each.view === core.view && each.validator !== core.self && isTaken(each))
     .sort((a, b) => a.validator - b.validator)
     .slice(0, core.electorate.quorum - 1);
   if (others.length < core.electorate.quorum - 1) return;

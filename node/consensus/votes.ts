@@ -32,6 +32,12 @@ export class Votes {
     return signersOf([...this.#commits.values()].filter((v) => v.digest === vote.digest && v.view === vote.view));
   }
 
+  /** Whether this validator's Commit is for what this vote is for. */
+  hasCommit(validator: number, { digest, view }: Vote): boolean {
+    const own = this.#commits.get(validator);
+    return own?.digest === digest && own.view === view;
+  }
+
   keepEarly(message: Early): void {
     const place = `${message.validator}/${message.type}`;
     const known = this.#early.get(place);

@@ -65,7 +65,9 @@ export class SyncClient {
     holds: (block: Block) => boolean = () => true,
   ): Promise<Block | undefined> {
     const request = encodeSyncRequest({ type: 'body', height, digest });
-    return this.#asker.ask(candidates, request, (peer, answer) => {
+    // [V7] A view does not last as long as an answer may take.
+    const patienceMs = this.#options.timeoutMs / 20;
+    return this.#asker.askBeside(candidates, request, patienceMs, (peer, answer) => {
       const block = decodeBodyAnswer(answer);
       const isIt = headerDigest(block.header) === digest && decodeHeader(block.header).height === height;
       if (isIt && holds(block)) return block;

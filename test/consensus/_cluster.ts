@@ -256,7 +256,7 @@ export class Cluster implements Surroundings {
           assert(station.execute(certificate.digest, block), 'a certified block is good everywhere');
           step({ type: 'fetched', certificate });
         }
-        return step({ type: 'fetchEnded' });
+        return step({ type: 'fetchEnded', height: errand.height, from: errand.from });
       case 'fetchBody': {
         const { height, digest } = errand;
         const block = this.#bodyFor(station, digest, errand.from);

@@ -40,6 +40,7 @@ export class Machine {
   readonly #around: Around;
   readonly #waiting = new Set<string>();
   readonly #events: Event[] = [];
+  #fetch: { readonly height: number; readonly from: readonly number[] } = { height: 1, from: [] };
   #executed = new Map<Digest, Block>();
   #isBusy = false;
   #work = { waiting: false, oldest: undefined as string | undefined };
@@ -159,7 +160,7 @@ export class Machine {
       assert(this.#isGood(certificate.digest, block), 'a certified block is good everywhere');
       this.put({ type: 'fetched', certificate, next: this.#nextOf(certificate.digest) });
     }
-    this.put({ type: 'fetchEnded' });
+    this.put({ type: 'fetchEnded', ...this.#fetch });
   }
 
   #perform(effects: readonly Effect[]): void {
@@ -191,6 +192,7 @@ export class Machine {
       case 'commit':
         return this.#commit(effect);
       case 'fetch':
+        this.#fetch = { height: effect.height, from: effect.from };
         return this.#around.fetch(
           this,
           effect.height,

@@ -156,6 +156,28 @@ test('[C2] a replica that is behind for a while fetches, and waits before it ask
   t.is(lone.station.replica?.status().bestHeight, 4);
 });
 
+test('[C2] one that says it is ahead and never answers keeps nobody from a block that is certified', (t) => {
+  const { station, cluster } = new Lone(3);
+  const fetches = () => cluster.tasks.flatMap(({ errand }) => (errand.type === 'fetch' ? [errand.from.join(' ')] : []));
+  const tick = (ticks: number) => {
+    for (let i = 0; i < ticks; i++) station.step({ type: 'tick' });
+  };
+  cluster.arrive(1, station, status(1, { height: 9 }));
+  tick(6);
+  t.deepEqual(fetches(), ['1']);
+  cluster.arrive(0, station, notice(a.digest));
+  t.deepEqual(fetches(), ['1', '0 2']);
+  tick(6);
+  t.deepEqual(fetches(), ['1', '0 2'], 'an honest one is asked: it will answer');
+  cluster.finish(1);
+  tick(3);
+  t.deepEqual(fetches(), ['1', '0 2'], 'in vain, so once more');
+  cluster.finish(0);
+  cluster.finish(0);
+  tick(3);
+  t.deepEqual(fetches(), ['0 1 2'], 'all over');
+});
+
 test('[C2] after a start it does not wait, and catches up over many blocks', (t) => {
   const cluster = new Cluster(4).start();
   cluster.station(3).crash();

@@ -111,6 +111,20 @@ test('[P2] after more than f failed views it is the timer that ends a view with 
   t.true(lone.sent().some((each) => each.type === 'view-change' && each.view === 3));
 });
 
+test('[P2] a body that was found valid stays, though its block came too late in another view', (t) => {
+  const lone = new Lone(3);
+  const { cluster, station } = lone;
+  cluster.arrive(0, station, prePrepare(a));
+  for (let i = 0; i < 12; i++) station.step({ type: 'tick' });
+  t.is(lone.mode, 'changing 1', 'before the verdict');
+  lone.hear(newView(1, [viewChange(0, 1), viewChange(1, 1), viewChange(2, 1)]));
+  station.isClockWrong = true;
+  t.deepEqual(lone.hear(prePrepare(a, { view: 1 })), ['-> all: ViewChange view 2: committed 0']);
+  const has = { prepared: prepared(a.digest, [0, 1, 2]) };
+  lone.hear(newView(2, [viewChange(0, 2, has), viewChange(1, 2), viewChange(2, 2)]));
+  t.deepEqual(lone.hear(prePrepare(a, { view: 2 })), ['-> all: Prepare view 2 height 1 0:a']);
+});
+
 test('[P2] a body that was forged beside a good header is refused, and the right one taken later', (t) => {
   const lone = new Lone(3);
   const forged = { ...a, block: { ...a.block, transactions: b.block.transactions } };

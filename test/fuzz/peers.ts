@@ -73,7 +73,7 @@ const syncAnswers: Target = {
     };
     let answer = new Uint8Array(0);
     const transport = { request: async () => answer };
-    const options = { chainId, validators: validatorsOf(count), timeoutMs: 1_000, after: realEventLoop.after };
+    const options = { chainId, validators: validatorsOf(count), timeoutMs: 1_000, ...realEventLoop };
     return {
       seeds: [encodeBlocksAnswer(chain.blocks), encodeBodyAnswer(body)],
       async run(input) {

@@ -57,3 +57,36 @@ test('[L1] of blocks that were executed at one height twice as many are kept as 
   t.deepEqual(executed.slice(digests.length), [digestOf(1)], 'the oldest that no vote is for was forgotten');
   t.is(verdicts.length, executed.length + 2);
 });
+
+test('[V7] a body that comes after its block was committed otherwise makes nobody a liar', async (t) => {
+  let finds: (holds: boolean) => void = () => {};
+  const asked = new Promise<boolean>((resolve) => {
+    finds = resolve;
+  });
+  const executor = { head: { height: 0 }, execute: () => t.fail('it is executed on another head') };
+  const fetchBody = { type: 'fetchBody', height: 1, digest: digestOf(1), from: [1] };
+  const parts = {
+    replica: {
+      start: () => [],
+      step: (event: { readonly type: string }) => {
+        const performed = event.type === 'tick' ? [fetchBody] : [];
+        return performed;
+      },
+      position: () => ({ view: 0, mode: 'normal', height: 1 }),
+      noteLogSize: () => {},
+    },
+    store: { head: () => ({ logSize: 1 }) },
+    executor,
+    fetcher: {
+      body: async (_height: number, _digest: string, _from: number[], holds: (found: typeof block) => boolean) => {
+        executor.head = { height: 1 };
+        finds(holds(block));
+      },
+    },
+    onFailure: (error: unknown) => t.fail(String(error)),
+  };
+  const driver = new Driver(parts as unknown as DriverParts);
+  driver.start();
+  driver.put({ type: 'tick' });
+  t.true(await asked);
+});

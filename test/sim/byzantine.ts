@@ -76,11 +76,19 @@ export class Liar implements Tamper {
 
   outgoing(to: number, channel: Channel, bytes: Uint8Array): readonly Outgoing[] {
     const extra = this.#extra.splice(0);
-    if (channel === 'transactions') return [{ to, channel, bytes }, ...extra];
+    if (channel === 'transactions') return [...(this.#isPassedBy(to) ? [] : [{ to, channel, bytes }]), ...extra];
     if (channel === 'checkpoints') return [...this.#checkpoint(to, bytes), ...extra];
     const message = this.#decoded(bytes);
     const strays = this.#parts.habits.has('stray') ? this.#strays(to, message) : [];
     return [...this.#changed(to, message, { to, channel, bytes }), ...extra, ...strays, ...this.#nuisance(to, message)];
+  }
+
+  /** What clients ask of it the primary is not told, so that others take that one for a censor [C4]. */
+  #isPassedBy(to: number): boolean {
+    const { forger, habits, machineOf } = this.#parts;
+    if (!habits.has('whisper')) return false;
+    const { epoch, validators } = forger.standing;
+    return to === machineOf((forger.last?.view ?? 0) % validators, epoch);
   }
 
   /** Other roots, others' names, words of nobody; the same contradiction for all who are shown it. */

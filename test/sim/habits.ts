@@ -26,7 +26,15 @@ export const habits = [
 /** Drawn apart, with the faults that they belong to. */
 export const lateHabits = ['false-snapshots'] as const;
 /** Each from chances of its own. */
-export const ownHabits = ['hush', 'other-state', 'wrong-sets', 'wrong-base', 'stray', 'false-starts'] as const;
+export const ownHabits = [
+  'hush',
+  'other-state',
+  'wrong-sets',
+  'wrong-base',
+  'stray',
+  'false-starts',
+  'whisper',
+] as const;
 export type Habit = (typeof habits)[number] | (typeof lateHabits)[number] | (typeof ownHabits)[number];
 
 /** Those in which it signs nothing but what its node signs: a validator with no other never contradicts itself. */
@@ -43,4 +51,5 @@ export const truthfulHabits: readonly Habit[] = [
   'hush',
   'other-state',
   'false-starts',
+  'whisper',
 ];

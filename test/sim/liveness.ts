@@ -96,6 +96,7 @@ export class Calm {
     this.#inspectViews();
     this.#inspectThrottling();
     this.#inspectFloor();
+    this.#inspectWhispers();
   }
 
   #inspectFirstBlock(): void {
@@ -140,6 +141,14 @@ export class Calm {
     const view = plan.faults.has('thin') ? Math.max(...this.#core.map(({ node }) => node?.status().view ?? 0)) : 0;
     if (this.#began < calmFromStart && plan.byzantine.length === 0 && view > plan.validators)
       throw new Violation(`view ${view} of a network that is slow as a whole: ${pictureOf(this.#cluster, this.#core)}`);
+  }
+
+  /** [C4] Where nothing is wrong but that a liar tells all but the primary, nobody is replaced for it. */
+  #inspectWhispers(): void {
+    const { habits, faults } = this.#cluster.plan;
+    if (this.#began >= calmFromStart || faults.has('thin') || [...habits].join() !== 'whisper') return;
+    const view = Math.max(...this.#core.map(({ node }) => node?.status().view ?? 0));
+    if (view > 0) throw new Violation(`replaced for what it was not told: ${pictureOf(this.#cluster, this.#core)}`);
   }
 
   /** [V10, C4] Of those who have come to the epoch in force. Who heals says nothing meanwhile [R4]. */

@@ -101,6 +101,7 @@ function ownHabitsOf(seed: number, faults: ReadonlySet<FaultClass>): Habit[] {
     'wrong-sets': 0.05,
     'wrong-base': 0.05,
     stray: 0.1,
+    whisper: 0.1,
     'other-state': faults.has('snapshots') ? 0.2 : 0,
     'false-starts': faults.has('snapshots') ? 0.3 : 0,
   };

@@ -116,6 +116,7 @@ export function downloadOf(store: Store, peers: readonly Peer[], isWanted = () =
     isWanted,
     timeoutMs: 1_000,
     after: (_, work) => realEventLoop.after(0, work),
+    monotonicMs: realEventLoop.monotonicMs,
     transport: {
       async request(to, request) {
         const answer = peers[to]?.(request);
