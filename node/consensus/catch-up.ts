@@ -138,7 +138,8 @@ function sources(core: Core): number[] {
 
 export function onFetchEnded(core: Core, height: number, from: readonly number[]): void {
   for (const each of from) core.asked.delete(each);
-  if (core.committed.height >= height) fetchFrom(core, sources(core));
+  const hasMoved = core.committed.height >= height;
+  if (hasMoved) fetchFrom(core, sources(core));
   else core.timers.fetchFailed();
 }
 
