@@ -320,13 +320,11 @@ export class HealingNode implements LedgerNode, Receiver {
       return this.#peers.voters.filter((peer) => connected.has(peer));
     };
     const sync = { chainId: digestBytes(chainId), timeoutMs: timers.syncTimeoutMs, after: loop.after };
-    const record = this.store.voteRecord();
     let client: { readonly hash: Digest; readonly of: SyncClient } | undefined;
     return heal({
       store: this.store,
       genesis,
       contracts,
-      bodies: record === undefined ? [] : decodeRecord(record).bodies,
       fetch: (height, end, set) => {
         const hash = validatorSetHash(set);
         // Kept, because it knows who lies and who stalls.

@@ -5,7 +5,7 @@
 import { treeOf } from './execution/genesis-commit.ts';
 import type { StateTree } from './execution/state-tree.ts';
 import { type AsksAgain, type Lack, LogWalk, type Walked, type WalkParts } from './healing-walk.ts';
-import { type Digest, digestBytes, digestOf, equalBytes } from './ledger/hash.ts';
+import { digestBytes, digestOf, equalBytes } from './ledger/hash.ts';
 import { type CertifiedState, readCertifiedState, readManifest } from './snapshot/stored.ts';
 import type { Head, PartPlace, StateDifference } from './store/store.ts';
 
@@ -13,8 +13,6 @@ import type { Head, PartPlace, StateDifference } from './store/store.ts';
 const seldom = 4;
 
 export interface HealingParts extends WalkParts {
-  /** Bodies that the vote record names. */
-  readonly bodies: readonly Digest[];
   /** True when the store holds a later snapshot now [S2]; else the height of one that is staged. */
   takeSnapshot(): Promise<true | number | undefined>;
   after(delayMs: number, work: () => void): () => void;
@@ -143,15 +141,25 @@ class Healing {
   }
 
   async #finish(start: CertifiedState | undefined, { fold, rows, fetched }: Walked): Promise<Healed> {
-    const { store, bodies } = this.#parts;
+    const { store } = this.#parts;
     if (!isSameHead(fold.head, this.#head))
       throw new HealingError(`the log ends in block ${fold.head.digest}, and the head record does not say so`);
     const records = store.repairState(fold.state);
-    store.dropDamagedBodies(bodies);
+    await this.#dropDamagedRows();
     this.#dropParts();
     const tree = treeOf(store);
     if (digestOf(tree.root) !== this.#head.stateRoot) throw new HealingError(await this.#firstWrong(start));
     return { tree, records, rows, fetched };
+  }
+
+  /**
+   * What is still not as it was written, the log makes nothing of: a flipped bit in a key put it there. Whoever asks
+   * for what belongs there, as a block that uses that reference does, would come upon it again and again.
+   */
+  async #dropDamagedRows(): Promise<void> {
+    const { store } = this.#parts;
+    for (let from = store.dropDamagedRows(); from !== undefined; from = store.dropDamagedRows(from))
+      await turn(this.#parts);
   }
 
   /** What is staged has served, and what is damaged, or reaches back to blocks that went with it, serves nobody. */

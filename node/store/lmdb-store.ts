@@ -25,7 +25,7 @@ import {
   readRow,
 } from './lmdb-environment.ts';
 import { installRows, nodeLevelMin, pruneRows, putLog, readPart, removeRange, viewOf } from './lmdb-log.ts';
-import { repairBlock, repairStart, repairState } from './lmdb-repair.ts';
+import { damagedRows, repairBlock, repairStart, repairState } from './lmdb-repair.ts';
 import * as rows from './rows.ts';
 import type {
   BlockCommit,
@@ -38,6 +38,7 @@ import type {
   Pruning,
   ReferenceRow,
   RepairedBlock,
+  RowPlace,
   Snapshot,
   StateDifference,
   StatePath,
@@ -393,21 +394,13 @@ class LmdbStore implements Store {
     return this.change(() => repairState(this.environment, right));
   }
 
-  dropDamagedBodies(digests: readonly Digest[]): void {
-    this.change(() => {
-      const unreadable = digests.filter((digest) => !this.isReadable(digest));
-      for (const digest of unreadable) this.environment.removeSync(keys.digestKey('body', digest));
-    });
-  }
-
-  private isReadable(digest: Digest): boolean {
-    try {
-      this.body(digest);
-      return true;
-    } catch (error) {
-      if (error instanceof DamagedRow) return false;
-      throw error;
-    }
+  dropDamagedRows(from?: RowPlace): RowPlace | undefined {
+    const { damaged, next } = damagedRows(this.environment, from);
+    if (damaged.length > 0)
+      this.change(() => {
+        for (const key of damaged) this.environment.removeSync(key);
+      });
+    return next;
   }
 
   /** After a failed write nothing touches the environment again, so it is left open for the dying process. */

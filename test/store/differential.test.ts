@@ -81,7 +81,7 @@ class Twins {
     this.repairBlock,
     this.repairStart,
     this.repairState,
-    this.dropBodies,
+    this.dropDamaged,
     this.again,
   ];
 
@@ -250,8 +250,10 @@ class Twins {
     this.#both((store) => sorted(store.repairState(right)));
   }
 
-  dropBodies(): void {
-    this.#change((store) => store.dropDamagedBodies(this.#bodies));
+  dropDamaged(): void {
+    this.#change((store) => {
+      for (let from = store.dropDamagedRows(); from !== undefined; ) from = store.dropDamagedRows(from);
+    });
   }
 
   async again(): Promise<void> {

@@ -1,0 +1,103 @@
+// Each table of a real store in turn: a row of it is damaged under a running validator, which must stay in step with the
+// others or heal, once, and never end of it.
+import test, { type ExecutionContext } from 'ava';
+import { openArguments, transferArguments } from '../../contracts/payments.ts';
+import { createStore } from '../../node/create-store.ts';
+import { referenceKey } from '../../node/store/keys.ts';
+import { openEnvironment } from '../../node/store/lmdb-environment.ts';
+import { openLmdbStore } from '../../node/store/lmdb-store.ts';
+import type { Store } from '../../node/store/store.ts';
+import { clearing } from '../execution/_ledger.ts';
+import { testFolder } from '../store/_folder.ts';
+import { MemoryCluster } from './_memory-cluster.ts';
+
+const windowMs = 4_000_000;
+const options = {
+  parameters: { referenceWindowMs: windowMs, validityMaxMs: windowMs },
+  snapshots: { everyBlocks: 10, prune: true, keepBlocksMin: 2 },
+};
+
+class Damaged extends MemoryCluster {
+  readonly failures: unknown[] = [];
+  folder = '';
+  override onFailure = (error: unknown) => void this.failures.push(error);
+
+  async begin(t: ExecutionContext): Promise<void> {
+    this.folder = testFolder(t);
+    await createStore(this.folder, this.genesis, 'node-3');
+    this.stores[3] = await openLmdbStore(this.folder);
+    for (const each of [0, 1, 2, 3]) this.start(each);
+    await this.run(() => this.nodes.every((node) => node?.status().ready === true));
+    for (const account of ['A', 'B']) {
+      const args = { account, branch: 'NORTH', currency: 'CZK', overdraftLimit: undefined, openingBalance: 0n };
+      this.nodes[0]?.submit(this.transaction(clearing, 'open', openArguments(args)).bytes);
+    }
+    await this.run(() => this.stores.every((_, each) => this.height(each) >= 1));
+  }
+
+  get store(): Store {
+    const store = this.stores[3];
+    if (store === undefined) throw new Error('no store');
+    return store;
+  }
+
+  /** One payment a block, under these references; a tenth of the reference window goes by with each. */
+  async pay(...references: string[]): Promise<void> {
+    for (const reference of references) {
+      this.now += windowMs / 10;
+      const height = this.height(0);
+      const args = { from: 'A', to: 'B', amount: 1n, currency: 'CZK', purpose: '', date: '' };
+      const payment = this.transaction(clearing, 'transfer', transferArguments(args), reference);
+      for (const each of [0, 1, 2]) this.nodes[each]?.submit(payment.bytes);
+      await this.run(() => this.stores.every((_, each) => this.height(each) > height || this.failures.length > 0));
+    }
+  }
+
+  /** Behind the back of the node, which is killed for it, and starts again. */
+  async damage(change: (stored: (key: Buffer) => Buffer, put: (key: Buffer, value: Buffer) => void) => void) {
+    this.kill(3);
+    await this.store.close();
+    const environment = openEnvironment(this.folder);
+    environment.transactionSync(() => {
+      change(
+        (key) => Buffer.from(environment.getBinary(key) ?? []),
+        (key, value) => environment.putSync(key, value),
+      );
+    });
+    await environment.close();
+    this.stores[3] = await openLmdbStore(this.folder, { toHeal: true });
+    this.start(3);
+    await this.run(() => this.nodes[3]?.status().ready === true);
+  }
+}
+
+function names(prefix: string, count: number): string[] {
+  return Array.from({ length: count }, (_, at) => `${prefix}${at}`);
+}
+
+function flipped(bytes: Buffer): Buffer {
+  bytes[3] = (bytes[3] ?? 0) ^ 1;
+  return bytes;
+}
+
+async function begun(t: ExecutionContext): Promise<Damaged> {
+  const cluster = new Damaged(options);
+  await cluster.begin(t);
+  await cluster.pay(...names('old-', 8));
+  return cluster;
+}
+
+function inStep(t: ExecutionContext, cluster: Damaged, healings: number): void {
+  t.deepEqual(cluster.failures.map(String), []);
+  t.is(new Set(cluster.stores.map((store) => store.head().digest)).size, 1);
+  t.is(cluster.nodes[3]?.healings, healings);
+  t.deepEqual(cluster.incidents, []);
+}
+
+test('[R4] a row under a key that a flipped bit made is taken away where no block makes one there', async (t) => {
+  const cluster = await begun(t);
+  const lost = referenceKey('NORTH', 'old-3');
+  await cluster.damage((stored, put) => put(referenceKey('NORTH', 'old-9'), stored(lost)));
+  await cluster.pay('old-9', 'later');
+  inStep(t, cluster, 1);
+});
