@@ -423,7 +423,8 @@ class LmdbStore implements Store {
   /**
    * One LMDB transaction, synced when it returns: without overlapping syncs mdb_txn_commit calls fdatasync for the
    * pages and then writes the meta page through a descriptor opened with O_DSYNC. After a failed fdatasync the kernel
-   * may drop the dirty pages and report the next one as a success, so a failure is final.
+   * may drop the dirty pages and report the next one as a success, so a failure is final. A damaged row that the work
+   * came upon is none: it was read before anything was synced, and LMDB gives the pages of the transaction up.
    */
   private write<T>(work: () => T): T {
     if (this.state !== 'open')
@@ -431,6 +432,7 @@ class LmdbStore implements Store {
     try {
       return this.environment.transactionSync(work);
     } catch (error) {
+      if (error instanceof DamagedRow) throw error;
       this.state = 'failed';
       throw new StoreFailure(
         `a write to the store in ${this.folder} failed: ${messageOf(error)}. The node ends now and recovers at the ` +

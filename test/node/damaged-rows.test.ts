@@ -94,6 +94,15 @@ function inStep(t: ExecutionContext, cluster: Damaged, healings: number): void {
   t.deepEqual(cluster.incidents, []);
 }
 
+test('[R4, S5] a used reference that is damaged is healed, not fatal, when its block is forgotten', async (t) => {
+  const cluster = await begun(t);
+  const key = referenceKey('NORTH', 'old-3');
+  await cluster.damage((stored, put) => put(key, flipped(stored(key))));
+  await cluster.pay(...names('new-', 40));
+  inStep(t, cluster, 1);
+  t.true(cluster.store.base().height > 6, 'the block is forgotten');
+});
+
 test('[R4] a row under a key that a flipped bit made is taken away where no block makes one there', async (t) => {
   const cluster = await begun(t);
   const lost = referenceKey('NORTH', 'old-3');

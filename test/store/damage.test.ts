@@ -10,8 +10,9 @@ import { digestKey, nodeKey, numberKey, partKey, referenceKey, singleKey, stateK
 import { openEnvironment } from '../../node/store/lmdb-environment.ts';
 import { createLmdbStore, openLmdbStore } from '../../node/store/lmdb-store.ts';
 import { preflight } from '../../node/store/preflight.ts';
+import { peakNodes } from '../../node/store/pruned-nodes.ts';
 import { encodeRow, headRow, identityRow } from '../../node/store/rows.ts';
-import { type Store, StoreError } from '../../node/store/store.ts';
+import { DamagedRow, type Store, StoreError } from '../../node/store/store.ts';
 import { FakeChain, voteOf } from './_fixtures.ts';
 import { testFolder } from './_folder.ts';
 
@@ -108,6 +109,35 @@ test('a flipped byte anywhere else is found when the record is read, and the err
     await store.close();
     await tamper(folder, key, flip);
   }
+});
+
+test('a write that comes upon a damaged row changes nothing, and the store goes on', async (t) => {
+  const { folder, chain } = await closedStore(t);
+  const { head, block } = chain.commits[10] ?? chain.genesis;
+  const [row] = (chain.commits[3] ?? chain.genesis).references;
+  if (row === undefined) return t.fail('the block has references');
+  await tamper(folder, referenceKey(row.member, row.reference), flip);
+  const store = await openLmdbStore(folder);
+  const gone = chain.commits.slice(1, 11);
+  const pruning = {
+    base: { height: 10, digest: block.digest, logSize: head.logSize },
+    peaks: peakNodes(head.logSize, head.peaks),
+    kept: [10],
+    transactions: gone.flatMap(({ transactions }) => transactions.map(([id]) => id)),
+    references: gone.flatMap(({ references }) => references),
+  };
+  t.throws(() => store.prune(pruning), { instanceOf: DamagedRow, message: /reference BANK-A REF 3-0/ });
+  t.is(store.base().height, 0);
+  for (const { block, entries, transactions } of gone) {
+    t.is(store.entries(block.firstIndex, block.headerIndex + 1).length, entries.length);
+    for (const [id, index] of transactions) t.is(store.transaction(id), index);
+  }
+  t.is(store.repairBlock(chain.commits[3] ?? chain.genesis), 1);
+  store.prune(pruning);
+  t.is(store.base().height, 10);
+  store.commit(chain.next(), voteOf(31));
+  await store.close();
+  await (await openLmdbStore(folder)).close();
 });
 
 test('[S2] a damaged part of a snapshot is as one that is not there', async (t) => {
