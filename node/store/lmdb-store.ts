@@ -26,6 +26,7 @@ import {
 } from './lmdb-environment.ts';
 import { installRows, nodeLevelMin, pruneRows, putLog, readPart, removeRange, viewOf } from './lmdb-log.ts';
 import { damagedRows, repairBlock, repairStart, repairState } from './lmdb-repair.ts';
+import { isPeak } from './pruned-nodes.ts';
 import * as rows from './rows.ts';
 import type {
   BlockCommit,
@@ -233,12 +234,17 @@ class LmdbStore implements Store {
   }
 
   node(level: number, index: number): Uint8Array | undefined {
-    if (level >= nodeLevelMin) return readPayload(this.environment, keys.nodeKey(level, index));
     const [from, to] = [index * 2 ** level, (index + 1) * 2 ** level];
-    if (from < 0 || to > this.last.logSize) return undefined;
-    if (from >= this.first.logSize || this.first.height === 0) return rootOf(this.entries(from, to).map(leafHash));
-    const peak = readPayload(this.environment, keys.nodeKey(level, index));
-    if (peak !== undefined || level === 0) return peak;
+    const isWhole = from >= this.first.logSize || this.first.height === 0;
+    if (level < nodeLevelMin && (from < 0 || to > this.last.logSize)) return undefined;
+    if (level < nodeLevelMin && isWhole) return rootOf(this.entries(from, to).map(leafHash));
+    const key = keys.nodeKey(level, index);
+    const row = readPayload(this.environment, key);
+    if (row !== undefined) return row;
+    const isRow = level >= nodeLevelMin && (isWhole || to > this.first.logSize);
+    if (to <= this.last.logSize && (isRow || isPeak(this.first.logSize, { level, index })))
+      throw keys.damaged(key, 'it is missing');
+    if (level >= nodeLevelMin || level === 0) return undefined;
     const [left, right] = [this.node(level - 1, 2 * index), this.node(level - 1, 2 * index + 1)];
     return left === undefined || right === undefined ? undefined : nodeHash(left, right);
   }

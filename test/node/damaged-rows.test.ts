@@ -3,7 +3,7 @@
 import test, { type ExecutionContext } from 'ava';
 import { openArguments, transferArguments } from '../../contracts/payments.ts';
 import { createStore } from '../../node/create-store.ts';
-import { referenceKey } from '../../node/store/keys.ts';
+import { nodeKey, referenceKey } from '../../node/store/keys.ts';
 import { openEnvironment } from '../../node/store/lmdb-environment.ts';
 import { openLmdbStore } from '../../node/store/lmdb-store.ts';
 import type { Store } from '../../node/store/store.ts';
@@ -54,14 +54,14 @@ class Damaged extends MemoryCluster {
   }
 
   /** Behind the back of the node, which is killed for it, and starts again. */
-  async damage(change: (stored: (key: Buffer) => Buffer, put: (key: Buffer, value: Buffer) => void) => void) {
+  async damage(change: (stored: (key: Buffer) => Buffer, put: (key: Buffer, value?: Buffer) => void) => void) {
     this.kill(3);
     await this.store.close();
     const environment = openEnvironment(this.folder);
     environment.transactionSync(() => {
       change(
         (key) => Buffer.from(environment.getBinary(key) ?? []),
-        (key, value) => environment.putSync(key, value),
+        (key, value) => (value === undefined ? environment.removeSync(key) : environment.putSync(key, value)),
       );
     });
     await environment.close();
@@ -108,5 +108,14 @@ test('[R4] a row under a key that a flipped bit made is taken away where no bloc
   const lost = referenceKey('NORTH', 'old-3');
   await cluster.damage((stored, put) => put(referenceKey('NORTH', 'old-9'), stored(lost)));
   await cluster.pay('old-9', 'later');
+  inStep(t, cluster, 1);
+});
+
+test('[R4, S1] a node of the tree that is lost is healed, not fatal, when a snapshot is made', async (t) => {
+  const cluster = await begun(t);
+  await cluster.pay(...names('more-', 8));
+  await cluster.damage((_, put) => put(nodeKey(4, 0)));
+  t.is(cluster.nodes[3]?.healings, 0, 'no start reads it');
+  await cluster.pay(...names('new-', 30));
   inStep(t, cluster, 1);
 });
