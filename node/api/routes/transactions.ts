@@ -174,7 +174,7 @@ function pendingOf(id: Digest): Pending {
 
 /** Undefined when nobody asked to wait, or the time is over. */
 async function waitForOutcome(
-  { node, options, waiters }: ApiParts,
+  { node, options, waiters, turns }: ApiParts,
   id: Digest,
   query: WaitQuery,
   reply: FastifyReply,
@@ -184,5 +184,6 @@ async function waitForOutcome(
   reply.raw.once('close', () => gone.abort());
   const timeoutMs = Math.min(query.timeoutMs ?? defaultTimeoutMs, options.waitTimeoutMsMax);
   await waiters.wait(id, timeoutMs, gone.signal);
+  await turns.next();
   return outcomeOf(node.store, id);
 }
