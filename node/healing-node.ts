@@ -64,6 +64,8 @@ export class HealingNode implements LedgerNode, Receiver {
   readonly #snapshotFaults = new Map<number, PeerFaults>();
   #life: ValidatorNode | undefined;
   #work: Work | undefined;
+  /** Of the store as it was opened: a snapshot that was taken since is sound. */
+  #flaw: string | undefined;
   #isReadOnly = false;
   #isStopped = false;
   #healings = 0;
@@ -72,6 +74,7 @@ export class HealingNode implements LedgerNode, Receiver {
     this.#parts = parts;
     this.store = parts.store;
     this.genesisText = parts.genesisText;
+    this.#flaw = parts.store.flaw;
     this.#startedAt = parts.now();
     const isOwn = ({ id, voteKey }: Validator) => id === parts.validator && (parts.holds?.(voteKey) ?? true);
     this.#peers = new Peers(parts.transport, isOwn);
@@ -79,9 +82,10 @@ export class HealingNode implements LedgerNode, Receiver {
 
   /** Throws StoreError where the store is not this validator's. */
   start(): void {
+    const flaw = this.#flaw;
+    this.#flaw = undefined;
     const marked = this.#mark();
     if (marked !== undefined) return this.#heal(marked);
-    const { flaw } = this.store;
     if (flaw !== undefined) return this.#diverged({ reason: flaw });
     const tree = readable(() => treeOf(this.store));
     if (tree !== undefined && digestOf(tree.root) === this.store.head().stateRoot) {

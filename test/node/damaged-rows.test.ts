@@ -3,7 +3,7 @@
 import test, { type ExecutionContext } from 'ava';
 import { openArguments, transferArguments } from '../../contracts/payments.ts';
 import { createStore } from '../../node/create-store.ts';
-import { nodeKey, referenceKey } from '../../node/store/keys.ts';
+import { nodeKey, numberKey, referenceKey } from '../../node/store/keys.ts';
 import { openEnvironment } from '../../node/store/lmdb-environment.ts';
 import { openLmdbStore } from '../../node/store/lmdb-store.ts';
 import type { Store } from '../../node/store/store.ts';
@@ -20,6 +20,7 @@ const options = {
 class Damaged extends MemoryCluster {
   readonly failures: unknown[] = [];
   folder = '';
+  isCut = false;
   override onFailure = (error: unknown) => void this.failures.push(error);
 
   async begin(t: ExecutionContext): Promise<void> {
@@ -49,7 +50,8 @@ class Damaged extends MemoryCluster {
       const args = { from: 'A', to: 'B', amount: 1n, currency: 'CZK', purpose: '', date: '' };
       const payment = this.transaction(clearing, 'transfer', transferArguments(args), reference);
       for (const each of [0, 1, 2]) this.nodes[each]?.submit(payment.bytes);
-      await this.run(() => this.stores.every((_, each) => this.height(each) > height || this.failures.length > 0));
+      const others = this.isCut ? this.stores.slice(0, 3) : this.stores;
+      await this.run(() => others.every((_, each) => this.height(each) > height || this.failures.length > 0));
     }
   }
 
@@ -117,5 +119,19 @@ test('[R4, S1] a node of the tree that is lost is healed, not fatal, when a snap
   await cluster.damage((_, put) => put(nodeKey(4, 0)));
   t.is(cluster.nodes[3]?.healings, 0, 'no start reads it');
   await cluster.pay(...names('new-', 30));
+  inStep(t, cluster, 1);
+});
+
+test('[R4, S2] a flaw that is healed is not healed again after a snapshot', async (t) => {
+  const cluster = await begun(t);
+  const key = numberKey('certificate', cluster.height(3));
+  await cluster.damage((stored, put) => put(key, flipped(stored(key))));
+  t.is(cluster.nodes[3]?.healings, 1);
+  cluster.cut(3);
+  cluster.isCut = true;
+  await cluster.pay(...names('away-', 50));
+  cluster.heal();
+  await cluster.run(() => cluster.height(3) === cluster.height(0) && cluster.nodes[3]?.isHealing === false);
+  t.true(cluster.store.base().height > 10, 'it came by a snapshot');
   inStep(t, cluster, 1);
 });
