@@ -41,7 +41,9 @@ import { ValidatorNode, type ValidatorNodeParts } from './validator-node.ts';
 export interface HealingNodeParts
   extends Omit<ValidatorNodeParts, 'onDivergence' | 'takeSnapshot' | 'tree' | 'awaits'> {
   readonly genesis: Genesis;
-  /** Called when a divergence is noticed and again when it is over: the later one takes the place of the first. */
+  /** Called when a divergence is noticed and again when it is over: the later one takes the place of the first. May
+   * throw: nothing depends on it.
+   */
   readonly keepIncident: (incident: DivergenceIncident) => void;
 }
 
@@ -300,7 +302,7 @@ export class HealingNode implements LedgerNode, Receiver {
     };
     this.#work = work;
     const incident = this.#incident(work, path);
-    this.#parts.keepIncident(incident);
+    this.#keep(incident);
     this.#parts.log('error', 'the state here differs from the chain: this validator heals before it votes again', {
       height: mark.height,
       reason: mark.reason,
@@ -366,7 +368,7 @@ export class HealingNode implements LedgerNode, Receiver {
     this.#work = undefined;
     this.#healings += 1;
     const records = wrongRecords(healed.records);
-    this.#parts.keepIncident({
+    this.#keep({
       ...incident,
       outcome: 'healed',
       healedAt: this.#parts.now(),
@@ -388,8 +390,20 @@ export class HealingNode implements LedgerNode, Receiver {
   #notHealed(incident: DivergenceIncident, error: unknown): void {
     if (!(error instanceof HealingError)) return this.#parts.onFailure(error);
     const why = error.message;
-    this.#parts.keepIncident({ ...incident, outcome: 'not healed', why });
+    this.#keep({ ...incident, outcome: 'not healed', why });
     this.#parts.onFailure(new HealingError(`this validator cannot heal itself and stays out: ${why}`));
+  }
+
+  /** A report: where it cannot be written, on a full disk for one, the state must be made again all the same. */
+  #keep(incident: DivergenceIncident): void {
+    try {
+      this.#parts.keepIncident(incident);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      const { outcome, height, reason } = incident;
+      const what = 'the incident file cannot be written: give this node the right to write beside its data folder';
+      this.#parts.log('error', what, { why, outcome, height, reason });
+    }
   }
 
   #incident({ mark, noticedAt }: Work, path: string | undefined): DivergenceIncident {
