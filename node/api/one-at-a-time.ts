@@ -1,5 +1,5 @@
-// A client may send requests ahead of the answers before them (RFC 9112 9.3.2). Each waits here until its answer has the
-// connection: until then nobody would say when it closes, and many in one packet would be worked on at once.
+// A client may send requests ahead of the answers before them (RFC 9112 9.3.2). Each waits here until its answer has
+// the connection: until then nobody would say when it closes, and many in one packet would be worked on at once.
 import type { Socket } from 'node:net';
 import type { onRequestHookHandler } from 'fastify';
 

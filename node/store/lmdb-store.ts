@@ -17,6 +17,7 @@ import * as keys from './keys.ts';
 import * as checkpoints from './lmdb-checkpoints.ts';
 import {
   type Environment,
+  isPageDamage,
   messageOf,
   openEnvironment,
   putPayload,
@@ -270,8 +271,17 @@ class LmdbStore implements Store {
     const end = keys.endOfPrefix(first);
     if (limit <= 0 || Buffer.compare(start, end) >= 0) return [];
     // Read to the end at once: an open cursor would keep pages from being used again.
-    const found = [...this.environment.getRange({ start, end, limit })];
+    const found = this.readable(() => [...this.environment.getRange({ start, end, limit })]);
     return found.map(({ key, value }) => [keys.statePath(key), keys.unseal(key, value)]);
+  }
+
+  private readable<T>(read: () => T): T {
+    try {
+      return read();
+    } catch (error) {
+      if (isPageDamage(error)) throw unreadable(this.folder, messageOf(error));
+      throw error;
+    }
   }
 
   voteRecord(): Uint8Array | undefined {
@@ -440,6 +450,7 @@ class LmdbStore implements Store {
     } catch (error) {
       if (error instanceof DamagedRow) throw error;
       this.state = 'failed';
+      if (isPageDamage(error)) throw new StoreFailure(unreadable(this.folder, messageOf(error)).message);
       throw new StoreFailure(
         `a write to the store in ${this.folder} failed: ${messageOf(error)}. The node ends now and recovers at the ` +
           'next start. Check free space and the health of the disk first.',

@@ -1,5 +1,5 @@
-// Each table of a real store in turn: a row of it is damaged under a running validator, which must stay in step with the
-// others or heal, once, and never end of it.
+// Rows of a real store that are damaged while nothing reads them: whenever a validator comes upon one later, it heals,
+// once, is in step with the others again, and never ends of it.
 import test, { type ExecutionContext } from 'ava';
 import { openArguments, transferArguments } from '../../contracts/payments.ts';
 import { createStore } from '../../node/create-store.ts';

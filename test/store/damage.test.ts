@@ -12,7 +12,7 @@ import { createLmdbStore, openLmdbStore } from '../../node/store/lmdb-store.ts';
 import { preflight } from '../../node/store/preflight.ts';
 import { peakNodes } from '../../node/store/pruned-nodes.ts';
 import { encodeRow, headRow, identityRow } from '../../node/store/rows.ts';
-import { DamagedRow, type Store, StoreError } from '../../node/store/store.ts';
+import { DamagedRow, type Store, StoreError, StoreFailure } from '../../node/store/store.ts';
 import { FakeChain, voteOf } from './_fixtures.ts';
 import { testFolder } from './_folder.ts';
 
@@ -317,6 +317,50 @@ test('no single zeroed page kills the one who asks', async (t) => {
     }
   }
   t.log(`${refusals} refusals`);
+});
+
+/** Leaves that hold at least so many keys of one kind, written over. */
+function zeroLeaves(folder: string, name: Buffer, count: number): void {
+  const file = join(folder, 'data.mdb');
+  const bytes = readFileSync(file);
+  for (let page = 2 * 4_096; page < bytes.length; page += 4_096) {
+    const leaf = bytes.subarray(page, page + 4_096);
+    let found = 0;
+    for (let at = leaf.indexOf(name); at >= 0; at = leaf.indexOf(name, at + 1)) found++;
+    const isLeaf = (leaf.readUInt16LE(18) & 2) !== 0;
+    if (isLeaf && found >= count) leaf.fill(0);
+  }
+  writeFileSync(file, bytes);
+  rmSync(join(folder, 'lock.mdb'), { force: true });
+}
+
+test('pages of the state that are none are found before they kill the node', async (t) => {
+  const folder = testFolder(t);
+  const chain = new FakeChain(44);
+  const store = await createLmdbStore(folder, chain.identity, chain.genesis);
+  const writes = Array.from({ length: 400 }, (_, i): [string, Uint8Array] => [
+    `payments/paged/${i}`,
+    new Uint8Array(60),
+  ]);
+  store.commit(chain.next(8, writes), voteOf(1));
+  await store.close();
+  await preflight(folder, true);
+  zeroLeaves(folder, Buffer.from('payments/paged/'), 10);
+  await t.throwsAsync(preflight(folder, true), { instanceOf: StoreError, message: /^damaged store: .*set it aside/ });
+});
+
+test('pages of the log that are none do not heal, and are found before healing is begun again', async (t) => {
+  const { folder, chain } = await closedStore(t);
+  zeroLeaves(folder, numberKey('entry', 100), 1);
+  await preflight(folder, true);
+  const store = await openLmdbStore(folder, { toHeal: true });
+  const isOfPages = { instanceOf: StoreError, message: /LMDB cannot read its pages.*set it aside/ };
+  t.false(t.throws(() => store.entry(100), isOfPages) instanceof DamagedRow);
+  const { head: _, writes: __, ...block } = chain.commits[12] ?? chain.genesis;
+  store.markDivergence(Uint8Array.of(1));
+  t.throws(() => store.repairBlock(block), { instanceOf: StoreFailure, message: /set it aside/ });
+  await store.close();
+  await t.throwsAsync(preflight(folder, true), { instanceOf: StoreError, message: /^damaged store: .*set it aside/ });
 });
 
 test('a file that was written with overlapping syncs is refused', async (t) => {
