@@ -197,6 +197,21 @@ test('the consortium shows members, users with their keys and roles, and validat
   t.is((body['validators'] as unknown[]).length, 4);
 });
 
+test('a transaction that is final is answered with its outcome, also where its index row is lost', async (t) => {
+  const api = await running(t);
+  const transfer = api.node.transfer('A', 'B', 1n);
+  const body = { transaction: text(transfer) };
+  await api.post('/v1/transactions', body);
+  api.node.settle();
+  const first = await api.post('/v1/transactions', body);
+  t.is(first.status, 200);
+  const transaction = api.node.store.transaction.bind(api.node.store);
+  api.node.store.transaction = (id) => (id === transfer.id ? undefined : transaction(id));
+  const again = await api.post('/v1/transactions?wait=final&timeoutMs=100', body);
+  t.is(again.status, 200);
+  t.deepEqual(again.body, first.body);
+});
+
 test('[R4] a node that makes its state again shows nothing of it', async (t) => {
   const failures: unknown[] = [];
   const api = await running(t, { onFailure: (error) => failures.push(error) });

@@ -57,7 +57,9 @@ function submitRoute(app: ApiServer, parts: ApiParts): void {
       parts.metrics.submitted(submitted.status);
       if (submitted.status === 'refused') throw refusalProblem(parts.node, submitted);
       const { id } = submitted;
-      const settled = outcomeOf(parts.node.store, id) ?? (await waitForOutcome(parts, id, request.query, reply));
+      const index = submitted.status === 'final' ? submitted.index : undefined;
+      const known = outcomeOf(parts.node.store, id, index);
+      const settled = known ?? (await waitForOutcome(parts, id, request.query, reply));
       return settled === undefined ? reply.code(202).send(pendingOf(id)) : reply.code(200).send(settled);
     },
   });
