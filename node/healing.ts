@@ -2,9 +2,9 @@
 // the log is gone through again, blocks that cannot be read here are fetched and checked, every row is compared with
 // what the log makes it, and the state is put right in one write. The vote record is not touched. It works in slices,
 // and can begin again after a crash.
-import { treeOf } from './execution/genesis-commit.ts';
+import { genesisCommit, treeOf } from './execution/genesis-commit.ts';
 import type { StateTree } from './execution/state-tree.ts';
-import { type AsksAgain, type Lack, LogWalk, type Walked, type WalkParts } from './healing-walk.ts';
+import { type AsksAgain, type Lack, LogWalk, readable, type Walked, type WalkParts } from './healing-walk.ts';
 import { digestBytes, digestOf, equalBytes } from './ledger/hash.ts';
 import { type CertifiedState, readCertifiedState, readManifest } from './snapshot/stored.ts';
 import type { Head, PartPlace, StateDifference } from './store/store.ts';
@@ -59,6 +59,7 @@ class Healing {
 
   async run(): Promise<Healed | undefined> {
     const parts = this.#parts;
+    this.#repairGenesis();
     const sources = this.#sources();
     for (;;) {
       for (const source of sources) {
@@ -70,6 +71,15 @@ class Healing {
       await this.#pause(this.#lacks.has('staged') ? seldom : 1);
       if (parts.isStopped()) return undefined;
     }
+  }
+
+  /** No walk comes by it, and every manifest is checked against it. */
+  #repairGenesis(): void {
+    const { store, genesis, contracts } = this.#parts;
+    if (readable(() => store.entry(0) && store.block(0)) !== undefined) return;
+    const { block, entries, certificate, references, transactions } = genesisCommit(genesis, contracts).commit;
+    // Of the tree what is needed of it is in the peaks.
+    store.repairBlock({ block, entries, certificate, nodes: [], references, transactions });
   }
 
   /** In the order in which they are tried: what is here comes first. */

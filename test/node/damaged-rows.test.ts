@@ -122,6 +122,26 @@ test('[R4, S1] a node of the tree that is lost is healed, not fatal, when a snap
   inStep(t, cluster, 1);
 });
 
+test('[R4] the rows of genesis are made again from the document', async (t) => {
+  const cluster = await begun(t);
+  await cluster.pay(...names('more-', 30));
+  t.true(cluster.store.base().height > 0, 'the log does not begin with them');
+  for (const [at, table] of (['entry', 'block'] as const).entries()) {
+    const read = () => cluster.store[table](0);
+    const whole = read();
+    const key = numberKey(table, 0);
+    await cluster.damage((stored, put) => put(key, flipped(stored(key))));
+    // As whoever asks for it comes upon it: an auditor, or a peer.
+    const error = at === 0 ? t.throws(read) : undefined;
+    if (error !== undefined) cluster.nodes[3]?.failed(error);
+    await cluster.run(() => cluster.nodes[3]?.isHealing === false && cluster.nodes[3].status().ready);
+    t.is(cluster.nodes[3]?.healings, 1);
+    t.deepEqual(read(), whole);
+  }
+  await cluster.pay('later');
+  inStep(t, cluster, 1);
+});
+
 test('[R4, S2] a flaw that is healed is not healed again after a snapshot', async (t) => {
   const cluster = await begun(t);
   const key = numberKey('certificate', cluster.height(3));
