@@ -122,6 +122,18 @@ test('[R4, S1] a node of the tree that is lost is healed, not fatal, when a snap
   inStep(t, cluster, 1);
 });
 
+test('[R4, S5] a header that must stay and is lost is healed, not fatal, when the base moves on', async (t) => {
+  const cluster = await begun(t);
+  await cluster.pay(...names('more-', 30));
+  const base = cluster.store.base();
+  t.true(base.height > 0);
+  await cluster.damage((_, put) => put(numberKey('entry', base.logSize - 1)));
+  t.is(cluster.nodes[3]?.healings, 0, 'no start reads it');
+  await cluster.pay(...names('new-', 22));
+  inStep(t, cluster, 1);
+  t.true(cluster.store.base().height > base.height);
+});
+
 test('[R4] the rows of genesis are made again from the document', async (t) => {
   const cluster = await begun(t);
   await cluster.pay(...names('more-', 30));
