@@ -41,7 +41,9 @@ import { ValidatorNode, type ValidatorNodeParts } from './validator-node.ts';
 export interface HealingNodeParts
   extends Omit<ValidatorNodeParts, 'onDivergence' | 'takeSnapshot' | 'tree' | 'awaits'> {
   readonly genesis: Genesis;
-  /** Called when a divergence is noticed and again when it is over: the later one takes the place of the first. */
+  /** Called when a divergence is noticed and again when it is over: the later one takes the place of the first. May
+   * throw: nothing depends on it.
+   */
   readonly keepIncident: (incident: DivergenceIncident) => void;
 }
 
@@ -64,6 +66,8 @@ export class HealingNode implements LedgerNode, Receiver {
   readonly #snapshotFaults = new Map<number, PeerFaults>();
   #life: ValidatorNode | undefined;
   #work: Work | undefined;
+  /** Of the store as it was opened: a snapshot that was taken since is sound. */
+  #flaw: string | undefined;
   #isReadOnly = false;
   #isStopped = false;
   #healings = 0;
@@ -72,6 +76,7 @@ export class HealingNode implements LedgerNode, Receiver {
     this.#parts = parts;
     this.store = parts.store;
     this.genesisText = parts.genesisText;
+    this.#flaw = parts.store.flaw;
     this.#startedAt = parts.now();
     const isOwn = ({ id, voteKey }: Validator) => id === parts.validator && (parts.holds?.(voteKey) ?? true);
     this.#peers = new Peers(parts.transport, isOwn);
@@ -79,9 +84,10 @@ export class HealingNode implements LedgerNode, Receiver {
 
   /** Throws StoreError where the store is not this validator's. */
   start(): void {
+    const flaw = this.#flaw;
+    this.#flaw = undefined;
     const marked = this.#mark();
     if (marked !== undefined) return this.#heal(marked);
-    const { flaw } = this.store;
     if (flaw !== undefined) return this.#diverged({ reason: flaw });
     const tree = readable(() => treeOf(this.store));
     if (tree !== undefined && digestOf(tree.root) === this.store.head().stateRoot) {
@@ -297,7 +303,7 @@ export class HealingNode implements LedgerNode, Receiver {
     };
     this.#work = work;
     const incident = this.#incident(work, path);
-    this.#parts.keepIncident(incident);
+    this.#keep(incident);
     this.#parts.log('error', 'the state here differs from the chain: this validator heals before it votes again', {
       height: mark.height,
       reason: mark.reason,
@@ -322,13 +328,11 @@ export class HealingNode implements LedgerNode, Receiver {
     };
     const { after, monotonicMs } = loop;
     const sync = { chainId: digestBytes(chainId), timeoutMs: timers.syncTimeoutMs, after, monotonicMs };
-    const record = this.store.voteRecord();
     let client: { readonly hash: Digest; readonly of: SyncClient } | undefined;
     return heal({
       store: this.store,
       genesis,
       contracts,
-      bodies: record === undefined ? [] : decodeRecord(record).bodies,
       fetch: (height, end, set) => {
         const hash = validatorSetHash(set);
         // Kept, because it knows who lies and who stalls.
@@ -366,7 +370,7 @@ export class HealingNode implements LedgerNode, Receiver {
     this.#work = undefined;
     this.#healings += 1;
     const records = wrongRecords(healed.records);
-    this.#parts.keepIncident({
+    this.#keep({
       ...incident,
       outcome: 'healed',
       healedAt: this.#parts.now(),
@@ -388,8 +392,20 @@ export class HealingNode implements LedgerNode, Receiver {
   #notHealed(incident: DivergenceIncident, error: unknown): void {
     if (!(error instanceof HealingError)) return this.#parts.onFailure(error);
     const why = error.message;
-    this.#parts.keepIncident({ ...incident, outcome: 'not healed', why });
+    this.#keep({ ...incident, outcome: 'not healed', why });
     this.#parts.onFailure(new HealingError(`this validator cannot heal itself and stays out: ${why}`));
+  }
+
+  /** A report: where it cannot be written, on a full disk for one, the state must be made again all the same. */
+  #keep(incident: DivergenceIncident): void {
+    try {
+      this.#parts.keepIncident(incident);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      const { outcome, height, reason } = incident;
+      const what = 'the incident file cannot be written: give this node the right to write beside its data folder';
+      this.#parts.log('error', what, { why, outcome, height, reason });
+    }
   }
 
   #incident({ mark, noticedAt }: Work, path: string | undefined): DivergenceIncident {

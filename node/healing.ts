@@ -2,10 +2,10 @@
 // the log is gone through again, blocks that cannot be read here are fetched and checked, every row is compared with
 // what the log makes it, and the state is put right in one write. The vote record is not touched. It works in slices,
 // and can begin again after a crash.
-import { treeOf } from './execution/genesis-commit.ts';
+import { genesisCommit, treeOf } from './execution/genesis-commit.ts';
 import type { StateTree } from './execution/state-tree.ts';
-import { type AsksAgain, type Lack, LogWalk, type Walked, type WalkParts } from './healing-walk.ts';
-import { type Digest, digestBytes, digestOf, equalBytes } from './ledger/hash.ts';
+import { type AsksAgain, type Lack, LogWalk, readable, type Walked, type WalkParts } from './healing-walk.ts';
+import { digestBytes, digestOf, equalBytes } from './ledger/hash.ts';
 import { type CertifiedState, readCertifiedState, readManifest } from './snapshot/stored.ts';
 import type { Head, PartPlace, StateDifference } from './store/store.ts';
 
@@ -13,8 +13,6 @@ import type { Head, PartPlace, StateDifference } from './store/store.ts';
 const seldom = 4;
 
 export interface HealingParts extends WalkParts {
-  /** Bodies that the vote record names. */
-  readonly bodies: readonly Digest[];
   /** True when the store holds a later snapshot now [S2]; else the height of one that is staged. */
   takeSnapshot(): Promise<true | number | undefined>;
   after(delayMs: number, work: () => void): () => void;
@@ -61,6 +59,7 @@ class Healing {
 
   async run(): Promise<Healed | undefined> {
     const parts = this.#parts;
+    this.#repairGenesis();
     const sources = this.#sources();
     for (;;) {
       for (const source of sources) {
@@ -72,6 +71,15 @@ class Healing {
       await this.#pause(this.#lacks.has('staged') ? seldom : 1);
       if (parts.isStopped()) return undefined;
     }
+  }
+
+  /** No walk comes by it, and every manifest is checked against it. */
+  #repairGenesis(): void {
+    const { store, genesis, contracts } = this.#parts;
+    if (readable(() => store.entry(0) && store.block(0)) !== undefined) return;
+    const { block, entries, certificate, references, transactions } = genesisCommit(genesis, contracts).commit;
+    // Of the tree what is needed of it is in the peaks.
+    store.repairBlock({ block, entries, certificate, nodes: [], references, transactions });
   }
 
   /** In the order in which they are tried: what is here comes first. */
@@ -143,15 +151,25 @@ class Healing {
   }
 
   async #finish(start: CertifiedState | undefined, { fold, rows, fetched }: Walked): Promise<Healed> {
-    const { store, bodies } = this.#parts;
+    const { store } = this.#parts;
     if (!isSameHead(fold.head, this.#head))
       throw new HealingError(`the log ends in block ${fold.head.digest}, and the head record does not say so`);
     const records = store.repairState(fold.state);
-    store.dropDamagedBodies(bodies);
+    await this.#dropDamagedRows();
     this.#dropParts();
     const tree = treeOf(store);
     if (digestOf(tree.root) !== this.#head.stateRoot) throw new HealingError(await this.#firstWrong(start));
     return { tree, records, rows, fetched };
+  }
+
+  /**
+   * What is still not as it was written, the log makes nothing of: a flipped bit in a key put it there. Whoever asks
+   * for what belongs there, as a block that uses that reference does, would come upon it again and again.
+   */
+  async #dropDamagedRows(): Promise<void> {
+    const { store } = this.#parts;
+    for (let from = store.dropDamagedRows(); from !== undefined; from = store.dropDamagedRows(from))
+      await turn(this.#parts);
   }
 
   /** What is staged has served, and what is damaged, or reaches back to blocks that went with it, serves nobody. */

@@ -1,6 +1,7 @@
 // Proofs about the state after the last block, for whoever may read it. A proof of absence needs the records beside the
 // gap, which the store finds by path and the tree by hash: they are looked for in slices, between other work.
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { DivergedRecord } from './execution/diverged-record.ts';
 import { stateKey } from './execution/state-path.ts';
 import type { StateTree } from './execution/state-tree.ts';
 import { assert } from './ledger/assert.ts';
@@ -42,7 +43,7 @@ export class StateProver {
     const proof = tree.prove(key);
     if (proof.present) {
       const record = store.get(path);
-      assert(record !== undefined, 'what the tree holds is in the store');
+      if (record === undefined) throw new DivergedRecord(`state record ${path} is missing`, path); // [R4]
       return { height: head.height, isPresent: true, proof: encodeStateProof(proof, key, () => record) };
     }
     if (this.#searches >= searchesMax) return undefined;
@@ -52,7 +53,7 @@ export class StateProver {
       const records = await this.#recordsUnder(new Set(ways.map(toHex)));
       const recordOf = (under: Uint8Array): Uint8Array => {
         const record = records.get(toHex(under));
-        assert(record !== undefined, 'what the tree holds is in the store');
+        if (record === undefined) throw new DivergedRecord('a state record that the tree holds is missing'); // [R4]
         return record;
       };
       return { height: head.height, isPresent: false, proof: encodeStateProof(proof, key, recordOf) };

@@ -1,7 +1,8 @@
 // The file that holds a validator's seed, from which its vote, audit and network keys derive. It is readable by its
 // owner only, and not under a passphrase: a node starts unattended. `daybook node init` makes it, together with the
 // store.
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { fromHex, toHex } from './ledger/hash.ts';
 import { seedBytes } from './ledger/signature.ts';
 
@@ -21,11 +22,22 @@ export function nextKeyFile(keyFile: string): string {
   return `${keyFile}.next`;
 }
 
-/** Never overwrites: a lost seed cannot be had again. */
+/** Never overwrites, and is durable when it returns: a lost seed cannot be had again. */
 export function writeValidatorKey(file: string, { validator, seed }: ValidatorKey): void {
   const content = { format: 'daybook/validator-key/v1', validator, seed: toHex(seed) };
   const text = `${JSON.stringify(content, undefined, 2)}\n`;
-  writeFileSync(file, text, { flag: 'wx', mode: 0o600 });
+  synced(openSync(file, 'wx', 0o600), (descriptor) => writeFileSync(descriptor, text));
+  // Its name, too.
+  synced(openSync(dirname(file), 'r'));
+}
+
+function synced(descriptor: number, write: (descriptor: number) => void = () => {}): void {
+  try {
+    write(descriptor);
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
 }
 
 export function readValidatorKey(file: string): ValidatorKey {

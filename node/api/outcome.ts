@@ -45,8 +45,8 @@ export interface LineOutcome extends BatchLine {
   readonly receipt: Receipt;
 }
 
-export function outcomeOf(store: Store, id: Digest): Outcome | undefined {
-  const index = store.transaction(id);
+/** `index` where it is known already, as from the row of the reference that it used. */
+export function outcomeOf(store: Store, id: Digest, index = store.transaction(id)): Outcome | undefined {
   if (index === undefined) return undefined;
   const { bytes, entry } = entryAt(store, index);
   assert(entry.kind === 1, 'an index row of a transaction leads to its entry');

@@ -6,6 +6,7 @@ import type { ApiConfig } from '../config.ts';
 import type { EventStreams } from './events.ts';
 import type { LedgerNode } from './ledger-node.ts';
 import type { ApiMetrics } from './metrics.ts';
+import type { Turns } from './turns.ts';
 import type { Waiters } from './waiters.ts';
 
 export interface ApiOptions extends ApiConfig {
@@ -29,6 +30,7 @@ export interface ApiParts {
   readonly waiters: Waiters;
   readonly events: EventStreams;
   readonly metrics: ApiMetrics;
+  readonly turns: Turns;
   /** Goes before every route that shows customers' data (auth.ts). */
   readonly readersOnly: onRequestHookHandler;
 }

@@ -12,6 +12,7 @@ import { EventStreams } from './events.ts';
 import { hostCheck } from './host-check.ts';
 import type { LedgerNode } from './ledger-node.ts';
 import { ApiMetrics } from './metrics.ts';
+import { oneAtATime } from './one-at-a-time.ts';
 import type { ApiOptions, ApiParts, ApiServer } from './parts.ts';
 import { Problem } from './problem.ts';
 import { healthRoutes } from './routes/health.ts';
@@ -21,6 +22,7 @@ import { setRoutes } from './routes/sets.ts';
 import { stateRoutes } from './routes/state.ts';
 import { tileRoutes } from './routes/tiles.ts';
 import { transactionRoutes } from './routes/transactions.ts';
+import { Turns } from './turns.ts';
 import { Waiters } from './waiters.ts';
 
 export interface RunningApi {
@@ -37,7 +39,8 @@ export async function startApi(node: LedgerNode, options: ApiOptions): Promise<R
   const waiters = new Waiters(options.waitersMax);
   const events = new EventStreams(node.store, options);
   const metrics = new ApiMetrics(node, { waiters, events });
-  const parts: ApiParts = { node, options, waiters, events, metrics, readersOnly: readerCheck(options.openReads) };
+  const shared = { waiters, events, metrics, turns: new Turns() };
+  const parts: ApiParts = { node, options, ...shared, readersOnly: readerCheck(options.openReads) };
   const app = createServer(options);
   try {
     await addRoutes(app, parts);
@@ -89,6 +92,7 @@ function createServer(options: ApiOptions): ApiServer {
   app.removeContentTypeParser('text/plain');
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
+  app.addHook('onRequest', oneAtATime());
   app.addHook('onRequest', hostCheck(options.host));
   app.addHook('onSend', (_request, reply, payload, done) => {
     if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store');
@@ -124,6 +128,7 @@ async function addRoutes(app: ApiServer, parts: ApiParts): Promise<void> {
     parts.metrics.answered(request.routeOptions.url ?? 'unknown', reply.statusCode);
     done();
   });
+  app.addHook('preHandler', async () => parts.turns.next());
   // In a plugin of their own, so that the document, which is registered before them, knows them.
   await app.register(async (scope) => {
     const routes = scope.withTypeProvider<ZodTypeProvider>();

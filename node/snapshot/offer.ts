@@ -4,6 +4,7 @@ import { DivergedRecord } from '../execution/diverged-record.ts';
 import { stateKey, stateValueHash } from '../execution/state-path.ts';
 import type { StateTree } from '../execution/state-tree.ts';
 import { assert } from '../ledger/assert.ts';
+import { decodeHeader } from '../ledger/entry.ts';
 import { frontierAt } from '../ledger/merkle.ts';
 import { encodeAs } from '../ledger/schema.ts';
 import type { SetLink } from '../ledger/set-chain.ts';
@@ -11,6 +12,7 @@ import type { ValidatorSet } from '../ledger/validators.ts';
 import type { Head, PartPlace, StatePath, StateView, Store } from '../store/store.ts';
 import { chunkCount, PieceWriter } from './chunk.ts';
 import { type Manifest, manifestBytesMax, manifestSchema, setLinksMax } from './manifest.ts';
+import { certificateAt, headerBytesAt } from './pruner.ts';
 
 /** Records of one step: a few milliseconds. */
 const stepRecords = 2_000;
@@ -113,28 +115,21 @@ export class OfferWriter {
 }
 
 function manifestOf({ store, head, tree, sets, baseHeight }: OfferParts): Manifest {
-  const certificate = store.certificate(head.height);
-  assert(certificate !== undefined, 'a committed block has its certificate');
+  const certificate = certificateAt(store, head.height);
   const header = headerBytesAt(store, head.height);
   const changes = sets.slice(1).map(({ from, validators }): SetLink => {
-    const link = store.certificate(from - 1);
-    assert(link !== undefined, 'blocks that change the validators stay');
-    return { header: headerBytesAt(store, from - 1), certificate: link, next: validators };
+    return {
+      header: headerBytesAt(store, from - 1),
+      certificate: certificateAt(store, from - 1),
+      next: validators,
+    };
   });
   return { version: 1, header, certificate, roots: tree.chunkRoots(), base: baseAt(store, baseHeight), changes };
 }
 
 function baseAt(store: Store, height: number): Manifest['base'] {
   if (height === 0) return undefined;
-  const [row, certificate] = [store.block(height), store.certificate(height)];
-  assert(row !== undefined && certificate !== undefined, 'the base of a snapshot is a block whose header is held');
-  const peaks = frontierAt((level, index) => store.node(level, index), row.headerIndex + 1).toHashes();
-  return { header: headerBytesAt(store, height), certificate, peaks };
-}
-
-function headerBytesAt(store: Store, height: number): Uint8Array {
-  const row = store.block(height);
-  const bytes = row === undefined ? undefined : store.entry(row.headerIndex);
-  assert(bytes !== undefined, `the header of height ${height} is held`);
-  return bytes;
+  const header = headerBytesAt(store, height);
+  const peaks = frontierAt((level, index) => store.node(level, index), decodeHeader(header).logSize + 1).toHashes();
+  return { header, certificate: certificateAt(store, height), peaks };
 }

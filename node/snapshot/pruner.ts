@@ -1,6 +1,8 @@
 // Which blocks a node may forget, and the step that forgets some of them. A block goes when a stable checkpoint covers
 // it, the reference window is past it, and a snapshot that does not need it is on offer.
+import { DivergedRecord } from '../execution/diverged-record.ts';
 import { assert } from '../ledger/assert.ts';
+import type { CommitCertificate } from '../ledger/certificate.ts';
 import { decodeHeader } from '../ledger/entry.ts';
 import { equalBytes } from '../ledger/hash.ts';
 import type { Header } from '../ledger/header.ts';
@@ -15,10 +17,22 @@ export const pruneStepBlocks = 16;
 type Log = Pick<Store, 'base' | 'block' | 'entry' | 'entries' | 'node'>;
 
 export function headerAt(store: Pick<Store, 'block' | 'entry'>, height: number): Header {
+  return decodeHeader(headerBytesAt(store, height));
+}
+
+/** [R4] Of a block that is held or that stays for its header: a store cannot know that one of those is lost. */
+export function headerBytesAt(store: Pick<Store, 'block' | 'entry'>, height: number): Uint8Array {
   const row = store.block(height);
   const bytes = row === undefined ? undefined : store.entry(row.headerIndex);
-  assert(bytes !== undefined, `the header of height ${height} is held`);
-  return decodeHeader(bytes);
+  if (bytes === undefined) throw new DivergedRecord(`the header of height ${height} is missing`);
+  return bytes;
+}
+
+/** The same of its certificate. */
+export function certificateAt(store: Pick<Store, 'certificate'>, height: number): CommitCertificate {
+  const certificate = store.certificate(height);
+  if (certificate === undefined) throw new DivergedRecord(`the certificate of height ${height} is missing`);
+  return certificate;
 }
 
 /**

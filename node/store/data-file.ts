@@ -36,6 +36,10 @@ export function hasDataFile(folder: string): boolean {
   return existsSync(join(folder, dataFileName));
 }
 
+export function dataFileBytes(folder: string): number {
+  return statSync(join(folder, dataFileName)).size;
+}
+
 /** Bytes that an unprivileged process may still write there; the driver goes read-only before they end. */
 export function freeSpaceBytes(folder: string): number {
   const { bavail, bsize } = statfsSync(folder);

@@ -184,6 +184,11 @@ export function damaged(key: Uint8Array, why: string): StoreError {
         'the machine.',
       key[0] === tables.state ? statePath(key) : undefined,
     );
+  return beyondRepair(key, why);
+}
+
+/** What no node makes again: a record of its own, or any where LMDB cannot read the pages that it lies in. */
+export function beyondRepair(key: Uint8Array, why: string): StoreError {
   return new StoreError(
     `damaged store: ${describeKey(key)}: ${why}. The disk or the memory of this machine returned wrong bytes. ` +
       'Keep the node stopped and do not serve this folder; set it aside, check the machine, and let the node rebuild ' +

@@ -4,7 +4,7 @@ import { open, type RootDatabase } from 'lmdb';
 import { assert } from '../ledger/assert.ts';
 import type { Schema } from '../ledger/schema.ts';
 import { unreadable } from './data-file.ts';
-import { damaged, seal, unseal } from './keys.ts';
+import { beyondRepair, seal, unseal } from './keys.ts';
 import { decodeRow, encodeRow } from './rows.ts';
 
 export type Environment = RootDatabase<Buffer, Buffer>;
@@ -36,12 +36,15 @@ export function readRow<T>(environment: Environment, key: Buffer, schema: Schema
   return value === undefined ? undefined : decodeRow(key, schema, value);
 }
 
-/** The stored bytes with their sum. Throws StoreError where LMDB itself finds that it cannot read. */
+/**
+ * The stored bytes with their sum. Throws StoreError where LMDB itself finds that it cannot read: nothing can be
+ * written into such pages either, so that is no row that heals.
+ */
 export function readValue(environment: Environment, key: Buffer): Buffer | undefined {
   try {
     return environment.getBinary(key);
   } catch (error) {
-    throw damaged(key, messageOf(error));
+    throw beyondRepair(key, `LMDB cannot read its pages (${messageOf(error)})`);
   }
 }
 
@@ -57,6 +60,11 @@ export function putRow<T>(environment: Environment, key: Buffer, schema: Schema<
 
 export function putPayload(environment: Environment, key: Buffer, payload: Uint8Array): void {
   environment.putSync(key, seal(key, payload));
+}
+
+/** Whether LMDB has found pages that are not what it wrote. */
+export function isPageDamage(error: unknown): boolean {
+  return /^MDB_(?:CORRUPTED|PAGE_NOTFOUND|PANIC|INVALID)/.test(messageOf(error));
 }
 
 export function messageOf(error: unknown): string {

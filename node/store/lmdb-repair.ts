@@ -124,6 +124,22 @@ export function repairState(environment: Environment, right: ReadonlyMap<StatePa
   return differences;
 }
 
+/** Of the tables whose rows follow from the log, and of bodies: the state has its own repair. */
+export function damagedRows(
+  environment: Environment,
+  from: Uint8Array | undefined,
+): { readonly damaged: readonly Buffer[]; readonly next: Buffer | undefined } {
+  const [first, last] = [keys.tableRange('entry'), keys.tableRange('reference')];
+  const bodies = keys.tableRange('body');
+  const start = from === undefined ? first.start : Buffer.from(from);
+  const end = Buffer.compare(start, last.end) < 0 ? last.end : bodies.end;
+  const slice = [...environment.getRange({ start, end, limit: sliceRows })];
+  const damaged = slice.filter(({ key, value }) => !keys.isSound(key, value)).map(({ key }) => Buffer.from(key));
+  const lastKey = slice.at(-1)?.key;
+  if (lastKey !== undefined && slice.length === sliceRows) return { damaged, next: keys.nextKey(Buffer.from(lastKey)) };
+  return { damaged, next: end === last.end ? bodies.start : undefined };
+}
+
 function payloadOf(key: Buffer, value: Buffer): Uint8Array | undefined {
   try {
     return keys.unseal(key, value);

@@ -17,6 +17,7 @@ import * as keys from './keys.ts';
 import * as checkpoints from './lmdb-checkpoints.ts';
 import {
   type Environment,
+  isPageDamage,
   messageOf,
   openEnvironment,
   putPayload,
@@ -25,7 +26,8 @@ import {
   readRow,
 } from './lmdb-environment.ts';
 import { installRows, nodeLevelMin, pruneRows, putLog, readPart, removeRange, viewOf } from './lmdb-log.ts';
-import { repairBlock, repairStart, repairState } from './lmdb-repair.ts';
+import { damagedRows, repairBlock, repairStart, repairState } from './lmdb-repair.ts';
+import { isPeak } from './pruned-nodes.ts';
 import * as rows from './rows.ts';
 import type {
   BlockCommit,
@@ -38,6 +40,7 @@ import type {
   Pruning,
   ReferenceRow,
   RepairedBlock,
+  RowPlace,
   Snapshot,
   StartsRow,
   StateDifference,
@@ -233,12 +236,17 @@ class LmdbStore implements Store {
   }
 
   node(level: number, index: number): Uint8Array | undefined {
-    if (level >= nodeLevelMin) return readPayload(this.environment, keys.nodeKey(level, index));
     const [from, to] = [index * 2 ** level, (index + 1) * 2 ** level];
-    if (from < 0 || to > this.last.logSize) return undefined;
-    if (from >= this.first.logSize || this.first.height === 0) return rootOf(this.entries(from, to).map(leafHash));
-    const peak = readPayload(this.environment, keys.nodeKey(level, index));
-    if (peak !== undefined || level === 0) return peak;
+    const isWhole = from >= this.first.logSize || this.first.height === 0;
+    if (level < nodeLevelMin && (from < 0 || to > this.last.logSize)) return undefined;
+    if (level < nodeLevelMin && isWhole) return rootOf(this.entries(from, to).map(leafHash));
+    const key = keys.nodeKey(level, index);
+    const row = readPayload(this.environment, key);
+    if (row !== undefined) return row;
+    const isRow = level >= nodeLevelMin && (isWhole || to > this.first.logSize);
+    if (to <= this.last.logSize && (isRow || isPeak(this.first.logSize, { level, index })))
+      throw keys.damaged(key, 'it is missing');
+    if (level >= nodeLevelMin || level === 0) return undefined;
     const [left, right] = [this.node(level - 1, 2 * index), this.node(level - 1, 2 * index + 1)];
     return left === undefined || right === undefined ? undefined : nodeHash(left, right);
   }
@@ -264,8 +272,17 @@ class LmdbStore implements Store {
     const end = keys.endOfPrefix(first);
     if (limit <= 0 || Buffer.compare(start, end) >= 0) return [];
     // Read to the end at once: an open cursor would keep pages from being used again.
-    const found = [...this.environment.getRange({ start, end, limit })];
+    const found = this.readable(() => [...this.environment.getRange({ start, end, limit })]);
     return found.map(({ key, value }) => [keys.statePath(key), keys.unseal(key, value)]);
+  }
+
+  private readable<T>(read: () => T): T {
+    try {
+      return read();
+    } catch (error) {
+      if (isPageDamage(error)) throw unreadable(this.folder, messageOf(error));
+      throw error;
+    }
   }
 
   voteRecord(): Uint8Array | undefined {
@@ -403,21 +420,13 @@ class LmdbStore implements Store {
     return this.change(() => repairState(this.environment, right));
   }
 
-  dropDamagedBodies(digests: readonly Digest[]): void {
-    this.change(() => {
-      const unreadable = digests.filter((digest) => !this.isReadable(digest));
-      for (const digest of unreadable) this.environment.removeSync(keys.digestKey('body', digest));
-    });
-  }
-
-  private isReadable(digest: Digest): boolean {
-    try {
-      this.body(digest);
-      return true;
-    } catch (error) {
-      if (error instanceof DamagedRow) return false;
-      throw error;
-    }
+  dropDamagedRows(from?: RowPlace): RowPlace | undefined {
+    const { damaged, next } = damagedRows(this.environment, from);
+    if (damaged.length > 0)
+      this.change(() => {
+        for (const key of damaged) this.environment.removeSync(key);
+      });
+    return next;
   }
 
   /** After a failed write nothing touches the environment again, so it is left open for the dying process. */
@@ -440,7 +449,8 @@ class LmdbStore implements Store {
   /**
    * One LMDB transaction, synced when it returns: without overlapping syncs mdb_txn_commit calls fdatasync for the
    * pages and then writes the meta page through a descriptor opened with O_DSYNC. After a failed fdatasync the kernel
-   * may drop the dirty pages and report the next one as a success, so a failure is final.
+   * may drop the dirty pages and report the next one as a success, so a failure is final. A damaged row that the work
+   * came upon is none: it was read before anything was synced, and LMDB gives the pages of the transaction up.
    */
   private write<T>(work: () => T): T {
     if (this.state !== 'open')
@@ -448,7 +458,9 @@ class LmdbStore implements Store {
     try {
       return this.environment.transactionSync(work);
     } catch (error) {
+      if (error instanceof DamagedRow) throw error;
       this.state = 'failed';
+      if (isPageDamage(error)) throw new StoreFailure(unreadable(this.folder, messageOf(error)).message);
       throw new StoreFailure(
         `a write to the store in ${this.folder} failed: ${messageOf(error)}. The node ends now and recovers at the ` +
           'next start. Check free space and the health of the disk first.',

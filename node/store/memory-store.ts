@@ -380,7 +380,7 @@ export class MemoryStore implements Store {
     return differences;
   }
 
-  dropDamagedBodies(_digests: readonly Digest[]): void {}
+  dropDamagedRows(): undefined {}
 
   snapshot(): MemoryImage {
     return {

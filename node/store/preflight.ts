@@ -3,12 +3,14 @@
 // read.
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { checkDataFile, unreadable } from './data-file.ts';
+import { checkDataFile, dataFileBytes, unreadable } from './data-file.ts';
 import { DamagedRow, damagedRowCode, StoreError } from './store.ts';
 
 const childFile = fileURLToPath(new URL('preflight-child.js', import.meta.url));
-/** A sound folder takes a tenth of a second, whatever its size; a busy disk may take longer. */
+/** A sound folder takes a tenth of a second and a small part of what its state takes to start; a busy disk more. */
 const preflightTimeoutMs = 20_000;
+/** As much more as a slow disk needs to read the file once. */
+const bytesPerMs = 10_000;
 
 /** Throws StoreError when the folder must not be opened; with `toHeal` a row that can be made again is no reason. */
 export async function preflight(folder: string, toHeal = false): Promise<void> {
@@ -30,7 +32,7 @@ interface Outcome {
 function runChild(folder: string): Promise<Outcome> {
   const child = spawn(process.execPath, [childFile, folder], {
     stdio: ['ignore', 'pipe', 'ignore'],
-    timeout: preflightTimeoutMs,
+    timeout: preflightTimeoutMs + Math.ceil(dataFileBytes(folder) / bytesPerMs),
     killSignal: 'SIGKILL',
   });
   const chunks: Buffer[] = [];

@@ -16,6 +16,10 @@ export function peakPlaces(size: number): NodePlace[] {
   return places.reverse();
 }
 
+export function isPeak(size: number, place: NodePlace): boolean {
+  return peakPlaces(size).some(({ level, index }) => level === place.level && index === place.index);
+}
+
 /** The peaks with their hashes, which were checked to be as many. */
 export function peakNodes(size: number, hashes: readonly Uint8Array[]): (NodePlace & { readonly hash: Uint8Array })[] {
   return peakPlaces(size).map((place, i) => {

@@ -196,6 +196,9 @@ export interface StateDifference {
   readonly right: Uint8Array | undefined;
 }
 
+/** A place among the rows, which the store alone understands. */
+export type RowPlace = Uint8Array;
+
 /** What healing needs (rule R4). The head, the identity and the vote record are never made again. */
 export interface RepairableStore {
   /** That this node noticed a divergence and is not healed yet, as it wrote it down. */
@@ -208,8 +211,12 @@ export interface RepairableStore {
   repairStart(start: LogStart): number;
   /** In one write: afterwards the state is exactly this. Answers what was not. */
   repairState(right: ReadonlyMap<StatePath, Uint8Array>): StateDifference[];
-  /** Removes bodies that cannot be read; others hold them too (rule V7). */
-  dropDamagedBodies(digests: readonly Digest[]): void;
+  /**
+   * One step, from the start or from where the last one ended: removes rows that can be made again and are not what was
+   * written. Called when that is done: of such a row the log makes nothing, and of a body others have it (rule V7).
+   * Answers where the next step begins, undefined at the end.
+   */
+  dropDamagedRows(from?: RowPlace): RowPlace | undefined;
 }
 
 /** Sessions of own starts under one vote key, up to one of them, the latest first. */

@@ -2,6 +2,7 @@
 import { ics23, tendermintSpec, verifyMembership, verifyNonMembership } from '@confio/ics23';
 import test from 'ava';
 import { verifyNonMembership as auditNonMembership } from '../../node/audit/ics23.ts';
+import { damageOf } from '../../node/divergence.ts';
 import { stateKey } from '../../node/execution/state-path.ts';
 import { digestBytes } from '../../node/ledger/hash.ts';
 import { StateProver } from '../../node/state-prover.ts';
@@ -36,4 +37,18 @@ test('only a few searches for absences run at once, and each is of the state at 
   t.true(auditNonMembership(root, x?.proof ?? new Uint8Array(0), stateKey('payments/accounts/X')));
   t.is(y?.height, x?.height);
   t.not(await prover.prove('payments/accounts/Z'), undefined);
+});
+
+test('[R4] a record that the tree holds and the store has lost is a divergence when it is proved', async (t) => {
+  const failures: unknown[] = [];
+  const api = await running(t, { onFailure: (error) => failures.push(error) });
+  const { store } = api.node;
+  const [get, view] = [store.get.bind(store), store.stateView.bind(store)];
+  store.get = (path) => (path === 'payments/accounts/A' ? undefined : get(path));
+  t.is((await api.get('/v1/accounts/A/proof')).status, 500);
+  t.like(damageOf(failures[0]), { path: 'payments/accounts/A' });
+  // A proof of absence needs the records beside the gap.
+  store.stateView = () => ({ ...view(), next: () => [] });
+  t.is((await api.get('/v1/accounts/NONE/proof')).status, 500);
+  t.truthy(damageOf(failures[1]));
 });

@@ -197,6 +197,39 @@ test('the consortium shows members, users with their keys and roles, and validat
   t.is((body['validators'] as unknown[]).length, 4);
 });
 
+test('a transaction that is final is answered with its outcome, also where its index row is lost', async (t) => {
+  const api = await running(t);
+  const transfer = api.node.transfer('A', 'B', 1n);
+  const body = { transaction: text(transfer) };
+  await api.post('/v1/transactions', body);
+  api.node.settle();
+  const first = await api.post('/v1/transactions', body);
+  t.is(first.status, 200);
+  const transaction = api.node.store.transaction.bind(api.node.store);
+  api.node.store.transaction = (id) => (id === transfer.id ? undefined : transaction(id));
+  const again = await api.post('/v1/transactions?wait=final&timeoutMs=100', body);
+  t.is(again.status, 200);
+  t.deepEqual(again.body, first.body);
+});
+
+test('[R4] a node that makes its state again shows nothing of it', async (t) => {
+  const failures: unknown[] = [];
+  const api = await running(t, { onFailure: (error) => failures.push(error) });
+  const { store } = api.node;
+  // A record of an epoch that there never was, as a misdirected write leaves it.
+  const epoch = store.get('consortium/epochs/0');
+  const get = store.get.bind(store);
+  store.get = (path) => (path === 'consortium/epochs/1' ? epoch : get(path));
+  Object.assign(api.node, { isHealing: true });
+  for (const path of ['accounts', 'accounts/A', 'consortium', 'proposals/NORTH/1', 'validator-sets']) {
+    const answer = await api.get(`/v1/${path}`);
+    t.is(answer.status, 503, path);
+    t.is(answer.body['code'], 'not-ready', path);
+  }
+  t.is((await api.get('/v1/blocks/1')).status, 200);
+  t.deepEqual(failures, []);
+});
+
 test('what a node has forgotten is gone, which is not the same as never there', async (t) => {
   const api = await running(t);
   const { node } = api;

@@ -96,6 +96,25 @@ test('[R4] a state that names an epoch which there never was is healed as any ot
   t.deepEqual(cluster.incidents, [], 'its vote is needed, and given');
 });
 
+test('[R4] what cannot be written down for the operator keeps no validator from healing', async (t) => {
+  const cluster = await bank();
+  cluster.divergences.push = () => {
+    throw new Error("EACCES: permission denied, open '/var/lib/incident-1.json.new'");
+  };
+  cluster.kill(3);
+  cluster.start(3); // its decoded records are gone: the next transfer reads the store
+  await ready(cluster);
+  change(cluster, 3, rewrite(accountA, 'payments/accounts/B'));
+  await pay(cluster, [0, 1, 2]);
+  await cluster.run(() => cluster.nodes[3]?.healings === 1 && cluster.height(3) === cluster.height(0));
+  t.true(sameState(cluster));
+  cluster.kill(3);
+  change(cluster, 3, rewrite(accountA, 'payments/accounts/B'));
+  cluster.start(3);
+  await ready(cluster);
+  t.true(sameState(cluster));
+});
+
 test('[R4] a running validator heals before it votes on a record that the state root does not cover', async (t) => {
   const cluster = await bank();
   cluster.kill(3);

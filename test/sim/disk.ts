@@ -2,7 +2,6 @@
 // crash inside it leaves all of it or nothing, and a write that fails leaves either behind a process that must end. Old
 // copies, an empty disk and damage are put in its place while the validator is down.
 
-import type { Digest } from '../../node/ledger/hash.ts';
 import { type MemoryImage, MemoryStore } from '../../node/store/memory-store.ts';
 import type {
   BlockCommit,
@@ -118,8 +117,8 @@ export class SimulatedDisk extends MemoryStore {
     return differences;
   }
 
-  override dropDamagedBodies(digests: readonly Digest[]): void {
-    this.#write(() => super.dropDamagedBodies(digests));
+  override dropDamagedRows(): undefined {
+    this.#write(() => super.dropDamagedRows());
   }
 
   #write(apply: () => void): void {

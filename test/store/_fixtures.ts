@@ -136,3 +136,18 @@ export function voteOf(height: number, bodies: readonly Uint8Array[] = [], remov
     deleteBodies: remove,
   };
 }
+
+/** Names for random operations: of unlike lengths in UTF-8, some a prefix of others. */
+const contracts = ['payments', 'consortium'];
+const names = ['A', 'B', 'B-1', 'a/b', 'É', '\u{4e00}', '\u{fb01}', '\u{1f600}', '~'];
+export const paths = contracts.flatMap((contract) => names.map((name) => `${contract}/accounts/${name}`));
+export const prefixes = [
+  '',
+  'payments/',
+  'payments/accounts/',
+  'payments/accounts/B',
+  'consortium/accounts/a/',
+  'none/',
+];
+export const members = ['NORTH', 'SOUTH'];
+export const references = ['R1', 'R1 ', 'Ř/1', 'R\u{4e00}', 'R2'];

@@ -20,8 +20,9 @@ import {
 import { openEnvironment } from '../../node/store/lmdb-environment.ts';
 import { createLmdbStore, openLmdbStore } from '../../node/store/lmdb-store.ts';
 import { preflight } from '../../node/store/preflight.ts';
+import { peakNodes } from '../../node/store/pruned-nodes.ts';
 import { encodeRow, headRow, identityRow } from '../../node/store/rows.ts';
-import { type Store, StoreError } from '../../node/store/store.ts';
+import { DamagedRow, type Store, StoreError, StoreFailure } from '../../node/store/store.ts';
 import { FakeChain, voteOf } from './_fixtures.ts';
 import { testFolder } from './_folder.ts';
 
@@ -118,6 +119,35 @@ test('a flipped byte anywhere else is found when the record is read, and the err
     await store.close();
     await tamper(folder, key, flip);
   }
+});
+
+test('a write that comes upon a damaged row changes nothing, and the store goes on', async (t) => {
+  const { folder, chain } = await closedStore(t);
+  const { head, block } = chain.commits[10] ?? chain.genesis;
+  const [row] = (chain.commits[3] ?? chain.genesis).references;
+  if (row === undefined) return t.fail('the block has references');
+  await tamper(folder, referenceKey(row.member, row.reference), flip);
+  const store = await openLmdbStore(folder);
+  const gone = chain.commits.slice(1, 11);
+  const pruning = {
+    base: { height: 10, digest: block.digest, logSize: head.logSize },
+    peaks: peakNodes(head.logSize, head.peaks),
+    kept: [10],
+    transactions: gone.flatMap(({ transactions }) => transactions.map(([id]) => id)),
+    references: gone.flatMap(({ references }) => references),
+  };
+  t.throws(() => store.prune(pruning), { instanceOf: DamagedRow, message: /reference BANK-A REF 3-0/ });
+  t.is(store.base().height, 0);
+  for (const { block, entries, transactions } of gone) {
+    t.is(store.entries(block.firstIndex, block.headerIndex + 1).length, entries.length);
+    for (const [id, index] of transactions) t.is(store.transaction(id), index);
+  }
+  t.is(store.repairBlock(chain.commits[3] ?? chain.genesis), 1);
+  store.prune(pruning);
+  t.is(store.base().height, 10);
+  store.commit(chain.next(), voteOf(31));
+  await store.close();
+  await (await openLmdbStore(folder)).close();
 });
 
 test('[S2] a damaged part of a snapshot is as one that is not there', async (t) => {
@@ -217,7 +247,7 @@ test('a tip whose records are whole but disagree is refused', async (t) => {
   await tamper(folder, headKey, () => encodeRow(headKey, headRow, head));
   for (const [key, message] of [
     [numberKey('certificate', heights), /certificate 30: it is missing/],
-    [nodeKey(8, 0), /no hash of subtree 0 of level 8/],
+    [nodeKey(8, 0), /node 8\/0: it is missing/],
     [numberKey('entry', head.logSize - 1), /entry \d+: it is missing/],
   ] as const) {
     let kept: Buffer | undefined;
@@ -314,6 +344,50 @@ test('no single zeroed page kills the one who asks', async (t) => {
     }
   }
   t.log(`${refusals} refusals`);
+});
+
+/** Leaves that hold at least so many keys of one kind, written over. */
+function zeroLeaves(folder: string, name: Buffer, count: number): void {
+  const file = join(folder, 'data.mdb');
+  const bytes = readFileSync(file);
+  for (let page = 2 * 4_096; page < bytes.length; page += 4_096) {
+    const leaf = bytes.subarray(page, page + 4_096);
+    let found = 0;
+    for (let at = leaf.indexOf(name); at >= 0; at = leaf.indexOf(name, at + 1)) found++;
+    const isLeaf = (leaf.readUInt16LE(18) & 2) !== 0;
+    if (isLeaf && found >= count) leaf.fill(0);
+  }
+  writeFileSync(file, bytes);
+  rmSync(join(folder, 'lock.mdb'), { force: true });
+}
+
+test('pages of the state that are none are found before they kill the node', async (t) => {
+  const folder = testFolder(t);
+  const chain = new FakeChain(44);
+  const store = await createLmdbStore(folder, chain.identity, chain.genesis);
+  const writes = Array.from({ length: 400 }, (_, i): [string, Uint8Array] => [
+    `payments/paged/${i}`,
+    new Uint8Array(60),
+  ]);
+  store.commit(chain.next(8, writes), voteOf(1));
+  await store.close();
+  await preflight(folder, true);
+  zeroLeaves(folder, Buffer.from('payments/paged/'), 10);
+  await t.throwsAsync(preflight(folder, true), { instanceOf: StoreError, message: /^damaged store: .*set it aside/ });
+});
+
+test('pages of the log that are none do not heal, and are found before healing is begun again', async (t) => {
+  const { folder, chain } = await closedStore(t);
+  zeroLeaves(folder, numberKey('entry', 100), 1);
+  await preflight(folder, true);
+  const store = await openLmdbStore(folder, { toHeal: true });
+  const isOfPages = { instanceOf: StoreError, message: /LMDB cannot read its pages.*set it aside/ };
+  t.false(t.throws(() => store.entry(100), isOfPages) instanceof DamagedRow);
+  const { head: _, writes: __, ...block } = chain.commits[12] ?? chain.genesis;
+  store.markDivergence(Uint8Array.of(1));
+  t.throws(() => store.repairBlock(block), { instanceOf: StoreFailure, message: /set it aside/ });
+  await store.close();
+  await t.throwsAsync(preflight(folder, true), { instanceOf: StoreError, message: /^damaged store: .*set it aside/ });
 });
 
 test('a file that was written with overlapping syncs is refused', async (t) => {

@@ -38,12 +38,12 @@ function entriesRoute(app: ApiServer, parts: ApiParts): void {
       if (from > to) throw new Problem('malformed', 'query: from is after to.');
       const begins = parts.node.store.base().logSize;
       if (from > 0 && from < begins) throw pruned(`Entries 1 to ${begins - 1}`, { logFrom: begins });
-      return { from, entries: entriesText(parts, from, to) };
+      return { from, entries: await entriesText(parts, from, to) };
     },
   });
 }
 
-function blocksRoute(app: ApiServer, { node: { store } }: ApiParts): void {
+function blocksRoute(app: ApiServer, { node: { store }, turns }: ApiParts): void {
   app.route({
     method: 'GET',
     url: '/v1/blocks',
@@ -61,6 +61,7 @@ function blocksRoute(app: ApiServer, { node: { store } }: ApiParts): void {
       const blocks: BlockView[] = [];
       let read = 0;
       for (let height = Math.max(from, 1); blocks.length < limit && read < blockEntriesReadMax; height++) {
+        await turns.next();
         const block = blockView(store, height);
         if (block === undefined) break;
         blocks.push(block);
@@ -165,12 +166,16 @@ function pruned(what: string, facts: object): Problem {
   );
 }
 
-function entriesText({ node: { store } }: ApiParts, from: number, to: number): string[] {
+async function entriesText({ node: { store }, turns }: ApiParts, from: number, to: number): Promise<string[]> {
   const entries: string[] = [];
   const end = Math.min(to, store.head().logSize);
   let bytes = 0;
-  for (let at = from; at < end; at += entriesPerRead) {
-    for (const entry of store.entries(at, Math.min(at + entriesPerRead, end))) {
+  for (let at = from; at < end; at = from + entries.length) {
+    await turns.next();
+    const read = store.entries(at, Math.min(at + entriesPerRead, end));
+    // Forgotten meanwhile: what was read is all that there is of it.
+    if (read.length === 0) break;
+    for (const entry of read) {
       bytes += entry.length;
       if (bytes > entriesBytesMax) return entries;
       entries.push(toBase64(entry));

@@ -19,8 +19,10 @@ export function stateRoutes(app: ApiServer, parts: ApiParts): void {
   consortiumRoute(app, parts);
 }
 
+const ofState = ['/v1/accounts', '/v1/consortium', '/v1/proposals', '/v1/validator-sets'];
+
 function readsState(url: string | undefined): boolean {
-  return url !== undefined && (url.startsWith('/v1/accounts') || url.startsWith('/v1/consortium'));
+  return url !== undefined && ofState.some((prefix) => url.startsWith(prefix));
 }
 
 function accountsRoute(app: ApiServer, { node: { store }, readersOnly }: ApiParts): void {

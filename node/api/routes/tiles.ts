@@ -134,7 +134,7 @@ function keyRoute(app: ApiServer, { node }: ApiParts): void {
   });
 }
 
-function checkpointsRoute(app: ApiServer, { node }: ApiParts): void {
+function checkpointsRoute(app: ApiServer, { node, turns }: ApiParts): void {
   app.route({
     method: 'GET',
     url: '/v1/checkpoints',
@@ -152,6 +152,7 @@ function checkpointsRoute(app: ApiServer, { node }: ApiParts): void {
         throw new Problem('malformed', `query: limit is 1 to ${checkpointsMax}.`);
       const checkpoints: z.infer<typeof schemas.checkpointPage>['checkpoints'] = [];
       for (let height = Math.max(from, 1); height < from + limit; height++) {
+        await turns.next();
         const note = node.checkpointAt(height, false);
         if (note !== undefined) checkpoints.push({ height, note: Buffer.from(note).toString('utf8') });
       }

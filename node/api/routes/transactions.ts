@@ -57,7 +57,9 @@ function submitRoute(app: ApiServer, parts: ApiParts): void {
       parts.metrics.submitted(submitted.status);
       if (submitted.status === 'refused') throw refusalProblem(parts.node, submitted);
       const { id } = submitted;
-      const settled = outcomeOf(parts.node.store, id) ?? (await waitForOutcome(parts, id, request.query, reply));
+      const index = submitted.status === 'final' ? submitted.index : undefined;
+      const known = outcomeOf(parts.node.store, id, index);
+      const settled = known ?? (await waitForOutcome(parts, id, request.query, reply));
       return settled === undefined ? reply.code(202).send(pendingOf(id)) : reply.code(200).send(settled);
     },
   });
@@ -174,7 +176,7 @@ function pendingOf(id: Digest): Pending {
 
 /** Undefined when nobody asked to wait, or the time is over. */
 async function waitForOutcome(
-  { node, options, waiters }: ApiParts,
+  { node, options, waiters, turns }: ApiParts,
   id: Digest,
   query: WaitQuery,
   reply: FastifyReply,
@@ -184,5 +186,6 @@ async function waitForOutcome(
   reply.raw.once('close', () => gone.abort());
   const timeoutMs = Math.min(query.timeoutMs ?? defaultTimeoutMs, options.waitTimeoutMsMax);
   await waiters.wait(id, timeoutMs, gone.signal);
+  await turns.next();
   return outcomeOf(node.store, id);
 }
