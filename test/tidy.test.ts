@@ -70,6 +70,7 @@ const layers: readonly Layer[] = [
     may: [...network, ...libp2p, 'node/polyfill.ts'],
     mayTypes: ['node/config.ts'],
   },
+  { of: 'node/network/tcp-door.ts', may: ['node/network', ...libp2p] },
   {
     of: 'node/api',
     may: [
@@ -234,7 +235,7 @@ const layers: readonly Layer[] = [
 ];
 
 const lmdbOnlyIn = /^(node\/store\/lmdb-environment\.ts|test\/|bench\/)/;
-const libp2pOnlyIn = /^(node\/network\/libp2p-transport\.ts|test\/|bench\/)/;
+const libp2pOnlyIn = /^(node\/network\/(libp2p-transport|tcp-door)\.ts|test\/|bench\/)/;
 
 const entryPoints = ['cli/main.ts']; // the polyfill comes first in each
 

@@ -1,13 +1,12 @@
 // The Transport over libp2p: TCP, noise, yamux and nothing else (no identify, DHT, relay, mDNS, UPnP). Only validators'
-// network keys get past the handshake, and the handshake fails for another chain. The only file that names libp2p.
-// On Node 20 it needs polyfill.ts before it.
+// network keys get past the handshake, and the handshake fails for another chain. Beside it
+// tcp-door.ts alone names libp2p. On Node 20 it needs polyfill.ts before it.
 import { isIP } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { generateKeyPairFromSeed, publicKeyFromRaw } from '@libp2p/crypto/keys';
 import type { ComponentLogger, Connection, Libp2p, Logger, PeerId } from '@libp2p/interface';
 import { noise } from '@libp2p/noise';
 import { peerIdFromPublicKey } from '@libp2p/peer-id';
-import { tcp } from '@libp2p/tcp';
 import { yamux } from '@libp2p/yamux';
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr';
 import { createLibp2p } from 'libp2p';
@@ -18,6 +17,7 @@ import { type InboundBudgets, InboundQueue } from './inbound-queue.ts';
 import { beatMs, laneNames, PeerLink, protocolOf } from './peer-link.ts';
 import { Redial } from './redial.ts';
 import { answer, ask } from './sync-stream.ts';
+import { guardedTcp } from './tcp-door.ts';
 import { TokenBucket } from './token-bucket.ts';
 import type { AdmittedPeer, Channel, Receiver, Transport } from './transport.ts';
 import { TransportError } from './transport-error.ts';
@@ -270,7 +270,7 @@ export class Libp2pTransport implements Transport {
       logger: silent,
       addresses: { listen: [addressOf(this.#listen).toString()] },
       transports: [
-        tcp({
+        guardedTcp({
           dialOpts: { noDelay: true, keepAlive: true },
           listenOpts: { noDelay: true, keepAlive: true },
           maxConnections: 4 * peers + 32,
