@@ -274,6 +274,7 @@ export class Libp2pTransport implements Transport {
           dialOpts: { noDelay: true, keepAlive: true },
           listenOpts: { noDelay: true, keepAlive: true },
           maxConnections: 4 * peers + 32,
+          handshakesMax: peers + 8,
         }),
       ],
       connectionEncrypters: [noise({ prologueBytes: chainId })],
@@ -293,7 +294,8 @@ export class Libp2pTransport implements Transport {
       connectionManager: {
         maxConnections: 2 * peers + 8,
         inboundConnectionThreshold: 2 * peers + 8,
-        maxIncomingPendingConnections: peers + 8,
+        // Counted, and not reached: the door keeps them fewer.
+        maxIncomingPendingConnections: 4 * peers + 32,
         inboundUpgradeTimeout: 3_000,
         dialTimeout: dialTimeoutMs,
         addressDialTimeout: dialTimeoutMs,
