@@ -71,6 +71,7 @@ const layers: readonly Layer[] = [
     mayTypes: ['node/config.ts'],
   },
   { of: 'node/network/tcp-door.ts', may: ['node/network', ...libp2p] },
+  { of: 'node/network/yamux-guard.ts', may: ['node/network', ...libp2p, 'node:*'] },
   {
     of: 'node/api',
     may: [
@@ -235,7 +236,7 @@ const layers: readonly Layer[] = [
 ];
 
 const lmdbOnlyIn = /^(node\/store\/lmdb-environment\.ts|test\/|bench\/)/;
-const libp2pOnlyIn = /^(node\/network\/(libp2p-transport|tcp-door)\.ts|test\/|bench\/)/;
+const libp2pOnlyIn = /^(node\/network\/(libp2p-transport|tcp-door|yamux-guard)\.ts|test\/|bench\/)/;
 
 const entryPoints = ['cli/main.ts']; // the polyfill comes first in each
 

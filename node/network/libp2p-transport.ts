@@ -1,13 +1,12 @@
 // The Transport over libp2p: TCP, noise, yamux and nothing else (no identify, DHT, relay, mDNS, UPnP). Only validators'
 // network keys get past the handshake, and the handshake fails for another chain. Beside it
-// tcp-door.ts alone names libp2p. On Node 20 it needs polyfill.ts before it.
+// tcp-door.ts and yamux-guard.ts alone name libp2p. On Node 20 it needs polyfill.ts before it.
 import { isIP } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { generateKeyPairFromSeed, publicKeyFromRaw } from '@libp2p/crypto/keys';
 import type { ComponentLogger, Connection, Libp2p, Logger, PeerId } from '@libp2p/interface';
 import { noise } from '@libp2p/noise';
 import { peerIdFromPublicKey } from '@libp2p/peer-id';
-import { yamux } from '@libp2p/yamux';
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr';
 import { createLibp2p } from 'libp2p';
 import { assert } from '../ledger/assert.ts';
@@ -22,6 +21,7 @@ import { TokenBucket } from './token-bucket.ts';
 import type { AdmittedPeer, Channel, Receiver, Transport } from './transport.ts';
 import { TransportError } from './transport-error.ts';
 import { partsOf, type WireStream } from './wire.ts';
+import { guardedYamux, YamuxError, type YamuxLimits } from './yamux-guard.ts';
 
 export interface PeerAddress {
   readonly host: string;
@@ -49,6 +49,13 @@ const defaultBudgets: InboundBudgets = {
   proposals: { framesPerSecond: 500, bytesPerSecond: 67_108_864 },
   transactions: { framesPerSecond: 20_000, bytesPerSecond: 16_777_216 },
   checkpoints: { framesPerSecond: 2_000, bytesPerSecond: 2_097_152 },
+};
+const streamWindowBytesMax = 1_048_576;
+const yamuxLimits: YamuxLimits = {
+  windowBytesMax: streamWindowBytesMax,
+  framesPerSecond: 20_000,
+  framesBurst: 60_000,
+  unsentBytesMax: 2 * answerBytesMax,
 };
 const dialTimeoutMs = 2_000;
 const peersMin = 32;
@@ -169,7 +176,12 @@ export class Libp2pTransport implements Transport {
   async #listenAnew(): Promise<void> {
     const node = await this.#createNode();
     node.addEventListener('connection:open', ({ detail }) => {
-      if (!this.#isStopped) this.#peerOf(detail)?.link.opened(detail);
+      const peer = this.#peerOf(detail);
+      if (peer === undefined || this.#isStopped) return;
+      detail.addEventListener('close', ({ error }) => {
+        if (error instanceof YamuxError) this.#punish(peer.index);
+      });
+      peer.link.opened(detail);
     });
     node.addEventListener('connection:close', ({ detail }) => this.#peerOf(detail)?.link.closed(detail));
     await this.#handleStreams(node);
@@ -280,16 +292,19 @@ export class Libp2pTransport implements Transport {
       connectionEncrypters: [noise({ prologueBytes: chainId })],
       // The defaults allow 1,000 streams of 4 MiB and an endless write buffer on each connection.
       streamMuxers: [
-        yamux({
-          maxInboundStreams: 16,
-          maxOutboundStreams: 32,
-          maxEarlyStreams: 16,
-          streamOptions: {
-            maxStreamWindowSize: 1_048_576,
-            maxReadBufferLength: 2 * 1_048_576,
-            maxWriteBufferLength: answerBytesMax + 1_048_576,
+        guardedYamux(
+          {
+            maxInboundStreams: 16,
+            maxOutboundStreams: 32,
+            maxEarlyStreams: 16,
+            streamOptions: {
+              maxStreamWindowSize: streamWindowBytesMax,
+              maxReadBufferLength: 2 * streamWindowBytesMax,
+              maxWriteBufferLength: answerBytesMax + 1_048_576,
+            },
           },
-        }),
+          yamuxLimits,
+        ),
       ],
       connectionManager: {
         maxConnections: 2 * peers + 8,
