@@ -27,18 +27,8 @@ const libp2p = ['libp2p', '@libp2p/*', '@multiformats/*'];
 // A validator without its adapters: neither LMDB nor libp2p.
 const validatorFiles = [
   ...['accusations', 'divergence', 'driver', 'checkpointing', 'intake', 'finality', 'mempool', 'opening', 'seat'],
-  ...[
-    'membership',
-    'notices',
-    'peers',
-    'presence',
-    'readiness',
-    'refusal-log',
-    'release',
-    'state-prover',
-    'store/store',
-    'network/inbound',
-  ],
+  ...['membership', 'notices', 'peers', 'presence', 'readiness', 'refusal-log', 'release', 'state-prover'],
+  ...['store/store', 'network/inbound'],
 ];
 const validatorParts = [
   'node/consensus',
