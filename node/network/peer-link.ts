@@ -160,10 +160,13 @@ export class PeerLink {
       stream.abort(new Error('another connection took over'));
       return;
     }
-    // A stream that ends alone (the peer reset it) would leave its channel dumb: the connection goes with it.
-    stream.addEventListener('close', () => {
+    // A stream that ends alone (the peer reset it) would leave its channel dumb: the connection goes with it. It may
+    // have ended before it came here, too late to be told.
+    const end = () => {
       if (this.connection === connection) endConnection(connection, new Error(`the ${name} stream ended`));
-    });
-    lane.attach(stream);
+    };
+    stream.addEventListener('close', end);
+    if (stream.status === 'open') lane.attach(stream);
+    else end();
   }
 }

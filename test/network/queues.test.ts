@@ -274,3 +274,23 @@ test('a peer holds four connections at once: the oldest end', async (t) => {
   t.deepEqual(ended, [0, 1, 2]);
   t.true(link.isConnected);
 });
+
+test('a connection on which a stream had ended before it was handed over ends, and leaves no channel dumb', async (t) => {
+  const ended = new Promise<string>((resolve) => {
+    const link = new PeerLink(false, { connected: () => undefined, disconnected: () => undefined });
+    const connection: WireConnection = {
+      ...{ direction: 'outbound', status: 'open' },
+      newStream: async (protocol) => {
+        const stream = new FakeStream();
+        if (protocol.includes('votes')) stream.end();
+        return stream;
+      },
+      abort: ({ message }) => {
+        link.closed(connection);
+        resolve(message);
+      },
+    };
+    link.opened(connection);
+  });
+  t.is(await Promise.race([ended, delay(2_000, 'it stays', { ref: false })]), 'the votes stream ended');
+});
