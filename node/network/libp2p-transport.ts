@@ -10,10 +10,11 @@ import { peerIdFromPublicKey } from '@libp2p/peer-id';
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr';
 import { createLibp2p } from 'libp2p';
 import { assert } from '../ledger/assert.ts';
+import { validatorsMax } from '../ledger/limits.ts';
 import { publicKeyOf } from '../ledger/signature.ts';
 import { answerBytesMax, FrameReader, frameBytesMax, frameOf } from './frames.ts';
 import { type InboundBudgets, InboundQueue } from './inbound-queue.ts';
-import { beatMs, laneNames, PeerLink, protocolOf } from './peer-link.ts';
+import { beatMs, connectionsMax, laneNames, PeerLink, protocolOf } from './peer-link.ts';
 import { Redial } from './redial.ts';
 import { answer, ask } from './sync-stream.ts';
 import { guardedTcp } from './tcp-door.ts';
@@ -59,6 +60,8 @@ const yamuxLimits: YamuxLimits = {
 };
 const dialTimeoutMs = 2_000;
 const peersMin = 32;
+/** As many as the largest set could have, each under two keys: the set grows, and libp2p counts by its beginning. */
+const connectionsInAllMax = 2 * validatorsMax * connectionsMax + 8;
 const syncRequestsPerSecond = 50;
 /** An answer counts as one more request for each so many bytes: reading and hashing them is what it costs. */
 const syncBytesPerRequest = 262_144;
@@ -273,7 +276,6 @@ export class Libp2pTransport implements Transport {
 
   async #createNode(): Promise<Libp2p> {
     const { chainId } = this.#options;
-    // libp2p counts by what it was begun with; the set may grow before it begins anew.
     const peers = Math.max(peersMin, 2 * this.#peers.size);
     const isStranger = (id: PeerId) => !this.#isAdmitted(id);
     return await createLibp2p({
@@ -285,7 +287,7 @@ export class Libp2pTransport implements Transport {
         guardedTcp({
           dialOpts: { noDelay: true, keepAlive: true },
           listenOpts: { noDelay: true, keepAlive: true },
-          maxConnections: 4 * peers + 32,
+          maxConnections: connectionsInAllMax + 4 * peers,
           handshakesMax: peers + 8,
         }),
       ],
@@ -307,7 +309,7 @@ export class Libp2pTransport implements Transport {
         ),
       ],
       connectionManager: {
-        maxConnections: 2 * peers + 8,
+        maxConnections: connectionsInAllMax,
         inboundConnectionThreshold: 2 * peers + 8,
         // Counted, and not reached: the door keeps them fewer.
         maxIncomingPendingConnections: 4 * peers + 32,

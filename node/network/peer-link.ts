@@ -29,7 +29,7 @@ const simultaneousMs = 5_000;
 /** What is on its way on a connection that is given up still arrives. */
 const lingerMs = 1_000;
 /** Of one peer at the same time: the oldest ends when there are more, so that no peer takes up everybody's. */
-const connectionsMax = 4;
+export const connectionsMax = 4;
 /** A beat a second; as many without a sign of life end the connection. */
 export const beatMs = 1_000;
 const silentBeatsMax = 4;
