@@ -12,7 +12,7 @@ import { createLibp2p } from 'libp2p';
 import { assert } from '../ledger/assert.ts';
 import { validatorsMax } from '../ledger/limits.ts';
 import { publicKeyOf } from '../ledger/signature.ts';
-import { answerBytesMax, FrameReader, frameBytesMax, frameOf } from './frames.ts';
+import { answerBytesMax, FrameError, FrameReader, frameBytesMax, frameOf } from './frames.ts';
 import { type InboundBudgets, InboundQueue } from './inbound-queue.ts';
 import { beatMs, connectionsMax, laneNames, PeerLink, protocolOf } from './peer-link.ts';
 import { Redial } from './redial.ts';
@@ -65,6 +65,9 @@ const connectionsInAllMax = 2 * validatorsMax * connectionsMax + 8;
 const syncRequestsPerSecond = 50;
 /** An answer counts as one more request for each so many bytes: reading and hashing them is what it costs. */
 const syncBytesPerRequest = 262_144;
+/** Of heartbeats, which take five bytes a second; those of a minute in which we were paused come at once. */
+const aliveBytesPerSecond = 64;
+const aliveBytesBurst = 4_096;
 /** A peer that broke the framing is refused for this long, doubled each time. */
 const offenceMs = 1_000;
 const offenceMsMax = 60_000;
@@ -369,10 +372,15 @@ export class Libp2pTransport implements Transport {
   /** Heartbeats say nothing but that they come. */
   #watch(peer: Peer, stream: WireStream): void {
     const reader = new FrameReader(1);
+    const budget = new TokenBucket(aliveBytesPerSecond, aliveBytesBurst, performance.now());
     stream.addEventListener('message', ({ data }) => {
       peer.link.heard();
       try {
-        for (const part of partsOf(data)) reader.push(part);
+        for (const part of partsOf(data)) {
+          budget.take(part.length);
+          if (!budget.hasTokens(performance.now())) throw new FrameError('more heartbeats than anybody sends');
+          reader.push(part);
+        }
         while (reader.next() !== undefined);
       } catch {
         this.#punish(peer.index);
