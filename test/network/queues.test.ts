@@ -275,7 +275,7 @@ test('a peer holds four connections at once: the oldest end', async (t) => {
   t.true(link.isConnected);
 });
 
-test('a connection on which a stream had ended before it was handed over ends, and leaves no channel dumb', async (t) => {
+test('a connection whose stream ended before it was handed over ends, and leaves no channel dumb', async (t) => {
   const ended = new Promise<string>((resolve) => {
     const link = new PeerLink(false, { connected: () => undefined, disconnected: () => undefined });
     const connection: WireConnection = {
