@@ -28,7 +28,7 @@ const libp2p = ['libp2p', '@libp2p/*', '@multiformats/*'];
 const validatorFiles = [
   ...['accusations', 'divergence', 'driver', 'checkpointing', 'intake', 'finality', 'mempool', 'opening', 'seat'],
   ...['membership', 'notices', 'peers', 'presence', 'readiness', 'refusal-log', 'release', 'state-prover'],
-  ...['store/store', 'network/inbound'],
+  ...['connection-log', 'store/store', 'network/inbound'],
 ];
 const validatorParts = [
   'node/consensus',
@@ -107,6 +107,7 @@ const layers: readonly Layer[] = [
   { of: 'node/mempool.ts', may: ['node/ledger'] },
   { of: 'node/accusations.ts', may: ['node/ledger'], mayTypes: ['node/execution'] },
   { of: 'node/polyfill.ts', may: [] },
+  { of: 'node/connection-log.ts', may: ['node/network/token-bucket.ts'] },
   { of: 'node/closest-name.ts', may: [] },
   { of: 'node/config.ts', may: ['node/ledger', 'node/closest-name.ts', 'node:*', 'zod', 'smol-toml'] },
   {
