@@ -219,9 +219,13 @@ export class Libp2pTransport implements Transport {
   }
 
   async request(to: number, bytes: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
-    const connection = this.#peers.get(to)?.link.connection;
+    const link = this.#peers.get(to)?.link;
+    const connection = link?.connection;
     if (connection === undefined || this.#isStopped) throw new TransportError(`validator ${to} is not connected`);
-    return await ask(await connection.newStream(protocolOf('sync'), { signal }), bytes, signal);
+    const stream = await connection.newStream(protocolOf('sync'), { signal });
+    // On a slow line the heartbeats wait behind a large answer.
+    stream.addEventListener('message', () => link?.heard());
+    return await ask(stream, bytes, signal);
   }
 
   peers(): readonly number[] {
