@@ -24,6 +24,7 @@ import { CliError } from './exit-codes.ts';
 import { releaseLock, takeLock } from './file-lock.ts';
 import { areFree, freePorts } from './free-ports.ts';
 import { type HomePaths, readSettings } from './home.ts';
+import { checkIssued } from './issuance.ts';
 import { isAlive, markOf, type ProcessMark, signalProcess } from './process-alive.ts';
 
 const mainFile = fileURLToPath(new URL('./main.js', import.meta.url));
@@ -71,6 +72,7 @@ async function startLocked(paths: HomePaths, options: StartOptions): Promise<Sta
     throw new CliError('usage', `${paths.folder} is the home of a chain that is no devnet`, 'Use another --home.');
   const isNew = !existsSync(paths.genesis);
   if (isNew) await createDevnet(paths, options);
+  else checkIssued(paths, options.issuance);
   const ids = before?.validators.map(({ id }) => id) ?? validatorIds(options.validators);
   for (let attempt = 1; ; attempt++) {
     const state = await addressed(ids, attempt === 1 ? before : undefined);

@@ -12,6 +12,8 @@ export class AddressBook {
   readonly #warn: Say;
   readonly #missed = new Set<string>();
   #readAtMs = 0;
+  /** It is tried at each dial: the same is said once. */
+  #unreadable: string | undefined;
 
   constructor({ peers }: NodeConfig, file: string | undefined, warn: Say) {
     this.#peers = peers;
@@ -38,12 +40,15 @@ export class AddressBook {
     try {
       const { mtimeMs } = statSync(this.#file);
       if (mtimeMs === this.#readAtMs) return;
+      this.#unreadable = undefined;
       this.#readAtMs = mtimeMs;
       const { peers } = parseConfig(readFileSync(this.#file, 'utf8'), dirname(this.#file));
       // What was dialled stays dialled where it was: a change of that is for the next start.
       this.#peers = new Map([...peers, ...this.#peers]);
     } catch (error) {
       if (!(error instanceof ConfigError) && !(error instanceof Error && 'code' in error)) throw error;
+      if (this.#unreadable === error.message) return;
+      this.#unreadable = error.message;
       this.#warn('the config cannot be read again', { reason: error.message });
     }
   }

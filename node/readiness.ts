@@ -30,6 +30,9 @@ export function unreadinessOf({ replica, ...standing }: Standing): string | unde
       'process with its key, and have the consortium rotate the key'
     );
   if (voice === 'listening') return 'waiting until a quorum knows of this start and says where it stands';
+  // [E6]
+  if (voice === 'observing')
+    return 'this epoch is over: it only follows until it has the blocks to its end, and votes in the next one';
   if (voice === 'following') return `this node's state differed from the chain; it votes again after block ${awaits}`;
   if (bestHeight > height + behindMax) return `catching up: height ${height} of ${bestHeight}`;
   return isReadOnly ? 'read-only: the disk is nearly full' : undefined;

@@ -7,6 +7,7 @@ import { Accusations } from './accusations.ts';
 import type { BlockListener, LedgerNode, NodeStatus, Submission } from './api/ledger-node.ts';
 import { Checkpointing, type NoteKey } from './checkpointing.ts';
 import type { SnapshotConfig, TimerConfig } from './config.ts';
+import { ConnectionLog } from './connection-log.ts';
 import type { NextEpoch, Verified } from './consensus/events.ts';
 import { encodeMessage, type Message } from './consensus/messages.ts';
 import { Replica } from './consensus/replica.ts';
@@ -90,6 +91,11 @@ export class ValidatorNode implements LedgerNode, Receiver {
   readonly #refusals = new RefusalLog({
     monotonicMs: () => this.#parts.loop.monotonicMs(),
     tell: (facts) => this.#parts.log('warn', 'a message was refused', facts),
+    idOf: (peer) => this.#peers.idOf(peer),
+  });
+  readonly #connections = new ConnectionLog({
+    monotonicMs: () => this.#parts.loop.monotonicMs(),
+    tell: (text, facts) => this.#parts.log('info', text, facts),
     idOf: (peer) => this.#peers.idOf(peer),
   });
   readonly #release = new Release({
@@ -367,7 +373,7 @@ export class ValidatorNode implements LedgerNode, Receiver {
   }
 
   connected(peer: number): void {
-    this.#parts.log('info', 'connected', { peer: this.#peers.idOf(peer) });
+    this.#connections.say('connected', peer);
     const index = this.#peers.indexOf(peer);
     if (index === undefined) return;
     this.#presence.ask(index);
@@ -375,7 +381,7 @@ export class ValidatorNode implements LedgerNode, Receiver {
   }
 
   disconnected(peer: number): void {
-    this.#parts.log('info', 'disconnected', { peer: this.#peers.idOf(peer) });
+    this.#connections.say('disconnected', peer);
   }
 
   #send(peer: number | undefined, message: Message): void {

@@ -27,18 +27,8 @@ const libp2p = ['libp2p', '@libp2p/*', '@multiformats/*'];
 // A validator without its adapters: neither LMDB nor libp2p.
 const validatorFiles = [
   ...['accusations', 'divergence', 'driver', 'checkpointing', 'intake', 'finality', 'mempool', 'opening', 'seat'],
-  ...[
-    'membership',
-    'notices',
-    'peers',
-    'presence',
-    'readiness',
-    'refusal-log',
-    'release',
-    'state-prover',
-    'store/store',
-    'network/inbound',
-  ],
+  ...['membership', 'notices', 'peers', 'presence', 'readiness', 'refusal-log', 'release', 'state-prover'],
+  ...['connection-log', 'store/store', 'network/inbound'],
 ];
 const validatorParts = [
   'node/consensus',
@@ -70,6 +60,8 @@ const layers: readonly Layer[] = [
     may: [...network, ...libp2p, 'node/polyfill.ts'],
     mayTypes: ['node/config.ts'],
   },
+  { of: 'node/network/tcp-door.ts', may: ['node/network', ...libp2p] },
+  { of: 'node/network/yamux-guard.ts', may: ['node/network', ...libp2p, 'node:*'] },
   {
     of: 'node/api',
     may: [
@@ -115,6 +107,7 @@ const layers: readonly Layer[] = [
   { of: 'node/mempool.ts', may: ['node/ledger'] },
   { of: 'node/accusations.ts', may: ['node/ledger'], mayTypes: ['node/execution'] },
   { of: 'node/polyfill.ts', may: [] },
+  { of: 'node/connection-log.ts', may: ['node/network/token-bucket.ts'] },
   { of: 'node/closest-name.ts', may: [] },
   { of: 'node/config.ts', may: ['node/ledger', 'node/closest-name.ts', 'node:*', 'zod', 'smol-toml'] },
   {
@@ -235,7 +228,7 @@ const layers: readonly Layer[] = [
 ];
 
 const lmdbOnlyIn = /^(node\/store\/lmdb-environment\.ts|test\/|bench\/)/;
-const libp2pOnlyIn = /^(node\/network\/libp2p-transport\.ts|test\/|bench\/)/;
+const libp2pOnlyIn = /^(node\/network\/(libp2p-transport|tcp-door|yamux-guard)\.ts|test\/|bench\/)/;
 
 const entryPoints = ['cli/main.ts']; // the polyfill comes first in each
 

@@ -31,10 +31,21 @@ export function frameOf(bytes: Uint8Array): Uint8Array {
   return framed;
 }
 
+/** A shorter chunk is copied: it may be a small part of a packet that it would keep alive, and it costs an object. */
+const blockBytes = 16_384;
+
+/** A chunk as it arrived, or short ones that were gathered. */
+interface Block {
+  readonly bytes: Uint8Array;
+  filled: number;
+}
+
 export class FrameReader {
   readonly #bytesMax: number;
-  readonly #chunks = new Fifo<Uint8Array>();
-  /** Bytes of the first chunk that were taken already. */
+  readonly #blocks = new Fifo<Block>();
+  /** The last block, while short chunks may still be added to it. */
+  #tail: Block | undefined;
+  /** Bytes of the first block that were taken already. */
   #offset = 0;
   #pending = 0;
   /** Of the frame that comes next, once its prefix is read. */
@@ -46,8 +57,10 @@ export class FrameReader {
 
   push(chunk: Uint8Array): void {
     if (chunk.length === 0) return;
-    this.#chunks.push(chunk);
     this.#pending += chunk.length;
+    if (chunk.length < blockBytes) return this.#gather(chunk);
+    this.#blocks.push({ bytes: chunk, filled: chunk.length });
+    this.#tail = undefined;
   }
 
   /** Bytes that arrived and were not taken as frames. */
@@ -73,24 +86,42 @@ export class FrameReader {
     return frame;
   }
 
+  #gather(chunk: Uint8Array): void {
+    for (let at = 0; at < chunk.length; ) {
+      if (this.#tail === undefined || this.#tail.filled === blockBytes) {
+        this.#tail = { bytes: new Uint8Array(blockBytes), filled: 0 };
+        this.#blocks.push(this.#tail);
+      }
+      const { bytes, filled } = this.#tail;
+      const part = chunk.subarray(at, at + blockBytes - filled);
+      bytes.set(part, filled);
+      this.#tail.filled += part.length;
+      at += part.length;
+    }
+  }
+
   /** A copy, so that a short frame never keeps a large network buffer alive. */
   #take(length: number): Uint8Array {
     const taken = new Uint8Array(length);
-    let filled = 0;
-    while (filled < length) {
-      const chunk = this.#chunks.peek();
-      if (chunk === undefined) break;
-      const part = chunk.subarray(this.#offset, this.#offset + length - filled);
-      taken.set(part, filled);
-      filled += part.length;
+    let copied = 0;
+    while (copied < length) {
+      const block = this.#blocks.peek();
+      if (block === undefined) break;
+      const part = block.bytes.subarray(this.#offset, Math.min(block.filled, this.#offset + length - copied));
+      taken.set(part, copied);
+      copied += part.length;
       this.#offset += part.length;
-      if (this.#offset === chunk.length) {
-        this.#chunks.shift();
-        this.#offset = 0;
-      }
+      if (this.#offset === block.filled) this.#dropFirst(block);
     }
     this.#pending -= length;
     return taken;
+  }
+
+  /** The block that is being filled stays for what comes next, and is filled from its beginning again. */
+  #dropFirst(block: Block): void {
+    this.#offset = 0;
+    if (block === this.#tail) block.filled = 0;
+    else this.#blocks.shift();
   }
 }
 

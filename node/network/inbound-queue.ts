@@ -16,6 +16,8 @@ const framesPerTurn: { readonly [C in Channel]: number } = {
 /** A turn that has taken so long gives each peer one frame a channel and no more. */
 const turnMs = 10;
 const throttledPauseMs = 5;
+/** Of one peer on one channel: as many as its connections may have open; of ended ones what they held would stay. */
+const lanesMax = 8;
 
 /** Of one peer on one channel. */
 export interface InboundBudget {
@@ -86,7 +88,9 @@ export class InboundQueue {
   read(from: number, channel: Channel, stream: WireStream, heard: () => void): void {
     const bytesMax = frameBytesMax[channel] + prefixBytes;
     const lane: Lane = { from, stream, reader: new FrameReader(frameBytesMax[channel]), bytesMax, ended: false };
-    this.#lanes.get(channel)?.[from]?.add(lane);
+    const lanes = this.#lanes.get(channel)?.[from];
+    lanes?.add(lane);
+    if (lanes !== undefined && lanes.size > lanesMax) this.#giveUp(lanes);
     stream.addEventListener('close', () => {
       // What arrived whole before the end is still delivered; then the lane goes.
       lane.ended = true;
@@ -94,10 +98,19 @@ export class InboundQueue {
     });
     stream.addEventListener('message', ({ data }) => {
       heard();
+      if (lanes?.has(lane) !== true) return;
       for (const part of partsOf(data)) lane.reader.push(part);
       if (lane.reader.pendingBytes > bytesMax && stream.readStatus === 'readable') stream.pause();
       this.#schedule();
     });
+  }
+
+  /** The oldest: a peer that opens ever new streams must not make us keep what it sent on all of them. */
+  #giveUp(lanes: Set<Lane>): void {
+    const [oldest] = lanes;
+    if (oldest === undefined) return;
+    lanes.delete(oldest);
+    oldest.stream.abort(new Error('too many streams on this channel'));
   }
 
   stop(): void {

@@ -1,27 +1,28 @@
 // The Transport over libp2p: TCP, noise, yamux and nothing else (no identify, DHT, relay, mDNS, UPnP). Only validators'
-// network keys get past the handshake, and the handshake fails for another chain. The only file that names libp2p.
-// On Node 20 it needs polyfill.ts before it.
+// network keys get past the handshake, and the handshake fails for another chain. Beside it
+// tcp-door.ts and yamux-guard.ts alone name libp2p. On Node 20 it needs polyfill.ts before it.
 import { isIP } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { generateKeyPairFromSeed, publicKeyFromRaw } from '@libp2p/crypto/keys';
 import type { ComponentLogger, Connection, Libp2p, Logger, PeerId } from '@libp2p/interface';
 import { noise } from '@libp2p/noise';
 import { peerIdFromPublicKey } from '@libp2p/peer-id';
-import { tcp } from '@libp2p/tcp';
-import { yamux } from '@libp2p/yamux';
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr';
 import { createLibp2p } from 'libp2p';
 import { assert } from '../ledger/assert.ts';
+import { validatorsMax } from '../ledger/limits.ts';
 import { publicKeyOf } from '../ledger/signature.ts';
-import { answerBytesMax, FrameReader, frameBytesMax, frameOf } from './frames.ts';
+import { answerBytesMax, FrameError, FrameReader, frameBytesMax, frameOf } from './frames.ts';
 import { type InboundBudgets, InboundQueue } from './inbound-queue.ts';
-import { beatMs, laneNames, PeerLink, protocolOf } from './peer-link.ts';
+import { beatMs, connectionsMax, laneNames, PeerLink, protocolOf } from './peer-link.ts';
 import { Redial } from './redial.ts';
 import { answer, ask } from './sync-stream.ts';
+import { guardedTcp } from './tcp-door.ts';
 import { TokenBucket } from './token-bucket.ts';
 import type { AdmittedPeer, Channel, Receiver, Transport } from './transport.ts';
 import { TransportError } from './transport-error.ts';
 import { partsOf, type WireStream } from './wire.ts';
+import { guardedYamux, YamuxError, type YamuxLimits } from './yamux-guard.ts';
 
 export interface PeerAddress {
   readonly host: string;
@@ -50,11 +51,23 @@ const defaultBudgets: InboundBudgets = {
   transactions: { framesPerSecond: 20_000, bytesPerSecond: 16_777_216 },
   checkpoints: { framesPerSecond: 2_000, bytesPerSecond: 2_097_152 },
 };
+const streamWindowBytesMax = 1_048_576;
+const yamuxLimits: YamuxLimits = {
+  windowBytesMax: streamWindowBytesMax,
+  framesPerSecond: 20_000,
+  framesBurst: 60_000,
+  unsentBytesMax: 2 * answerBytesMax,
+};
 const dialTimeoutMs = 2_000;
 const peersMin = 32;
+/** As many as the largest set could have, each under two keys: the set grows, and libp2p counts by its beginning. */
+const connectionsInAllMax = 2 * validatorsMax * connectionsMax + 8;
 const syncRequestsPerSecond = 50;
 /** An answer counts as one more request for each so many bytes: reading and hashing them is what it costs. */
 const syncBytesPerRequest = 262_144;
+/** Of heartbeats, which take five bytes a second; those of a minute in which we were paused come at once. */
+const aliveBytesPerSecond = 64;
+const aliveBytesBurst = 4_096;
 /** A peer that broke the framing is refused for this long, doubled each time. */
 const offenceMs = 1_000;
 const offenceMsMax = 60_000;
@@ -169,7 +182,12 @@ export class Libp2pTransport implements Transport {
   async #listenAnew(): Promise<void> {
     const node = await this.#createNode();
     node.addEventListener('connection:open', ({ detail }) => {
-      if (!this.#isStopped) this.#peerOf(detail)?.link.opened(detail);
+      const peer = this.#peerOf(detail);
+      if (peer === undefined || this.#isStopped) return;
+      detail.addEventListener('close', ({ error }) => {
+        if (error instanceof YamuxError) this.#punish(peer.index);
+      });
+      peer.link.opened(detail);
     });
     node.addEventListener('connection:close', ({ detail }) => this.#peerOf(detail)?.link.closed(detail));
     await this.#handleStreams(node);
@@ -201,9 +219,13 @@ export class Libp2pTransport implements Transport {
   }
 
   async request(to: number, bytes: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
-    const connection = this.#peers.get(to)?.link.connection;
+    const link = this.#peers.get(to)?.link;
+    const connection = link?.connection;
     if (connection === undefined || this.#isStopped) throw new TransportError(`validator ${to} is not connected`);
-    return await ask(await connection.newStream(protocolOf('sync'), { signal }), bytes, signal);
+    const stream = await connection.newStream(protocolOf('sync'), { signal });
+    // On a slow line the heartbeats wait behind a large answer.
+    stream.addEventListener('message', () => link?.heard());
+    return await ask(stream, bytes, signal);
   }
 
   peers(): readonly number[] {
@@ -261,7 +283,6 @@ export class Libp2pTransport implements Transport {
 
   async #createNode(): Promise<Libp2p> {
     const { chainId } = this.#options;
-    // libp2p counts by what it was begun with; the set may grow before it begins anew.
     const peers = Math.max(peersMin, 2 * this.#peers.size);
     const isStranger = (id: PeerId) => !this.#isAdmitted(id);
     return await createLibp2p({
@@ -270,30 +291,35 @@ export class Libp2pTransport implements Transport {
       logger: silent,
       addresses: { listen: [addressOf(this.#listen).toString()] },
       transports: [
-        tcp({
+        guardedTcp({
           dialOpts: { noDelay: true, keepAlive: true },
           listenOpts: { noDelay: true, keepAlive: true },
-          maxConnections: 4 * peers + 32,
+          maxConnections: connectionsInAllMax + 4 * peers,
+          handshakesMax: peers + 8,
         }),
       ],
       connectionEncrypters: [noise({ prologueBytes: chainId })],
       // The defaults allow 1,000 streams of 4 MiB and an endless write buffer on each connection.
       streamMuxers: [
-        yamux({
-          maxInboundStreams: 16,
-          maxOutboundStreams: 32,
-          maxEarlyStreams: 16,
-          streamOptions: {
-            maxStreamWindowSize: 1_048_576,
-            maxReadBufferLength: 2 * 1_048_576,
-            maxWriteBufferLength: answerBytesMax + 1_048_576,
+        guardedYamux(
+          {
+            maxInboundStreams: 16,
+            maxOutboundStreams: 32,
+            maxEarlyStreams: 16,
+            streamOptions: {
+              maxStreamWindowSize: streamWindowBytesMax,
+              maxReadBufferLength: 2 * streamWindowBytesMax,
+              maxWriteBufferLength: answerBytesMax + 1_048_576,
+            },
           },
-        }),
+          yamuxLimits,
+        ),
       ],
       connectionManager: {
-        maxConnections: 2 * peers + 8,
+        maxConnections: connectionsInAllMax,
         inboundConnectionThreshold: 2 * peers + 8,
-        maxIncomingPendingConnections: peers + 8,
+        // Counted, and not reached: the door keeps them fewer.
+        maxIncomingPendingConnections: 4 * peers + 32,
         inboundUpgradeTimeout: 3_000,
         dialTimeout: dialTimeoutMs,
         addressDialTimeout: dialTimeoutMs,
@@ -350,10 +376,15 @@ export class Libp2pTransport implements Transport {
   /** Heartbeats say nothing but that they come. */
   #watch(peer: Peer, stream: WireStream): void {
     const reader = new FrameReader(1);
+    const budget = new TokenBucket(aliveBytesPerSecond, aliveBytesBurst, performance.now());
     stream.addEventListener('message', ({ data }) => {
       peer.link.heard();
       try {
-        for (const part of partsOf(data)) reader.push(part);
+        for (const part of partsOf(data)) {
+          budget.take(part.length);
+          if (!budget.hasTokens(performance.now())) throw new FrameError('more heartbeats than anybody sends');
+          reader.push(part);
+        }
         while (reader.next() !== undefined);
       } catch {
         this.#punish(peer.index);

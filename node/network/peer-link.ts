@@ -29,7 +29,7 @@ const simultaneousMs = 5_000;
 /** What is on its way on a connection that is given up still arrives. */
 const lingerMs = 1_000;
 /** Of one peer at the same time: the oldest ends when there are more, so that no peer takes up everybody's. */
-const connectionsMax = 4;
+export const connectionsMax = 4;
 /** A beat a second; as many without a sign of life end the connection. */
 export const beatMs = 1_000;
 const silentBeatsMax = 4;
@@ -160,10 +160,13 @@ export class PeerLink {
       stream.abort(new Error('another connection took over'));
       return;
     }
-    // A stream that ends alone (the peer reset it) would leave its channel dumb: the connection goes with it.
-    stream.addEventListener('close', () => {
+    // A stream that ends alone (the peer reset it) would leave its channel dumb: the connection goes with it. It may
+    // have ended before it came here, too late to be told.
+    const end = () => {
       if (this.connection === connection) endConnection(connection, new Error(`the ${name} stream ended`));
-    });
-    lane.attach(stream);
+    };
+    stream.addEventListener('close', end);
+    if (stream.status === 'open') lane.attach(stream);
+    else end();
   }
 }

@@ -38,6 +38,9 @@ test.serial('two devnets that start at once do not collide, and each goes throug
   );
   t.is(new Set(states.map(({ chainId }) => chainId)).size, 2, 'chains of their own');
   t.is((await two.run('devnet', 'down')).code, 0);
+  const late = await two.run('devnet', 'up', '--detach', '--issue', 'EUR:10.00');
+  t.is(late.code, 2, 'what may be issued is decided with the chain');
+  t.regex(late.stderr, /may issue nothing, not 10\.00 EUR/);
   const pids = one.pids();
 
   const second = await one.run('devnet', 'up', '--detach');

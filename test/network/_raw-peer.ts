@@ -37,10 +37,12 @@ export class RawPeer {
     return peer;
   }
 
-  dial(index: number, port: number): Promise<Connection> {
+  /** The connection that it has already, unless it wants another one by force. */
+  dial(index: number, port: number, force = false): Promise<Connection> {
     const key = validatorsOf(index + 1)[index]?.networkKey ?? new Uint8Array(0);
     const id = peerIdFromPublicKey(publicKeyFromRaw(key)).toString();
-    return this.node.dial(multiaddr(`/ip4/127.0.0.1/tcp/${port}/p2p/${id}`), { signal: AbortSignal.timeout(5_000) });
+    const signal = AbortSignal.timeout(5_000);
+    return this.node.dial(multiaddr(`/ip4/127.0.0.1/tcp/${port}/p2p/${id}`), { signal, force });
   }
 
   async stop(): Promise<void> {

@@ -91,3 +91,17 @@ test.serial('a peer that shows no sign of life for five seconds is hung up on', 
   const tookMs = performance.now() - began;
   t.true(tookMs > 3_000 && tookMs < 6_500, `${tookMs} ms`);
 });
+
+test.serial('a peer that sends more heartbeats than anybody does is hung up on', async (t) => {
+  const [node, peer] = await againstFaulty(t);
+  const connection = await peer.dial(0, node.transport.port);
+  const stream = await connection.newStream(protocolOf('alive'));
+  const beat = frameOf(Uint8Array.of(0));
+  const flood = Uint8Array.from({ length: 10_000 * beat.length }, (_, i) => beat[i % beat.length] ?? 0);
+  await node.until(() => node.connectedPeers.includes(1));
+  const beats = setInterval(() => {
+    if (stream.status === 'open' && !stream.writableNeedsDrain) stream.send(flood);
+  }, 20);
+  t.teardown(async () => clearInterval(beats));
+  await t.notThrowsAsync(node.until(() => node.connectedPeers.length === 0, 10_000));
+});

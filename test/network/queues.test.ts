@@ -189,19 +189,40 @@ test('what waited for budget is taken, also where budget came within the turn th
 });
 
 test('a budget slows one peer on one channel and nobody else', async (t) => {
-  const { got, open, queue } = queueOf({ framesPerSecond: 100, bytesPerSecond: 1e9 });
+  let nowMs = 0;
+  const { got, open, queue } = queueOf({ framesPerSecond: 100, bytesPerSecond: 1e9 }, () => nowMs);
   t.teardown(() => queue.stop());
   const stream = open(1, 'transactions');
   stream.arrive(joined(Array.from({ length: 500 }, () => frameOf(Uint8Array.of(1)))));
   for (let i = 0; i < 20; i++) await nextTurn();
-  t.true(got.length >= 100 && got.length < 150, `${got.length}`);
-  const before = got.length;
+  t.is(got.length, 100);
   open(2, 'transactions').arrive(frameOf(new Uint8Array(7)));
   open(1, 'votes').arrive(frameOf(new Uint8Array(8)));
   for (let i = 0; i < 3; i++) await nextTurn();
   t.true(got.some(([from]) => from === 2) && got.some(([, channel]) => channel === 'votes'));
-  while (got.length < before + 12) await nextTurn();
-  t.pass();
+  nowMs += 100;
+  while (got.length < 112) await nextTurn();
+  for (let i = 0; i < 20; i++) await nextTurn();
+  t.is(got.length, 112);
+});
+
+test('of streams that a peer opens and ends again and again the last few are kept', async (t) => {
+  const { got, open, queue } = queueOf({ framesPerSecond: 10, bytesPerSecond: 1e9 }, () => 0);
+  t.teardown(() => queue.stop());
+  const burst = joined(Array.from({ length: 100 }, () => frameOf(new Uint8Array(1_000))));
+  const streams: FakeStream[] = [];
+  for (let i = 0; i < 50; i++) {
+    const stream = open(1, 'proposals');
+    stream.arrive(burst);
+    await nextTurn();
+    stream.end();
+    streams.push(stream);
+  }
+  const given = streams.filter(({ aborted }) => aborted !== undefined);
+  t.deepEqual(given, streams.slice(0, -8), 'what they held goes with them');
+  open(2, 'proposals').arrive(frameOf(new Uint8Array(7)));
+  await nextTurn();
+  t.true(got.some(([from]) => from === 2));
 });
 
 test('a bucket refills evenly up to its burst, and lets one large take pass', (t) => {
@@ -252,4 +273,24 @@ test('a peer holds four connections at once: the oldest end', async (t) => {
   await nextTurn();
   t.deepEqual(ended, [0, 1, 2]);
   t.true(link.isConnected);
+});
+
+test('a connection whose stream ended before it was handed over ends, and leaves no channel dumb', async (t) => {
+  const ended = new Promise<string>((resolve) => {
+    const link = new PeerLink(false, { connected: () => undefined, disconnected: () => undefined });
+    const connection: WireConnection = {
+      ...{ direction: 'outbound', status: 'open' },
+      newStream: async (protocol) => {
+        const stream = new FakeStream();
+        if (protocol.includes('votes')) stream.end();
+        return stream;
+      },
+      abort: ({ message }) => {
+        link.closed(connection);
+        resolve(message);
+      },
+    };
+    link.opened(connection);
+  });
+  t.is(await Promise.race([ended, delay(2_000, 'it stays', { ref: false })]), 'the votes stream ended');
 });

@@ -22,6 +22,8 @@ for (const [standing, reason] of [
   [voiced('silenced', { connected: 2 }), /^connected to 1 other validators; a quorum is 3/],
   [voiced('silenced', { silence: 'it forgot' }), /^this validator votes no more in this epoch: it forgot\. .*rotate/],
   [voiced('listening'), /^waiting until a quorum knows of this start/],
+  // [E6] It has a vote and no voice, however near the end of its epoch is.
+  [voiced('observing'), /^this epoch is over: it only follows until/],
   [voiced('following', { awaits: 12 }), /it votes again after block 12$/],
   [{ ...ready, isReadOnly: true, replica: { ...replica, bestHeight: 15 } }, /^catching up: height 10 of 15$/],
   [{ ...ready, isReadOnly: true }, /^read-only/],
