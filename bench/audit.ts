@@ -16,7 +16,7 @@ import { AuditStopped } from '../node/audit/verify.ts';
 import { decodeEntry } from '../node/ledger/entry.ts';
 import { engineName, verify as verifySignature } from '../node/ledger/signature.ts';
 import { decodeTransaction, isSigned } from '../node/ledger/transaction.ts';
-import { createLmdbStore } from '../node/store/lmdb-store.ts';
+import { createLmdbStore } from '../node/store/lmdb-opening.ts';
 import type { Store } from '../node/store/store.ts';
 import { version } from '../node/version.ts';
 import { AuditChain, inMemory, linesPerBatch } from './audit-chain.ts';

@@ -22,7 +22,7 @@ import { digestBytes, leafHash } from '../node/ledger/hash.ts';
 import { blockLinesMax, blockTransactionsMax } from '../node/ledger/limits.ts';
 import { Frontier } from '../node/ledger/merkle.ts';
 import { bodyOf, decodeTransaction, isSigned, signTransaction, type Transaction } from '../node/ledger/transaction.ts';
-import { createLmdbStore } from '../node/store/lmdb-store.ts';
+import { createLmdbStore } from '../node/store/lmdb-opening.ts';
 import type { Store } from '../node/store/store.ts';
 import { benchGenesis, benchUser } from './bench-genesis.ts';
 import { median, rowsOf, type Stage, type StageRow } from './stage-times.ts';

@@ -6,7 +6,7 @@ import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Digest, digestOf, leafHash, sha256 } from '../node/ledger/hash.ts';
 import { completedNodes, Frontier } from '../node/ledger/merkle.ts';
-import { createLmdbStore } from '../node/store/lmdb-store.ts';
+import { createLmdbStore } from '../node/store/lmdb-opening.ts';
 import { preflight } from '../node/store/preflight.ts';
 import { storeFormat } from '../node/store/rows.ts';
 import type { BlockCommit, Store, StoreIdentity } from '../node/store/store.ts';

@@ -4,7 +4,7 @@ import { contracts } from '../contracts/registry.ts';
 import { chainIdOf, type Genesis, genesisEntry } from '../genesis/genesis.ts';
 import { encodeRecord, firstRecord } from './consensus/record.ts';
 import { genesisCommit } from './execution/genesis-commit.ts';
-import { createLmdbStore } from './store/lmdb-store.ts';
+import { createLmdbStore } from './store/lmdb-opening.ts';
 import { storeFormat } from './store/rows.ts';
 
 export async function createStore(folder: string, genesis: Genesis, validator: string): Promise<void> {

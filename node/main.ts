@@ -22,7 +22,7 @@ import { encodeAs } from './ledger/schema.ts';
 import { publicKeyOf, sign } from './ledger/signature.ts';
 import { Libp2pTransport } from './network/libp2p-transport.ts';
 import { freeSpaceBytes } from './store/data-file.ts';
-import { openLmdbStore } from './store/lmdb-store.ts';
+import { openLmdbStore } from './store/lmdb-opening.ts';
 import { preflight } from './store/preflight.ts';
 import type { Store } from './store/store.ts';
 import { version } from './version.ts';

@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
-import { createLmdbStore, openLmdbStore } from '../../node/store/lmdb-store.ts';
+import { createLmdbStore, openLmdbStore } from '../../node/store/lmdb-opening.ts';
 import { FakeChain } from '../store/_fixtures.ts';
 import { testFolder } from '../store/_folder.ts';
 import { readDiskTrace } from './_disk-trace.ts';

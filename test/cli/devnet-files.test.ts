@@ -20,7 +20,7 @@ import { isAlive, markOf, signalProcess } from '../../cli/process-alive.ts';
 import { readLedger } from '../../cli/session.ts';
 import { refuseHalf } from '../../cli/validator-folder.ts';
 import { parseConfig } from '../../node/config.ts';
-import { openLmdbStore } from '../../node/store/lmdb-store.ts';
+import { openLmdbStore } from '../../node/store/lmdb-opening.ts';
 import { readValidatorKey } from '../../node/validator-key.ts';
 import { folderOf } from './_home.ts';
 

@@ -19,7 +19,7 @@ import {
 import { type Digest, digestOf, sha256 } from '../../node/ledger/hash.ts';
 import { Frontier } from '../../node/ledger/merkle.ts';
 import { deriveSeed, sign, verify } from '../../node/ledger/signature.ts';
-import { createLmdbStore, openLmdbStore } from '../../node/store/lmdb-store.ts';
+import { createLmdbStore, openLmdbStore } from '../../node/store/lmdb-opening.ts';
 import { seedOf, testGenesis } from '../execution/_ledger.ts';
 import { FakeChain, voteOf } from '../store/_fixtures.ts';
 

@@ -5,7 +5,7 @@ import { openArguments, transferArguments } from '../../contracts/payments.ts';
 import { createStore } from '../../node/create-store.ts';
 import { nodeKey, numberKey, referenceKey } from '../../node/store/keys.ts';
 import { openEnvironment } from '../../node/store/lmdb-environment.ts';
-import { openLmdbStore } from '../../node/store/lmdb-store.ts';
+import { openLmdbStore } from '../../node/store/lmdb-opening.ts';
 import type { Store } from '../../node/store/store.ts';
 import { clearing } from '../execution/_ledger.ts';
 import { testFolder } from '../store/_folder.ts';

@@ -9,7 +9,7 @@ import { chunkOf } from '../../node/snapshot/chunk.ts';
 import { checkIntegrity } from '../../node/store/integrity.ts';
 import { numberKey, partKey, stateKey } from '../../node/store/keys.ts';
 import { openEnvironment } from '../../node/store/lmdb-environment.ts';
-import { openLmdbStore } from '../../node/store/lmdb-store.ts';
+import { openLmdbStore } from '../../node/store/lmdb-opening.ts';
 import { type MemoryImage, MemoryStore } from '../../node/store/memory-store.ts';
 import { clearing } from '../execution/_ledger.ts';
 import { testFolder } from '../store/_folder.ts';

@@ -2,7 +2,7 @@
 // prints each after the call returned, straight to the descriptor, so that what was printed was acknowledged.
 // Arguments: folder, seed, number of blocks after which it ends by itself.
 import { writeSync } from 'node:fs';
-import { openLmdbStore } from '../../node/store/lmdb-store.ts';
+import { openLmdbStore } from '../../node/store/lmdb-opening.ts';
 import { FakeChain, voteOf } from './_fixtures.ts';
 
 const [folder = '', seed = '0', blocks = '1000000'] = process.argv.slice(2);

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
-import { createLmdbStore, openLmdbStore } from '../../node/store/lmdb-store.ts';
+import { createLmdbStore, openLmdbStore } from '../../node/store/lmdb-opening.ts';
 import { preflight } from '../../node/store/preflight.ts';
 import type { Store } from '../../node/store/store.ts';
 import { prng } from '../_prng.ts';

@@ -18,7 +18,7 @@ import {
   stateKey,
 } from '../../node/store/keys.ts';
 import { openEnvironment } from '../../node/store/lmdb-environment.ts';
-import { createLmdbStore, openLmdbStore } from '../../node/store/lmdb-store.ts';
+import { createLmdbStore, openLmdbStore } from '../../node/store/lmdb-opening.ts';
 import { preflight } from '../../node/store/preflight.ts';
 import { peakNodes } from '../../node/store/pruned-nodes.ts';
 import { encodeRow, headRow, identityRow } from '../../node/store/rows.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { type Digest, digestOf, sha256 } from '../../node/ledger/hash.ts';
 import { Frontier } from '../../node/ledger/merkle.ts';
-import { createLmdbStore, openLmdbStore } from '../../node/store/lmdb-store.ts';
+import { createLmdbStore, openLmdbStore } from '../../node/store/lmdb-opening.ts';
 import { MemoryStore } from '../../node/store/memory-store.ts';
 import { peakPlaces } from '../../node/store/pruned-nodes.ts';
 import type {

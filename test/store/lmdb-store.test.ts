@@ -5,7 +5,7 @@ import { freeSpaceBytes } from '../../node/store/data-file.ts';
 import { checkIntegrity } from '../../node/store/integrity.ts';
 import { singleKey } from '../../node/store/keys.ts';
 import { openEnvironment } from '../../node/store/lmdb-environment.ts';
-import { createLmdbStore, openLmdbStore } from '../../node/store/lmdb-store.ts';
+import { createLmdbStore, openLmdbStore } from '../../node/store/lmdb-opening.ts';
 import { preflight } from '../../node/store/preflight.ts';
 import { peakPlaces } from '../../node/store/pruned-nodes.ts';
 import { encodeRow, sessionRow } from '../../node/store/rows.ts';

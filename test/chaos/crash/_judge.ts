@@ -12,7 +12,7 @@ import { decodeRecord } from '../../../node/consensus/record.ts';
 import { certificateProblem } from '../../../node/ledger/certificate.ts';
 import { type Digest, digestOf, equalBytes, leafHash, sha256, toHex } from '../../../node/ledger/hash.ts';
 import { Frontier } from '../../../node/ledger/merkle.ts';
-import { openLmdbStore } from '../../../node/store/lmdb-store.ts';
+import { openLmdbStore } from '../../../node/store/lmdb-opening.ts';
 import { preflight } from '../../../node/store/preflight.ts';
 import { type Store, StoreError } from '../../../node/store/store.ts';
 import { MemoryCluster } from '../../node/_memory-cluster.ts';

@@ -8,7 +8,7 @@ import { decodeMessage, positionOf } from '../../../node/consensus/messages.ts';
 import { encodeRecord, firstRecord } from '../../../node/consensus/record.ts';
 import { createStore } from '../../../node/create-store.ts';
 import { toHex } from '../../../node/ledger/hash.ts';
-import { openLmdbStore } from '../../../node/store/lmdb-store.ts';
+import { openLmdbStore } from '../../../node/store/lmdb-opening.ts';
 import type { CheckpointChange, Store } from '../../../node/store/store.ts';
 import { type Prng, prng } from '../../_prng.ts';
 import { clearing, tellers } from '../../execution/_ledger.ts';
