@@ -23,9 +23,7 @@ import { evidenceFrame, Intake } from './intake.ts';
 import type { CommitCertificate } from './ledger/certificate.ts';
 import type { CosignatureContradiction } from './ledger/cosignature.ts';
 import { cosignatureEvidenceOf } from './ledger/evidence.ts';
-import { type Digest, digestBytes, toHex } from './ledger/hash.ts';
-import { Frontier } from './ledger/merkle.ts';
-import { quorumOf } from './ledger/validators.ts';
+import { type Digest, digestBytes } from './ledger/hash.ts';
 import { Membership, type MembershipParts } from './membership.ts';
 import { Mempool, type MempoolLimits } from './mempool.ts';
 import { channelOf } from './network/inbound.ts';
@@ -36,12 +34,12 @@ import { Notices } from './notices.ts';
 import { bodiesOf, voteRecordOf } from './opening.ts';
 import type { Peers } from './peers.ts';
 import { Presence } from './presence.ts';
-import { type ClientRefusal, clientRefusalOf, unreadinessOf } from './readiness.ts';
 import { RefusalLog } from './refusal-log.ts';
 import { Release } from './release.ts';
 import { SnapshotKeeper } from './snapshot/keeper.ts';
 import { type ProvenState, StateProver } from './state-prover.ts';
-import type { Head, StatePath, Store } from './store/store.ts';
+import { StatusPage } from './status-page.ts';
+import type { StatePath, Store } from './store/store.ts';
 
 export interface ValidatorNodeParts extends MembershipParts {
   readonly genesisText: string;
@@ -110,10 +108,7 @@ export class ValidatorNode implements LedgerNode, Receiver {
   readonly #checkpoints: Checkpointing;
   readonly #finality = new FinalityTimes();
   readonly #notices: Notices;
-  readonly #startedAt: number;
-  #isReadOnly = false;
-  #logRoot: { readonly size: number; readonly root: string } | undefined;
-  #silence: string | undefined;
+  readonly #page: StatusPage;
 
   /** Throws StoreError when this validator is none of the chain's. */
   constructor(parts: ValidatorNodeParts) {
@@ -121,7 +116,6 @@ export class ValidatorNode implements LedgerNode, Receiver {
     this.#parts = parts;
     this.store = store;
     this.genesisText = parts.genesisText;
-    this.#startedAt = parts.now();
     const cache = parts.transactions ?? new TransactionCache();
     const chainId = digestBytes(parts.chainId);
     this.#executor = new Executor({ store, chainId, contracts, tree: parts.tree, cache });
@@ -173,6 +167,7 @@ export class ValidatorNode implements LedgerNode, Receiver {
       ...driverHooks(parts),
     });
     this.#intake = this.#newIntake(cache);
+    this.#page = this.#newPage();
     this.#driver.onBlock(({ height }, transactions) => this.#settled(height, transactions));
   }
 
@@ -218,7 +213,20 @@ export class ValidatorNode implements LedgerNode, Receiver {
       tellTicks: timingsOf(timers).resendTicks,
       changed: () => this.#driver.noteWork(),
       ...{ soon: loop.soon, monotonicMs: loop.monotonicMs },
-      refusal: () => this.#refusal(),
+      refusal: () => this.#page.refusal(this.#driver.replica.voice),
+    });
+  }
+
+  #newPage(): StatusPage {
+    const { version, chainId, name, validator, awaits, now } = this.#parts;
+    return new StatusPage({
+      identity: { version, chainId, name, validator, startedAt: now() },
+      ...{ finality: this.#finality, mempool: this.#mempool, awaits },
+      replica: () => this.#driver.status(),
+      head: () => this.store.head(),
+      self: () => this.#membership.seat.self,
+      validators: () => this.#executor.validators.length,
+      connected: () => this.#peers.connected(),
     });
   }
 
@@ -271,9 +279,9 @@ export class ValidatorNode implements LedgerNode, Receiver {
 
   /** Below the free-space watermark nothing new is taken, so that what is agreed can still be written. */
   setReadOnly(isReadOnly: boolean): void {
-    if (isReadOnly !== this.#isReadOnly)
+    if (isReadOnly !== this.#page.isReadOnly)
       this.#parts.log('warn', isReadOnly ? 'read-only: the disk is nearly full' : 'read-write again');
-    this.#isReadOnly = isReadOnly;
+    this.#page.isReadOnly = isReadOnly;
   }
 
   submit(bytes: Uint8Array): Submission {
@@ -389,55 +397,11 @@ export class ValidatorNode implements LedgerNode, Receiver {
   }
 
   status(): NodeStatus {
-    const { parts, replica, head } = { parts: this.#parts, replica: this.#driver.status(), head: this.store.head() };
-    const peers = this.#peers.connected();
-    const quorum = quorumOf(this.#executor.validators.length).size;
-    const reason = unreadinessOf({
-      ...{ replica, connected: peers.length + 1, quorum, silence: this.#silence, awaits: parts.awaits },
-      ...{ isSeated: this.#membership.seat.self >= 0, isReadOnly: this.#isReadOnly },
-    });
-    const times = this.#finality.percentiles();
-    return {
-      version: parts.version,
-      chainId: parts.chainId,
-      name: parts.name,
-      validator: parts.validator,
-      index: this.#membership.seat.self,
-      epoch: replica.epoch,
-      view: replica.view,
-      mode: replica.voice === 'voting' ? replica.mode : replica.voice,
-      primary: replica.primary,
-      height: head.height,
-      logSize: head.logSize,
-      stateRoot: head.stateRoot,
-      logRoot: this.#logRootOf(head),
-      peers,
-      validators: this.#executor.validators.length,
-      quorum,
-      ready: reason === undefined,
-      ...(reason === undefined ? {} : { reason }),
-      readOnly: this.#isReadOnly,
-      mempool: { transactions: this.#mempool.size, bytes: this.#mempool.bytes },
-      ...(times === undefined ? {} : { finalityMsP50: times.p50, finalityMsP99: times.p99 }),
-      pid: process.pid,
-      startedAt: this.#startedAt,
-    };
-  }
-
-  /** A status is asked for more often than blocks come. */
-  #logRootOf({ logSize, peaks }: Head): string {
-    if (this.#logRoot?.size !== logSize)
-      this.#logRoot = { size: logSize, root: toHex(Frontier.fromHashes(logSize, peaks).root()) };
-    return this.#logRoot.root;
-  }
-
-  #refusal(): ClientRefusal | undefined {
-    const isSeated = this.#membership.seat.self >= 0;
-    return clientRefusalOf({ voice: this.#driver.replica.voice, isSeated, isReadOnly: this.#isReadOnly });
+    return this.#page.show();
   }
 
   #silenced(reason: string): void {
-    this.#silence = reason;
+    this.#page.silence = reason;
     this.#parts.log('error', 'this validator votes no more: it must come back under a rotated key', { reason });
   }
 
@@ -478,7 +442,7 @@ export class ValidatorNode implements LedgerNode, Receiver {
 
   /** Why this validator does not vote, if it does not [R3]; in a later epoch it may again [E7]. */
   get silence(): string | undefined {
-    return this.#driver.status().voice === 'silenced' ? this.#silence : undefined;
+    return this.#driver.status().voice === 'silenced' ? this.#page.silence : undefined;
   }
 }
 

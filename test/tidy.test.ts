@@ -27,7 +27,7 @@ const libp2p = ['libp2p', '@libp2p/*', '@multiformats/*'];
 // A validator without its adapters: neither LMDB nor libp2p.
 const validatorFiles = [
   ...['accusations', 'divergence', 'driver', 'checkpointing', 'intake', 'finality', 'mempool', 'opening', 'seat'],
-  ...['membership', 'notices', 'peers', 'presence', 'readiness', 'refusal-log', 'release', 'state-prover'],
+  ...['membership', 'notices', 'peers', 'presence', 'refusal-log', 'release', 'state-prover', 'status-page'],
   ...['connection-log', 'store/store', 'network/inbound'],
 ];
 const validatorParts = [
@@ -148,6 +148,7 @@ const layers: readonly Layer[] = [
     mayTypes: ['node', 'contracts'],
   },
   { of: 'node/readiness.ts', may: [], mayTypes: ['node/consensus/replica.ts'] },
+  { of: 'node/status-page.ts', may: ['node/ledger', 'node/readiness.ts'], mayTypes: ['node'] },
   { of: 'node/release.ts', may: [], mayTypes: ['node/ledger', 'contracts'] },
   { of: 'node/refusal-log.ts', may: [], mayTypes: ['node/network/inbound.ts'] },
   {

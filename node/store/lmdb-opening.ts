@@ -1,5 +1,5 @@
-// How a store's folder is made, and how one that is there is opened: never anything in between. Whatever is not as it must
-// be is refused with what to do, before anything is written.
+// How a store's folder is made, and how one that is there is opened: never anything in between. Whatever is not as it
+// must be is refused with what to do, before anything is written.
 import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { assert } from '../ledger/assert.ts';
