@@ -71,7 +71,10 @@ export class Calm {
     this.#cluster = cluster;
     const bounds = boundsOf(cluster.plan, missingMaxOf(cluster));
     const syncMs = bounds.syncMs + cluster.hints.turnsMs(core);
-    this.#bounds = { ...bounds, syncMs, healMs: bounds.healMs + behindMs(cluster, core) };
+    const comesMs = behindMs(cluster, core);
+    // The set may change before whoever is behind has come, and a quorum of the next one may need it.
+    const waitMs = bounds.waitMs + (cluster.hints.isUntold ? comesMs : 0);
+    this.#bounds = { ...bounds, syncMs, waitMs, healMs: bounds.healMs + comesMs };
     this.#core = core;
     this.#began = cluster.timeline.now;
     this.#height = cluster.witness.height;

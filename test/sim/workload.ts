@@ -21,6 +21,8 @@ interface Request {
   sent: number;
   /** When an honest validator said, in a calm, that it has it: its client asks no more. */
   admittedAt: number | undefined;
+  /** Whoever said so has taken a snapshot since, which leaves nothing of what it had in memory. */
+  isForgotten: () => boolean;
 }
 
 const accounts = ['A0', 'A1', 'A2', 'A3', 'A4', 'A5', 'A6', 'A7'];
@@ -82,7 +84,8 @@ export class Workload {
     const waits = this.#waits;
     this.#waits = [];
     const { timeline, nowMs } = this.#parts;
-    for (const { admittedAt: since, validUntil } of this.#pending.values()) {
+    for (const { admittedAt: since, validUntil, isForgotten } of this.#pending.values()) {
+      if (isForgotten()) continue;
       // It waits for nothing more when it is valid no more, by whatever clock.
       const expiredMs = Math.max(0, nowMs() + clocksApartMs - validUntil);
       if (since !== undefined) waits.push({ since, until: timeline.now - expiredMs * millisecond });
@@ -142,7 +145,7 @@ export class Workload {
     const validUntil = nowMs() + this.#parts.validityMs;
     const { id, bytes } = this.#signed(by, method, args, reference, validUntil);
     if (chance.hits(0.02)) this.#forged(bytes);
-    const request = { id, bytes, reference, validUntil, sent: 0, admittedAt: undefined };
+    const request = { id, bytes, reference, validUntil, sent: 0, admittedAt: undefined, isForgotten: () => false };
     this.#pending.set(id, request);
     this.submitted += 1;
     this.#send(request, chance.hits(0.1) ? 2 : 1);
@@ -170,12 +173,10 @@ export class Workload {
     const { stations, chance, timeline } = this.#parts;
     request.sent = timeline.now;
     for (const station of chance.some([...stations()], copies))
-      station.ask((node) =>
-        this.#guarded(() => this.#answered(request, node.submit(request.bytes), this.#parts.votes(station))),
-      );
+      station.ask((node) => this.#guarded(() => this.#answered(request, node.submit(request.bytes), station)));
   }
 
-  #answered(request: Request, submission: Submission, votes: boolean): void {
+  #answered(request: Request, submission: Submission, station: ValidatorStation): void {
     switch (submission.status) {
       case 'final':
         return this.settled(request.id, submission.index);
@@ -186,7 +187,9 @@ export class Workload {
         if (submission.code === 'TM01') this.#pending.delete(request.id);
         return;
       default:
-        if (this.#isCalm && votes) request.admittedAt ??= this.#parts.timeline.now;
+        if (!this.#isCalm || !this.#parts.votes(station) || request.admittedAt !== undefined) return;
+        request.admittedAt = this.#parts.timeline.now;
+        request.isForgotten = installedSince(station);
         return;
     }
   }
@@ -197,7 +200,7 @@ export class Workload {
     if (request === undefined) return;
     this.#pending.delete(id);
     const since = request.admittedAt;
-    if (since !== undefined) this.#waits.push({ since, until: this.#parts.timeline.now });
+    if (since !== undefined && !request.isForgotten()) this.#waits.push({ since, until: this.#parts.timeline.now });
     this.#settled.push({ request, index });
     if (!this.#contested.has(request.reference)) return;
     for (const other of this.#pending.values())
@@ -234,4 +237,9 @@ export class Workload {
       this.#parts.broke(error);
     }
   }
+}
+
+function installedSince(station: ValidatorStation): () => boolean {
+  const { installs } = station;
+  return () => station.installs !== installs;
 }
