@@ -8,7 +8,7 @@ import { electorsOf, isSpent } from './execution/validator-sets.ts';
 import { type HeldKeys, KeyTurns } from './key-turns.ts';
 import { assert } from './ledger/assert.ts';
 import { type Digest, digestBytes, equalBytes, toHex } from './ledger/hash.ts';
-import type { Validator, ValidatorSet } from './ledger/validators.ts';
+import { quorumOf, type Validator, type ValidatorSet } from './ledger/validators.ts';
 import type { MessageReader } from './network/inbound.ts';
 import type { Transport } from './network/transport.ts';
 import { Peers } from './peers.ts';
@@ -170,13 +170,18 @@ export class Membership {
     return { named, others };
   }
 
-  /** Settled once a quorum has come to this epoch, and as long as anybody is connected. */
+  /**
+   * Settled once a quorum has come to this epoch, and as long as a quorum is connected: a few that the others have left
+   * behind together hear each other for ever. For who has no vote one is enough.
+   */
   tick(isQuorumHere: boolean): void {
-    const isConnected = () => this.peers.connected().length > 0;
-    const isSettled = isQuorumHere && isConnected();
+    const { validators } = this.#seat.epoch;
+    const connected = () => this.peers.connected().length;
+    const needed = this.#seat.self < 0 ? 1 : quorumOf(validators.length).size - 1;
+    const isSettled = isQuorumHere && connected() >= needed;
     if (this.#isSettled && isSettled) return;
     this.#isSettled = isSettled;
-    const { validators } = this.#seat.epoch;
+    const isConnected = () => connected() > 0;
     if (isSettled) this.#speak();
     else if (this.#turns.tick(() => keysIn(this.#heldKeys()), validators.length, isConnected)) this.#speak();
   }

@@ -72,6 +72,7 @@ export class MemoryCluster {
   #sessions = 0;
   readonly #timers = new Set<{ readonly at: number; readonly work: () => void }>();
   readonly #cut = new Set<number>();
+  readonly #apart = new Set<number>();
 
   constructor({ parameters, snapshots }: ClusterOptions = {}) {
     this.genesis = testGenesis(parameters);
@@ -155,8 +156,14 @@ export class MemoryCluster {
     this.#cut.add(index);
   }
 
+  /** These reach each other and nobody else. */
+  part(...indexes: readonly number[]): void {
+    for (const index of indexes) this.#apart.add(index);
+  }
+
   heal(): void {
     this.#cut.clear();
+    this.#apart.clear();
   }
 
   transaction(by: Signer, method: string, args: Value, reference?: string): Transaction {
@@ -278,6 +285,7 @@ export class MemoryCluster {
 
   #isLinked(a: number, b: number | undefined): boolean {
     if (b === undefined || this.nodes[b] === undefined || this.#cut.has(a) || this.#cut.has(b)) return false;
+    if (this.#apart.has(a) !== this.#apart.has(b)) return false;
     return this.#numberOf(a, b) !== undefined && this.#numberOf(b, a) !== undefined;
   }
 }

@@ -50,3 +50,31 @@ test('[E8] the same with the next keys alone, as --finish leaves them, and a res
   if (machine !== undefined) machine.networkKey = publicKeyOf(deriveSeed(seedOf('second keys'), 'network'));
   await comesBack(t, bank);
 });
+
+test('[E8] two that were re-keyed while they reached each other alone come back without a start', async (t) => {
+  const bank = new Bank();
+  bank.hasNoHints = true;
+  await bank.begin();
+  const more = [4, 5, 6, 7].map((index) => bank.add(`node-${index}`, `node-${index}`));
+  for (const index of more) {
+    const name = `node-${index}`;
+    bank.start(index);
+    await bank.govern([0, 2, 3], bank.learner(name));
+    await bank.loaded(() => bank.height(index) > 2, 0);
+    if (index < 7) await bank.govern([0, 2, 3], { kind: 'add-validator', id: name });
+  }
+  await bank.loaded(() => more.slice(0, 3).every((index) => bank.nodes[index]?.status().mode === 'normal'), 0);
+  bank.part(1, 2);
+  for (const index of [1, 2]) {
+    const [name, keys] = [`node-${index}`, `second keys of ${index}`];
+    bank.machines[index]?.keys.push(keys);
+    const member = bank.genesis.validators[index]?.member ?? '';
+    await bank.govern([0, 3], bank.learner(name, keys, member), { kind: 'rotate-validator-keys', id: name });
+  }
+  await bank.govern([0, 3], { kind: 'add-validator', id: 'node-7' });
+  await bank.loaded(() => bank.nodes[0]?.status().epoch === 6, 0);
+  bank.heal();
+  const places = () => [1, 2].map((index) => bank.nodes[index]?.status()).map((each) => `${each?.epoch} ${each?.mode}`);
+  await bank.run(() => places().every((each) => each === '6 normal'), 4_000);
+  t.deepEqual(places(), ['6 normal', '6 normal']);
+});

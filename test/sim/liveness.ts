@@ -73,7 +73,7 @@ export class Calm {
     const syncMs = bounds.syncMs + cluster.hints.turnsMs(core);
     const comesMs = behindMs(cluster, core);
     // The set may change before whoever is behind has come, and a quorum of the next one may need it.
-    const waitMs = bounds.waitMs + (cluster.hints.isUntold ? comesMs : 0);
+    const waitMs = bounds.waitMs + comesMs;
     this.#bounds = { ...bounds, syncMs, waitMs, healMs: bounds.healMs + comesMs };
     this.#core = core;
     this.#began = cluster.timeline.now;
