@@ -99,7 +99,7 @@ export class Calm {
     this.#inspectViews();
     this.#inspectThrottling();
     this.#inspectFloor();
-    this.#inspectWhispers();
+    this.#inspectInnocence();
   }
 
   #inspectFirstBlock(): void {
@@ -146,12 +146,13 @@ export class Calm {
       throw new Violation(`view ${view} of a network that is slow as a whole: ${pictureOf(this.#cluster, this.#core)}`);
   }
 
-  /** [C4] Where nothing is wrong but that a liar tells all but the primary, nobody is replaced for it. */
-  #inspectWhispers(): void {
-    const { habits, faults } = this.#cluster.plan;
-    if (this.#began >= calmFromStart || faults.has('thin') || [...habits].join() !== 'whisper') return;
+  /** [C4, T5] Where nothing is wrong, or a liar tells all but the primary what clients ask of it, nobody is replaced. */
+  #inspectInnocence(): void {
+    const { habits, faults, byzantine } = this.#cluster.plan;
+    const isTrue = byzantine.length === 0 || [...habits].join() === 'whisper';
+    if (this.#began >= calmFromStart || faults.has('thin') || !isTrue) return;
     const view = Math.max(...this.#core.map(({ node }) => node?.status().view ?? 0));
-    if (view > 0) throw new Violation(`replaced for what it was not told: ${pictureOf(this.#cluster, this.#core)}`);
+    if (view > 0) throw new Violation(`an honest primary is replaced: ${pictureOf(this.#cluster, this.#core)}`);
   }
 
   /** [V10, C4] Of those who have come to the epoch in force. Who heals says nothing meanwhile [R4]. */

@@ -40,6 +40,12 @@ for (const seed of fixedSeeds) {
   });
 }
 
+for (const validators of [4, 7])
+  test.serial(`[T5] nobody replaces an honest primary under dense work: ${validators} validators`, async (t) => {
+    const limits = { validators, faults: [], isDense: true, safetySeconds: 15 };
+    t.is((await runSeed(1, limits)).violation, undefined);
+  });
+
 /** Validators are added, re-keyed and removed while these go on. */
 const membershipRuns = [
   { seed: 46, faults: ['crash', 'partition', 'loss'] },
