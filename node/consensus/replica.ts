@@ -250,7 +250,7 @@ function awaited(core: Core): Awaited {
   return (core.electorate.attested(heights) ?? 0) > core.committed.height ? 'nothing' : 'proposal';
 }
 
-/** [T5] Where others are missing the primary's own Commit decides how long its block takes: all but that one are here. */
+/** [T5] Where others are missing the primary's own Commit decides how long its block takes. */
 function owesCommit({ commit, certified, isPrimary, primary, votes, electorate }: Core): boolean {
   if (commit === undefined || certified !== undefined || isPrimary || votes.hasCommit(primary, commit)) return false;
   return votes.commitsLike(commit).length >= electorate.quorum - 1;

@@ -146,7 +146,7 @@ export class Calm {
       throw new Violation(`view ${view} of a network that is slow as a whole: ${pictureOf(this.#cluster, this.#core)}`);
   }
 
-  /** [C4, T5] Where nothing is wrong, or a liar tells all but the primary what clients ask of it, nobody is replaced. */
+  /** [C4, T5] Where nothing is wrong, or a liar tells all but the primary of transactions, nobody is replaced. */
   #inspectInnocence(): void {
     const { habits, faults, byzantine } = this.#cluster.plan;
     const isTrue = byzantine.length === 0 || [...habits].join() === 'whisper';
