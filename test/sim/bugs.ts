@@ -36,6 +36,9 @@ interface Catch {
   readonly what: string;
 }
 
+/** A patch after which the program does not run at all shows nothing. */
+const ofProgram = /\b(Syntax|Type|Reference|Range)Error\b/;
+
 /** A copy of the sources with the bug in it, compiled. */
 async function plant(patch: Patch): Promise<string> {
   const copy = mkdtempSync(join(tmpdir(), 'daybook-bug-'));
@@ -87,10 +90,11 @@ for (const patch of patches) {
     const isDirected = values.directed && isKnown;
     const anywhere = isDirected ? undefined : await hunt(copy, isKnown ? seconds / 2 : seconds, []);
     const found = anywhere ?? (isKnown ? await hunt(copy, seconds / 2, patch.options) : undefined);
-    if (found !== undefined) caught.push(found.seconds);
+    const isBroken = found !== undefined && ofProgram.test(found.what);
+    if (found !== undefined && !isBroken) caught.push(found.seconds);
     const way = found === undefined || found === anywhere ? '' : ` with ${patch.options.join(' ')}`;
     const verdict = found ? `${found.seconds.toFixed(1)} s, run ${found.runs}${way}: ${found.what}` : 'NOT CAUGHT';
-    print(`${patch.name.padEnd(32)} ${verdict}`);
+    print(`${patch.name.padEnd(32)} ${isBroken ? 'BROKEN: ' : ''}${verdict}`);
   } finally {
     rmSync(copy, { recursive: true, force: true });
   }
