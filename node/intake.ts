@@ -103,8 +103,9 @@ export class Intake {
   /** [C4] Whom others told of a transaction cannot know whether the primary was told. */
   tick(): void {
     const { mempool, tell, tellTicks } = this.#parts;
+    if (mempool.roundNumber === undefined) return; // most ticks: nothing waits
     const primary = this.#parts.primary();
-    if (primary === undefined || mempool.roundNumber === undefined) return;
+    if (primary === undefined) return;
     const { validator, view } = primary;
     const place = `${view} ${mempool.roundNumber}`;
     this.#lasting = { place, ticks: place === this.#lasting.place ? this.#lasting.ticks + 1 : 1 };
