@@ -130,6 +130,8 @@ async function staysSmall(stage: Stage): Promise<undefined> {
   const [archive, ...pruned] = stage.all;
   if (archive === undefined) return undefined;
   const sizes: number[] = [];
+  // How many blocks the window holds depends on how fast they come: until it has gone by twice the store still grows.
+  await stage.wait(2 * windowMs);
   const begun = await cluster.height();
   for (let round = 1; round <= sizeRounds; round++) {
     await until('blocks', async () => (await cluster.height()) >= begun + round * sizeBlocks, pruneTimeoutMs, 100);
