@@ -41,7 +41,8 @@ export async function startApi(node: LedgerNode, options: ApiOptions): Promise<R
   const metrics = new ApiMetrics(node, { waiters, events });
   const shared = { waiters, events, metrics, turns: new Turns() };
   const parts: ApiParts = { node, options, ...shared, readersOnly: readerCheck(options.openReads) };
-  const app = createServer(options);
+  const end = { isStopping: false };
+  const app = createServer(options, end);
   try {
     await addRoutes(app, parts);
     await app.listen({ host: options.host, port: options.port });
@@ -58,6 +59,7 @@ export async function startApi(node: LedgerNode, options: ApiOptions): Promise<R
   return {
     port: (app.server.address() as AddressInfo).port,
     async stop() {
+      end.isStopping = true;
       unsubscribe();
       waiters.stop();
       events.stop();
@@ -68,7 +70,7 @@ export async function startApi(node: LedgerNode, options: ApiOptions): Promise<R
   };
 }
 
-function createServer(options: ApiOptions): ApiServer {
+function createServer(options: ApiOptions, end: { readonly isStopping: boolean }): ApiServer {
   const app = fastify({
     bodyLimit: options.bodyBytesMax,
     requestTimeout: options.requestTimeoutMs,
@@ -97,6 +99,8 @@ function createServer(options: ApiOptions): ApiServer {
   app.addHook('onSend', (_request, reply, payload, done) => {
     if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store');
     reply.header('x-content-type-options', 'nosniff');
+    // A connection that is idle only after the server has closed the idle ones would hold up the end.
+    if (end.isStopping) reply.header('connection', 'close');
     done(null, payload);
   });
   app.setErrorHandler((error: FastifyError, _request, reply) => {

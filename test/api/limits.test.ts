@@ -246,7 +246,9 @@ test('stopping answers who waits, and leaves nothing behind', async (t) => {
   const ended = once(response, 'end');
   const before = Date.now();
   await api.stop();
-  t.is((await waiting).status, 202);
+  const answer = await waiting;
+  t.is(answer.status, 202);
+  t.is(answer.headers.get('connection'), 'close', 'who stays connected would hold up the end');
   await ended;
   t.true(Date.now() - before < 1_500);
   t.is(api.node.listenerCount, 0);
