@@ -1,8 +1,8 @@
 // What operators know of network keys [E8]. In most runs each is told the others' present ones at every start, and a
 // machine that was left behind has its own latest keys alone. In some (`untold`) nobody tells anybody anything that the
 // rules do without: an operator knows the others' keys of the day on which it set its machine up, or none at all, and
-// is told present ones only where every key that its machine knows is gone; its machine takes all keys that it holds in
-// turn.
+// is told present ones only where every key that its machine knows is gone; its machine takes its keys that may still
+// be named in turn.
 import { equalBytes } from '../../node/ledger/hash.ts';
 import { Chance } from './chance.ts';
 import type { Epochs, SetInForce } from './epochs.ts';
@@ -11,7 +11,10 @@ import type { ValidatorStation } from './station.ts';
 
 type NetworkKeys = ReadonlyMap<string, Uint8Array>;
 
-/** For so long a machine that hears no quorum is known by one of its keys: 60 ticks of node/membership.ts. */
+/**
+ * The shortest turn of a key of node/key-turns.ts, 60 ticks. Turns are up to 89, and a key of no known epoch has one
+ * only after two rounds: this counts each key once, as the bounds always have, and is the tighter for it.
+ */
 const turnMs = 3_000;
 /** In these an operator puts former keys away once the next ones have served. */
 const finishing: readonly FaultClass[] = ['rewind', 'untold'];
