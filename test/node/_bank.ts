@@ -46,6 +46,17 @@ export class Bank extends MemoryCluster {
     return this.height(first);
   }
 
+  /** A machine that follows as a learner first, and votes when this is over; these govern. Answers with its index. */
+  async join(by: readonly number[], id: string): Promise<number> {
+    const index = this.add(id, id);
+    this.start(index);
+    await this.govern(by, this.learner(id));
+    await this.loaded(() => this.height(index) > 2, 0);
+    await this.govern(by, { kind: 'add-validator', id });
+    await this.loaded(() => this.nodes[index]?.status().mode === 'normal', 0);
+    return index;
+  }
+
   /** Until it holds, with a payment each tick at this machine; notes the longest time without a block. */
   async loaded(done: () => boolean, at: number, ticksMax = 200): Promise<void> {
     for (let tick = 0; tick < ticksMax; tick++) {

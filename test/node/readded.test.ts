@@ -6,12 +6,7 @@ for (const hasNoHints of [false, true])
     const bank = new Bank();
     bank.hasNoHints = hasNoHints;
     await bank.begin();
-    const five = bank.add('node-4', 'node-4');
-    bank.start(five);
-    await bank.govern([0, 1, 2, 3], bank.learner('node-4'));
-    await bank.loaded(() => bank.height(five) > 2, 0);
-    await bank.govern([0, 1, 2, 3], { kind: 'add-validator', id: 'node-4' });
-    await bank.loaded(() => bank.nodes[five]?.status().mode === 'normal', 0);
+    const five = await bank.join([0, 1, 2, 3], 'node-4');
     await bank.govern([0, 2, 3, five], { kind: 'remove-validator', id: 'node-1' });
     await bank.loaded(() => bank.nodes[1]?.status().mode === 'observing', 0);
     bank.machines[1]?.keys.push('second keys');
