@@ -139,7 +139,7 @@ export class Network {
     }
     this.#timeline.at(at, () => {
       if (!this.isLinked(from.station, to.station) || !to.isUp()) return;
-      this.#timeline.note(`${from.station}>${to.station} ${channel} ${bytes.length} ${tail(bytes)}`);
+      this.#timeline.note(`${from.station}>${to.station} ${channel} ${bytes.length} ${mark(bytes)}`);
       to.receive(from.index, channel, bytes);
     });
   }
@@ -191,10 +191,8 @@ export class Network {
   }
 }
 
-function tail(bytes: Uint8Array): string {
-  return Buffer.from(
-    bytes.buffer,
-    bytes.byteOffset + Math.max(0, bytes.length - 8),
-    Math.min(8, bytes.length),
-  ).toString('hex');
+/** Most frames end with a signature, whose second half is zeros where it is a keyed hash. */
+function mark(bytes: Uint8Array): string {
+  const at = bytes.byteOffset + Math.max(0, bytes.length - 64);
+  return Buffer.from(bytes.buffer, at, Math.min(8, bytes.length)).toString('hex');
 }

@@ -93,6 +93,8 @@ export interface StationParts {
 const noMachine = -1;
 const inboxMax = 20_000;
 const eventCost = 20;
+/** Microseconds. A write that takes longer may be under way when the disk is repaired. */
+const slowWrite = 2_000;
 /** How often what clients wait for is sent to all once more. */
 export const repeatMs = 1_000;
 
@@ -119,6 +121,8 @@ export class ValidatorStation implements Station {
   #isWoken = false;
   #cancelWaking: () => void = () => {};
   #waitingTimers = new Set<string>();
+  /** What leaves when a slow write is done. */
+  readonly #held = new Set<() => void>();
 
   constructor(parts: StationParts) {
     this.parts = parts;
@@ -199,6 +203,7 @@ export class ValidatorStation implements Station {
     this.writeMsMax = 1;
     this.writeFails = 'none';
     this.#busyUntil = Math.min(this.#busyUntil, this.parts.timeline.now);
+    for (const leave of this.#held) leave();
   }
 
   pause(microseconds: number): void {
@@ -323,13 +328,14 @@ export class ValidatorStation implements Station {
   }
 
   #transport(life: number): Transport {
-    const { network, timeline, validators, gate } = this.parts;
+    const { network, validators, gate } = this.parts;
     const others = Array.from({ length: validators }, (_, index) => index).filter((index) => index !== this.index);
     const carry = (to: number, channel: Channel, bytes: Uint8Array) => {
-      const time = Math.max(timeline.now, this.#busyUntil);
-      if (this.tamper === undefined) return network.send(this, to, channel, bytes, time);
-      for (const out of this.tamper.outgoing(to, channel, bytes))
-        network.send(this, out.to, out.channel, out.bytes, time + (out.delayMs ?? 0) * millisecond);
+      const out = this.tamper?.outgoing(to, channel, bytes) ?? [{ to, channel, bytes, delayMs: 0 }];
+      this.#whenWritten(life, (time) => {
+        for (const each of out)
+          network.send(this, each.to, each.channel, each.bytes, time + (each.delayMs ?? 0) * millisecond);
+      });
     };
     const leave = (to: readonly number[], channel: Channel, bytes: Uint8Array) => {
       if (life !== this.lives) return;
@@ -409,6 +415,18 @@ export class ValidatorStation implements Station {
 
   #occupy(microseconds: number): void {
     this.#busyUntil = Math.max(this.#busyUntil, this.parts.timeline.now) + microseconds;
+  }
+
+  /** Not at all where it dies meanwhile. In the order of the calls, which is that of the times. */
+  #whenWritten(life: number, leaves: (time: number) => void): void {
+    const { timeline } = this.parts;
+    const time = Math.max(timeline.now, this.#busyUntil);
+    if (time - timeline.now <= slowWrite) return leaves(time);
+    const leave = () => {
+      if (this.#held.delete(leave) && life === this.lives) leaves(timeline.now);
+    };
+    this.#held.add(leave);
+    timeline.at(time, leave);
   }
 
   #boundary(): void {
