@@ -178,7 +178,8 @@ export class Replica {
       case 'fetchEnded':
         return onFetchEnded(core, event.height, event.from);
       case 'bodyMissing':
-        return onBodyMissing(core, event.digest);
+        if (event.height === core.height) onBodyMissing(core, event.digest);
+        return;
       default:
         return unreachable(event);
     }

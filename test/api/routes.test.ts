@@ -1,5 +1,6 @@
 import test from 'ava';
 import { batchArguments } from '../../contracts/payments.ts';
+import { damageOf } from '../../node/divergence.ts';
 import { certificateProblem, certificateSchema } from '../../node/ledger/certificate.ts';
 import { decodeEntry, decodeHeader, headerDigest } from '../../node/ledger/entry.ts';
 import { digestBytes, digestOf, equalBytes, fromHex, leafHash } from '../../node/ledger/hash.ts';
@@ -228,6 +229,19 @@ test('[R4] a node that makes its state again shows nothing of it', async (t) => 
   }
   t.is((await api.get('/v1/blocks/1')).status, 200);
   t.deepEqual(failures, []);
+});
+
+test('[R4] an epoch whose last block is lost is damage that a node heals, and no end of it', async (t) => {
+  const failures: unknown[] = [];
+  const api = await running(t, { onFailure: (error) => failures.push(error) });
+  const { store } = api.node;
+  const get = store.get.bind(store);
+  store.get = (path) => (path === 'consortium/epochs/1' ? get('consortium/epochs/0') : get(path));
+  t.is((await api.get('/v1/validator-sets')).status, 500);
+  t.deepEqual(
+    failures.map((error) => damageOf(error)?.reason),
+    ['damaged store: epoch 1 begins after block 0, of which rows are lost'],
+  );
 });
 
 test('what a node has forgotten is gone, which is not the same as never there', async (t) => {

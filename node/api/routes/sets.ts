@@ -3,11 +3,10 @@
 import { z } from 'zod';
 import { consortiumName, epochNumbered } from '../../../contracts/consortium-state.ts';
 import type { StateReader } from '../../../contracts/contract.ts';
-import { assert } from '../../ledger/assert.ts';
 import { toBase64 } from '../../ledger/base64.ts';
 import { decodeAs, encodeAs } from '../../ledger/schema.ts';
 import { setLinkSchema } from '../../ledger/set-chain.ts';
-import type { Store } from '../../store/store.ts';
+import { DamagedRow, type Store } from '../../store/store.ts';
 import type { ApiParts, ApiServer } from '../parts.ts';
 import * as schemas from '../schemas.ts';
 
@@ -44,7 +43,9 @@ function linksAfter(store: Store, after: number): Uint8Array[] {
     const block = store.block(epoch.from - 1);
     const certificate = block && store.certificate(block.height);
     const header = block && store.entry(block.headerIndex);
-    assert(certificate !== undefined && header !== undefined, 'headers that change the set are kept');
+    // Pruning keeps what changes the set, so the row is lost, or the epoch is another's: either is made again [R4].
+    if (certificate === undefined || header === undefined)
+      throw new DamagedRow(`damaged store: epoch ${number} begins after block ${epoch.from - 1}, of which rows are lost`);
     links.push(encodeAs(setLinkSchema, { header, certificate, next: [...epoch.validators] }));
   }
   return links;
