@@ -45,7 +45,9 @@ function linksAfter(store: Store, after: number): Uint8Array[] {
     const header = block && store.entry(block.headerIndex);
     // Pruning keeps what changes the set, so the row is lost, or the epoch is another's: either is made again [R4].
     if (certificate === undefined || header === undefined)
-      throw new DamagedRow(`damaged store: epoch ${number} begins after block ${epoch.from - 1}, of which rows are lost`);
+      throw new DamagedRow(
+        `damaged store: epoch ${number} begins after block ${epoch.from - 1}, of which rows are lost`,
+      );
     links.push(encodeAs(setLinkSchema, { header, certificate, next: [...epoch.validators] }));
   }
   return links;
