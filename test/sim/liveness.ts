@@ -12,8 +12,6 @@ import { Violation } from './violation.ts';
 
 /** Messages under way, a block's execution, polls of the checker itself. */
 const slackMs = 1_000;
-/** A calm that begins before has no faults before it: no view has failed yet. */
-const calmFromStart = 10 * second;
 const pollSeconds = 0.25;
 
 export interface Bounds {
@@ -59,6 +57,7 @@ export class Calm {
   readonly #cluster: Cluster;
   readonly #bounds: Bounds;
   readonly #core: readonly ValidatorStation[];
+  readonly #isFromStart: boolean;
   readonly #began: number;
   readonly #height: number;
   #epoch: number;
@@ -67,8 +66,10 @@ export class Calm {
   #throttledMs = 0;
   #throttledView = 0;
 
-  constructor(cluster: Cluster, core: readonly ValidatorStation[]) {
+  /** From the start on there are no faults before it: no view has failed yet, and nobody has stopped. */
+  constructor(cluster: Cluster, core: readonly ValidatorStation[], isFromStart = false) {
     this.#cluster = cluster;
+    this.#isFromStart = isFromStart;
     const bounds = boundsOf(cluster.plan, missingMaxOf(cluster));
     const syncMs = bounds.syncMs + cluster.hints.turnsMs(core);
     const comesMs = behindMs(cluster, core);
@@ -126,7 +127,7 @@ export class Calm {
     const { workload, plan, epochs } = this.#cluster;
     if (!plan.habits.has('throttle') || plan.byzantine.length === 0) return;
     // [T3] After a healing timeouts may be 8 B until the first block, which has a bound of its own.
-    if (this.#firstBlockAt === undefined && this.#began >= calmFromStart) return;
+    if (this.#firstBlockAt === undefined && !this.#isFromStart) return;
     const statuses = this.#core.map(({ node }) => node?.status());
     const view = Math.max(...statuses.map((each) => (each?.epoch === epochs.latest.number ? each.view : 0)));
     if (view !== this.#throttledView) this.#throttledMs = 0;
@@ -142,7 +143,7 @@ export class Calm {
   #inspectFloor(): void {
     const { plan } = this.#cluster;
     const view = plan.faults.has('thin') ? Math.max(...this.#core.map(({ node }) => node?.status().view ?? 0)) : 0;
-    if (this.#began < calmFromStart && plan.byzantine.length === 0 && view > plan.validators)
+    if (this.#isFromStart && plan.byzantine.length === 0 && view > plan.validators)
       throw new Violation(`view ${view} of a network that is slow as a whole: ${pictureOf(this.#cluster, this.#core)}`);
   }
 
@@ -150,7 +151,7 @@ export class Calm {
   #inspectInnocence(): void {
     const { habits, faults, byzantine } = this.#cluster.plan;
     const isTrue = byzantine.length === 0 || [...habits].join() === 'whisper';
-    if (this.#began >= calmFromStart || faults.has('thin') || !isTrue) return;
+    if (!this.#isFromStart || faults.has('thin') || !isTrue) return;
     const view = Math.max(...this.#core.map(({ node }) => node?.status().view ?? 0));
     if (view > 0) throw new Violation(`an honest primary is replaced: ${pictureOf(this.#cluster, this.#core)}`);
   }

@@ -127,7 +127,7 @@ async function safetyPhase(cluster: Cluster): Promise<Slowest> {
   witness.tellsApart();
   for (const station of stations) cluster.start(station);
   await cluster.run(2);
-  const calm = isCalm(plan) ? new Calm(cluster, cluster.honest()) : undefined;
+  const calm = isCalm(plan) ? new Calm(cluster, cluster.honest(), true) : undefined;
   workload.open();
   const nemeses = [...plan.faults].map((fault) => {
     const nemesis = new Nemesis(cluster, new Chance(plan.seed, `nemesis ${fault}`));

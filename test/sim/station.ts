@@ -167,7 +167,7 @@ export class ValidatorStation implements Station {
     });
     this.#put(life, () => {
       node.start();
-      watch.started(this);
+      if (life === this.lives) watch.started(this); // a write of its start may have failed
     });
     this.parts.network.join(this.station);
     this.#every(life, 'tick', timers.tickMs, chance.int(timers.tickMs * millisecond), () => node.tick());
