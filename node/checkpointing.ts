@@ -36,8 +36,8 @@ export interface CheckpointingParts {
   readonly check: SignatureCheck;
   /** While keys are rotated there are two: the set of a height names the one that cosigns it. */
   readonly auditKeys: () => readonly NoteKey[];
-  /** Whether a peer is, or lately was, the validator of this number. */
-  readonly speaksFor: (from: number, validator: number) => boolean;
+  /** Whether a peer is the validator of this number in the set of this height. */
+  readonly speaksFor: (from: number, validator: number, height: number) => boolean;
   /** Signs what this node serves, under the log's own name; it never counts toward a quorum. */
   readonly logKey: NoteKey;
   readonly transport: Pick<Transport, 'send' | 'broadcast'>;

@@ -134,6 +134,27 @@ test('a cosignature comes from its signer, and counts under the set of its block
   t.is(old.durable(place(2), undefined).stable, undefined, 'nobody is asked about block 2');
 });
 
+test('what was kept ahead of a number is dropped when the number is another validator’s [K3]', (t) => {
+  const [first, ...others] = validators;
+  const turned = first === undefined ? [] : [...others, first];
+  const validatorsOf = (height: number) => (height <= 1 ? validators : turned);
+  const board = new CheckpointCollector({ origin, validatorsOf, check: verify }, place(0), undefined);
+  for (let size = 1_001; size <= 1_100; size++) board.heard(1, said1(size));
+  const inTurned = (number: number, height: number): CheckpointMessage => {
+    const head = { ...cosigned(number + 1, place(height)), validator: number };
+    return { type: 'cosignature', cosigned: head, repeated: false };
+  };
+  board.durable(place(1), undefined);
+  t.is(typeof board.heard(2, inTurned(1, 1)).refused, 'string', 'not the number of the sender in any set');
+  t.is(board.heard(3, inTurned(1, 2)).refused, undefined, 'it may be right in a set that is not known here');
+  for (const each of [0, 1, 2]) board.heard(each, inTurned(each, 3));
+  board.durable(place(2), undefined);
+  t.deepEqual(
+    board.durable(place(3), undefined).stable?.cosignatures.map(({ validator }) => validator),
+    [0, 1, 2],
+  );
+});
+
 test('a repeated cosignature is answered with the stable checkpoint, once between two statuses [K6]', (t) => {
   const { board } = collector();
   board.durable(place(1), cosigned(0, place(1)));
