@@ -15,7 +15,7 @@ test('[K3] who was removed takes no place of the validator that has its number n
   await bank.loaded(() => [0, 2, 3, five].every((at) => bank.setOf(at) === 4), 0);
   t.is(bank.nodes[2]?.status().index, 1, 'the number that node-1 had');
 
-  // One of the four is silent, so that a quorum needs the others; node-1 is a word ahead of node-2, under a bad signature.
+  // One of the four is silent, so that a quorum needs the others; node-1 forestalls node-2, under a bad signature.
   bank.lose = (to, channel, bytes) => {
     if (channel !== 'checkpoints') return false;
     const message = decodeCheckpointMessage(bytes);
