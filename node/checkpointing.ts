@@ -185,7 +185,8 @@ export class Checkpointing {
   #late(head: Head): CosignedHead | undefined {
     const isMissing = head.height > 0 && this.#cosigner.last?.size !== head.logSize;
     if (!isMissing || this.#parts.status().voice !== 'voting') return undefined;
-    const isSame = this.#ownAt(head.height).key === this.#ownAt(head.height + 1).key;
+    const [key, next] = [this.#ownAt(head.height).key, this.#ownAt(head.height + 1).key];
+    const isSame = equalBytes(key?.publicKey ?? noKey, next?.publicKey ?? noKey);
     return isSame ? this.#cosigned(head) : undefined;
   }
 

@@ -1,0 +1,38 @@
+// A block that came here without a cosignature is cosigned late, under whichever of its keys a validator has by now.
+import test from 'ava';
+import { Checkpointing } from '../../node/checkpointing.ts';
+import type { ReplicaStatus } from '../../node/consensus/replica.ts';
+import { originOf } from '../../node/ledger/checkpoint.ts';
+import { isCosigned } from '../../node/ledger/cosignature.ts';
+import { digestOf } from '../../node/ledger/hash.ts';
+import { deriveSeed, publicKeyOf, sign, verify } from '../../node/ledger/signature.ts';
+import { buildChain } from '../audit/_chain.ts';
+import { seedOf } from '../execution/_ledger.ts';
+
+const noteKeyOf = (name: string) => {
+  const seed = deriveSeed(seedOf(name), 'audit');
+  return { publicKey: publicKeyOf(seed), sign: (message: Uint8Array) => sign(message, seed) };
+};
+
+test('[K6] who votes under its next keys cosigns the last block that it has by a snapshot', (t) => {
+  const { store, genesis, chainId } = buildChain(2);
+  const log = { ledger: genesis.name, chainId: digestOf(chainId) };
+  const voting: ReplicaStatus = {
+    ...{ epoch: 0, view: 0, mode: 'normal', primary: 0, height: 2, voice: 'voting', settled: true, bestHeight: 2 },
+  };
+  const checkpoints = new Checkpointing({
+    ...{ store, log, check: verify, logKey: noteKeyOf('log'), now: () => 5_000, statusTicks: 1 },
+    validatorsOf: () => genesis.validators,
+    // As a keyring that reads its second file gives them: each time anew.
+    auditKeys: () => [noteKeyOf('former'), noteKeyOf('node-1')],
+    speaksFor: () => true,
+    transport: { send: () => {}, broadcast: () => {} },
+    status: () => voting,
+    onContradiction: () => {},
+  });
+  t.is(store.cosigned(), undefined);
+  checkpoints.tick();
+  const cosigned = store.cosigned();
+  t.is(cosigned?.size, store.head().logSize);
+  t.true(cosigned !== undefined && isCosigned(originOf(log), cosigned, genesis.validators));
+});
