@@ -146,7 +146,10 @@ export class CheckpointCollector {
       if (isProven && slots[known]?.isProven === false) slots[known] = { head, isProven };
       return [];
     }
-    if (slots.length >= rootsKept) return [];
+    if (slots.length >= rootsKept) {
+      if (isProven && head.root === this.#places.get(size)?.root) slots[0] = { head, isProven };
+      return [];
+    }
     slots.push({ head, isProven });
     return slots.length === rootsKept ? this.#contradiction(size, validator, slots) : [];
   }

@@ -181,6 +181,21 @@ test('a repeated cosignature is answered with the stable checkpoint, once betwee
   );
 });
 
+test('who says two other roots here cannot keep out a checkpoint that holds what it said elsewhere [K4, K5]', (t) => {
+  const there = collector().board;
+  there.durable(place(1), cosigned(2, place(1)));
+  there.heard(0, said(0, place(1)));
+  const { stable } = there.heard(1, said(1, place(1)));
+  if (stable === undefined) return t.fail();
+  const { board } = collector();
+  board.durable(place(1), cosigned(0, place(1)));
+  for (const name of ['one', 'other']) board.heard(1, said(1, { size: 10, root: rootOf(name) }));
+  t.is(board.heard(1, said(1, place(1))).stable, undefined, 'a third root of one sender');
+  const shown = board.heard(2, { type: 'stable', checkpoint: stable });
+  t.deepEqual(shown.contradictions, []);
+  t.deepEqual(shown.stable?.cosignatures, stable.cosignatures);
+});
+
 test('two roots for one size under one key are a proven pair, reported once [K7]', (t) => {
   const { board } = collector();
   const other = { size: 10, root: rootOf('another log') };
