@@ -200,8 +200,10 @@ export class Checkpointing {
   #repeat(head: Head): void {
     this.#collector.statusSent();
     const { last } = this.#cosigner;
-    if (last === undefined || last.size !== head.logSize || this.#collector.isStable(last.size)) return;
-    this.#broadcast(last, true);
+    if (head.height === 0 || this.#collector.isStable(head.logSize)) return;
+    if (last?.size === head.logSize) return this.#broadcast(last, true);
+    const wanted = encodeCheckpointMessage({ type: 'wanted', size: head.logSize });
+    this.#parts.transport.broadcast('checkpoints', wanted);
   }
 
   #broadcast(cosigned: CosignedHead, repeated: boolean): void {

@@ -92,7 +92,14 @@ export class CheckpointCollector {
   }
 
   heard(from: number, message: CheckpointMessage): CheckpointOutcome {
-    return message.type === 'stable' ? this.#heardStable(message.checkpoint) : this.#heardOne(from, message);
+    switch (message.type) {
+      case 'stable':
+        return this.#heardStable(message.checkpoint);
+      case 'wanted':
+        return { contradictions: [], answer: this.#answer(from, message.size) };
+      case 'cosignature':
+        return this.#heardOne(from, message);
+    }
   }
 
   /** With each own status [K6]. */
@@ -111,9 +118,15 @@ export class CheckpointCollector {
     const stable = this.#stable.get(size);
     const contradictions = this.#keep(cosigned, false);
     if (stable === undefined) return { stable: this.#tryStable(size), contradictions };
-    if (!repeated || this.#answered.has(from)) return { contradictions };
+    return { contradictions, answer: repeated ? this.#answer(from, size) : undefined };
+  }
+
+  /** Once a sender between two own statuses [K6]. */
+  #answer(from: number, size: number): StableCheckpoint | undefined {
+    const stable = this.#stable.get(size);
+    if (stable === undefined || this.#answered.has(from)) return undefined;
     this.#answered.add(from);
-    return { contradictions, answer: stable };
+    return stable;
   }
 
   /** Others' words, brought by somebody: each is believed for its signature alone. */

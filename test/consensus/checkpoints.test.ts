@@ -134,6 +134,18 @@ test('a cosignature comes from its signer, and counts under the set of its block
   t.is(old.durable(place(2), undefined).stable, undefined, 'nobody is asked about block 2');
 });
 
+test('who asks for a stable checkpoint is answered once between two statuses [K6]', (t) => {
+  const { board } = collector();
+  const wanted = { type: 'wanted', size: 10 } as const;
+  t.is(board.heard(9, wanted).answer, undefined);
+  board.durable(place(1), cosigned(0, place(1)));
+  for (const each of [1, 2]) board.heard(each, said(each, place(1)));
+  t.is(board.heard(9, wanted).answer?.size, 10);
+  t.is(board.heard(9, wanted).answer, undefined);
+  board.statusSent();
+  t.is(board.heard(9, wanted).answer?.size, 10);
+});
+
 test('what was kept ahead of a number is dropped when the number is another validator’s [K3]', (t) => {
   const [first, ...others] = validators;
   const turned = first === undefined ? [] : [...others, first];
@@ -287,7 +299,7 @@ test('checkpoint messages have one encoding', (t) => {
       cosignatures: [0, 1, 2].map((each) => cosigned(each, place(1))),
     },
   };
-  for (const message of [said(1, place(1)), said(1, place(1), true), stable]) {
+  for (const message of [said(1, place(1)), said(1, place(1), true), stable, { type: 'wanted', size: 10 } as const]) {
     const bytes = encodeCheckpointMessage(message);
     t.deepEqual(encodeCheckpointMessage(decodeCheckpointMessage(bytes)), bytes);
     t.throws(() => decodeCheckpointMessage(bytes.slice(1)), { instanceOf: DecodeError });

@@ -19,7 +19,7 @@ test('[K3] who was removed takes no place of the validator that has its number n
   bank.lose = (to, channel, bytes) => {
     if (channel !== 'checkpoints') return false;
     const message = decodeCheckpointMessage(bytes);
-    if (message.type === 'stable') return false;
+    if (message.type !== 'cosignature') return false;
     const { cosigned } = message;
     if (cosigned.validator === 3) return true;
     if (cosigned.validator !== 1 || message.repeated) return false;

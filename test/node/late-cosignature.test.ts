@@ -8,6 +8,7 @@ import { digestOf } from '../../node/ledger/hash.ts';
 import { deriveSeed, publicKeyOf, sign, verify } from '../../node/ledger/signature.ts';
 import { buildChain } from '../audit/_chain.ts';
 import { seedOf } from '../execution/_ledger.ts';
+import { Bank } from './_bank.ts';
 
 const noteKeyOf = (name: string) => {
   const seed = deriveSeed(seedOf(name), 'audit');
@@ -35,4 +36,16 @@ test('[K6] who votes under its next keys cosigns the last block that it has by a
   const cosigned = store.cosigned();
   t.is(cosigned?.size, store.head().logSize);
   t.true(cosigned !== undefined && isCosigned(originOf(log), cosigned, genesis.validators));
+});
+
+test('[K6] who follows without a vote is shown the checkpoint of its last block', async (t) => {
+  const bank = new Bank();
+  await bank.begin();
+  const five = bank.add('node-4', 'node-4');
+  bank.start(five);
+  await bank.govern([0, 1, 2, 3], bank.learner('node-4'));
+  await bank.loaded(() => bank.height(five) > 2, 0);
+  await bank.run(() => bank.height(five) === bank.height(0) && bank.nodes[0]?.status().mempool.transactions === 0);
+  await bank.run(() => bank.stores[five]?.lastCheckpoint()?.height === bank.height(five), 20);
+  t.is(bank.stores[five]?.cosigned(), undefined);
 });
