@@ -36,8 +36,8 @@ export interface CheckpointingParts {
   readonly check: SignatureCheck;
   /** While keys are rotated there are two: the set of a height names the one that cosigns it. */
   readonly auditKeys: () => readonly NoteKey[];
-  /** Whether a peer is, or lately was, the validator of this number. */
-  readonly speaksFor: (from: number, validator: number) => boolean;
+  /** Whether a peer is the validator of this number in the set of this height. */
+  readonly speaksFor: (from: number, validator: number, height: number) => boolean;
   /** Signs what this node serves, under the log's own name; it never counts toward a quorum. */
   readonly logKey: NoteKey;
   readonly transport: Pick<Transport, 'send' | 'broadcast'>;
@@ -185,7 +185,8 @@ export class Checkpointing {
   #late(head: Head): CosignedHead | undefined {
     const isMissing = head.height > 0 && this.#cosigner.last?.size !== head.logSize;
     if (!isMissing || this.#parts.status().voice !== 'voting') return undefined;
-    const isSame = this.#ownAt(head.height).key === this.#ownAt(head.height + 1).key;
+    const [key, next] = [this.#ownAt(head.height).key, this.#ownAt(head.height + 1).key];
+    const isSame = equalBytes(key?.publicKey ?? noKey, next?.publicKey ?? noKey);
     return isSame ? this.#cosigned(head) : undefined;
   }
 
@@ -199,8 +200,10 @@ export class Checkpointing {
   #repeat(head: Head): void {
     this.#collector.statusSent();
     const { last } = this.#cosigner;
-    if (last === undefined || last.size !== head.logSize || this.#collector.isStable(last.size)) return;
-    this.#broadcast(last, true);
+    if (head.height === 0 || this.#collector.isStable(head.logSize)) return;
+    if (last?.size === head.logSize) return this.#broadcast(last, true);
+    const wanted = encodeCheckpointMessage({ type: 'wanted', size: head.logSize });
+    this.#parts.transport.broadcast('checkpoints', wanted);
   }
 
   #broadcast(cosigned: CosignedHead, repeated: boolean): void {

@@ -90,6 +90,12 @@ export interface DriverParts {
   onIncident(reason: string, certificates: readonly CommitCertificate[]): void;
 }
 
+interface Work {
+  readonly waiting: boolean;
+  readonly oldest: string | undefined;
+  readonly accused: string | undefined;
+}
+
 export class Driver {
   readonly #parts: DriverParts;
   readonly #queue: Event[] = [];
@@ -102,7 +108,7 @@ export class Driver {
   #view: number;
   #isViewOpen = false;
   #isTakingSnapshot = false;
-  #work = { waiting: false, oldest: undefined as string | undefined };
+  #work: Work = { waiting: false, oldest: undefined, accused: undefined };
 
   constructor(parts: DriverParts) {
     this.#parts = parts;
@@ -150,17 +156,18 @@ export class Driver {
   /** Tells the replica what waits, if that has changed. */
   noteWork(): void {
     const { mempool, accusations } = this.#parts;
-    const oldest = this.#oldest();
+    const { oldest, accused } = this.#rounds();
     const waiting = mempool.size > 0 || accusations.size > 0;
-    if (waiting === this.#work.waiting && oldest === this.#work.oldest) return;
-    this.#work = { waiting, oldest };
-    this.put({ type: 'work', waiting, oldest });
+    const known = this.#work;
+    if (waiting === known.waiting && oldest === known.oldest && accused === known.accused) return;
+    this.#work = { waiting, oldest, accused };
+    this.put({ type: 'work', ...this.#work });
   }
 
-  /** [T4, A6] What the timer is of. Evidence is a round of its own: an honest primary's next block holds it. */
-  #oldest(): string | undefined {
-    const round = this.#parts.mempool.round();
-    return this.#parts.accusations.oldest() ?? round;
+  /** [T4, A6] What the timers are of. Evidence is a round of its own: an honest primary's next block holds it. */
+  #rounds(): Pick<Work, 'oldest' | 'accused'> {
+    const { mempool, accusations } = this.#parts;
+    return { oldest: mempool.round(), accused: accusations.oldest() };
   }
 
   #drain(): void {
@@ -273,7 +280,7 @@ export class Driver {
     if (block !== undefined) return;
     // What was dropped must drive no timer; what stays is offered again when the mempool next changes.
     accusations.recheck();
-    this.#work = { waiting: false, oldest: this.#oldest() };
+    this.#work = { waiting: false, ...this.#rounds() };
     this.#queue.push({ type: 'work', ...this.#work });
   }
 

@@ -14,7 +14,10 @@ export class Peers {
   #voters: readonly (readonly number[])[] = [];
   #indexes = new Map<number, number>();
   #followers: readonly number[] = [];
+  /** Numbers in the epoch before, under whatever key it speaks by now. */
   #former = new Map<number, number>();
+  /** First heights of the epoch before and of that in force. */
+  #from: readonly [number, number] = [0, 0];
 
   constructor(transport: Transport, isOwn: (validator: Validator) => boolean) {
     this.#transport = transport;
@@ -48,8 +51,12 @@ export class Peers {
     });
     this.#followers = [...former.values(), ...learners].flatMap((each) => admit(each, false));
     this.#indexes = new Map(this.#voters.flatMap((peers, index) => peers.map((peer) => [peer, index] as const)));
-    const before = (previous?.validators ?? []).map((each, index) => [this.#numberOf(each.networkKey), index] as const);
+    const before = (previous?.validators ?? []).flatMap(({ id, networkKey }, index) => {
+      const now = this.#voters[current.validators.findIndex((each) => each.id === id)] ?? [];
+      return [this.#numberOf(networkKey), ...now].map((peer) => [peer, index] as const);
+    });
     this.#former = new Map(before);
+    this.#from = [previous?.from ?? 0, current.from];
     this.#transport.admit([...admitted.values()]);
   }
 
@@ -63,9 +70,11 @@ export class Peers {
     return this.#indexes.get(peer);
   }
 
-  /** Whether it is this validator of the epoch in force, or was that one of the epoch before. */
-  speaksFor(peer: number, validator: number): boolean {
-    return this.#indexes.get(peer) === validator || this.#former.get(peer) === validator;
+  /** Whether it is the validator of this number at this height, in the epoch in force or in the one before. */
+  speaksFor(peer: number, validator: number, height: number): boolean {
+    const [former, present] = this.#from;
+    const numbers = height >= present ? this.#indexes : height >= former ? this.#former : undefined;
+    return numbers?.get(peer) === validator;
   }
 
   /** [E8] Who has or had a vote: one that was removed may not know, and clients wait for what they gave it. */

@@ -414,7 +414,7 @@ export class ValidatorNode implements LedgerNode, Receiver {
     return new Checkpointing({
       ...{ store, log: { ledger: name, chainId }, logKey, transport, now, onContradiction },
       auditKeys: () => [auditKey, ...(parts.nextAuditKeys?.() ?? [])],
-      speaksFor: (from, validator) => this.#peers.speaksFor(from, validator),
+      speaksFor: (from, validator, height) => this.#peers.speaksFor(from, validator, height),
       validatorsOf: (height) => this.#executor.validatorsAt(height),
       check: new VerifiedSignatures(1_024).check,
       status: () => this.#driver.status(),

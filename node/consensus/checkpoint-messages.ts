@@ -8,7 +8,7 @@ import {
   type StableCheckpoint,
   stableCheckpointSchema,
 } from '../ledger/cosignature.ts';
-import { integer, literal, record } from '../ledger/schema.ts';
+import { integer, literal, record, uint } from '../ledger/schema.ts';
 
 export interface CosignatureMessage {
   readonly type: 'cosignature';
@@ -22,17 +22,27 @@ export interface StableMessage {
   readonly checkpoint: StableCheckpoint;
 }
 
-export type CheckpointMessage = CosignatureMessage | StableMessage;
+/** From who cannot repeat a cosignature of its own: it asks for the stable checkpoint of its last block [K6]. */
+export interface WantedMessage {
+  readonly type: 'wanted';
+  readonly size: number;
+}
+
+export type CheckpointMessage = CosignatureMessage | StableMessage | WantedMessage;
 
 const cosignatureWire = record({ kind: literal(0), cosigned: cosignedHeadSchema, repeated: integer(0, 1) });
 const stableWire = record({ kind: literal(1), checkpoint: stableCheckpointSchema });
+const wantedWire = record({ kind: literal(2), size: uint });
 
 export function encodeCheckpointMessage(message: CheckpointMessage): Uint8Array {
-  return encode(
-    message.type === 'cosignature'
-      ? cosignatureWire.write({ kind: 0, cosigned: message.cosigned, repeated: message.repeated ? 1 : 0 })
-      : stableWire.write({ kind: 1, checkpoint: message.checkpoint }),
-  );
+  switch (message.type) {
+    case 'cosignature':
+      return encode(cosignatureWire.write({ kind: 0, cosigned: message.cosigned, repeated: message.repeated ? 1 : 0 }));
+    case 'stable':
+      return encode(stableWire.write({ kind: 1, checkpoint: message.checkpoint }));
+    case 'wanted':
+      return encode(wantedWire.write({ kind: 2, size: message.size }));
+  }
 }
 
 /** Form only: no signature is checked here. Throws DecodeError. */
@@ -44,5 +54,6 @@ export function decodeCheckpointMessage(encoded: Uint8Array): CheckpointMessage 
     return { type: 'cosignature', cosigned, repeated: repeated === 1 };
   }
   if (kind === 1) return { type: 'stable', checkpoint: stableWire.read(value).checkpoint };
+  if (kind === 2) return { type: 'wanted', size: wantedWire.read(value).size };
   throw new DecodeError('no checkpoint message of a known kind');
 }

@@ -19,8 +19,8 @@ export interface CheckpointRules {
   /** [K3] Who is asked about a block; undefined where this validator cannot know it yet. */
   readonly validatorsOf: (height: number) => ValidatorSet | undefined;
   readonly check: SignatureCheck;
-  /** [K3] Whether a sender is, or was in the epoch before, the validator of this number. */
-  readonly speaksFor?: (from: number, validator: number) => boolean;
+  /** [K3] Whether a sender is the validator of this number in the set of this height. */
+  readonly speaksFor?: (from: number, validator: number, height: number) => boolean;
 }
 
 /** A block that is durable here. */
@@ -74,6 +74,7 @@ export class CheckpointCollector {
     this.#newest = place;
     this.#places.set(place.size, place);
     this.#dropAhead(place.size);
+    this.#dropRenumbered(place.height);
     for (const size of this.#places.keys()) {
       if (this.#places.size <= checkpointWindow) break;
       this.#places.delete(size);
@@ -91,7 +92,14 @@ export class CheckpointCollector {
   }
 
   heard(from: number, message: CheckpointMessage): CheckpointOutcome {
-    return message.type === 'stable' ? this.#heardStable(message.checkpoint) : this.#heardOne(from, message);
+    switch (message.type) {
+      case 'stable':
+        return this.#heardStable(message.checkpoint);
+      case 'wanted':
+        return { contradictions: [], answer: this.#answer(from, message.size) };
+      case 'cosignature':
+        return this.#heardOne(from, message);
+    }
   }
 
   /** With each own status [K6]. */
@@ -102,14 +110,23 @@ export class CheckpointCollector {
   #heardOne(from: number, message: CheckpointMessage & { type: 'cosignature' }): CheckpointOutcome {
     const { cosigned, repeated } = message;
     const { size } = cosigned;
+    const place = this.#places.get(size);
     const speaksFor = this.#rules.speaksFor ?? ((sender, validator) => sender === validator);
-    if (!speaksFor(from, cosigned.validator)) return refusal('a cosignature of another validator');
+    // Of a block that is not here yet it may be right in a set that is not known here either.
+    if (!speaksFor(from, cosigned.validator, place?.height ?? this.#newest.height + 1))
+      return place === undefined ? { contradictions: [] } : refusal('a cosignature of another validator');
     const stable = this.#stable.get(size);
     const contradictions = this.#keep(cosigned, false);
     if (stable === undefined) return { stable: this.#tryStable(size), contradictions };
-    if (!repeated || this.#answered.has(from)) return { contradictions };
+    return { contradictions, answer: repeated ? this.#answer(from, size) : undefined };
+  }
+
+  /** Once a sender between two own statuses [K6]. */
+  #answer(from: number, size: number): StableCheckpoint | undefined {
+    const stable = this.#stable.get(size);
+    if (stable === undefined || this.#answered.has(from)) return undefined;
     this.#answered.add(from);
-    return { contradictions, answer: stable };
+    return stable;
   }
 
   /** Others' words, brought by somebody: each is believed for its signature alone. */
@@ -142,7 +159,10 @@ export class CheckpointCollector {
       if (isProven && slots[known]?.isProven === false) slots[known] = { head, isProven };
       return [];
     }
-    if (slots.length >= rootsKept) return [];
+    if (slots.length >= rootsKept) {
+      if (isProven && head.root === this.#places.get(size)?.root) slots[0] = { head, isProven };
+      return [];
+    }
     slots.push({ head, isProven });
     return slots.length === rootsKept ? this.#contradiction(size, validator, slots) : [];
   }
@@ -158,16 +178,29 @@ export class CheckpointCollector {
 
   #dropAhead(head: number): void {
     for (const [validator, sizes] of this.#ahead) {
-      for (const size of sizes) {
-        if (size >= head) continue;
-        const ofSize = this.#slots.get(size);
-        ofSize?.delete(validator);
-        if (ofSize?.size === 0) this.#slots.delete(size);
-      }
+      for (const size of sizes) if (size < head) this.#empty(size, validator);
       const left = sizes.filter((size) => size > head);
       if (left.length === 0) this.#ahead.delete(validator);
       else this.#ahead.set(validator, left);
     }
+  }
+
+  /** [K3] Whose number is another validator's from the next block on has spoken for nobody there. */
+  #dropRenumbered(height: number): void {
+    const { validatorsOf } = this.#rules;
+    const [before, after] = [validatorsOf(height), validatorsOf(height + 1)];
+    if (before === after) return;
+    for (const [validator, sizes] of this.#ahead) {
+      if (before?.[validator]?.id === after?.[validator]?.id) continue;
+      for (const size of sizes) this.#empty(size, validator);
+      this.#ahead.delete(validator);
+    }
+  }
+
+  #empty(size: number, validator: number): void {
+    const ofSize = this.#slots.get(size);
+    ofSize?.delete(validator);
+    if (ofSize?.size === 0) this.#slots.delete(size);
   }
 
   // [K7]

@@ -110,6 +110,7 @@ export class Core {
 
   waiting = false;
   oldest: string | undefined;
+  accused: string | undefined;
   /** A view that a handler asks for; the replica starts the change once the event is dealt with. */
   demanded: number | undefined;
   proposing = false;

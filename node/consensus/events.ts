@@ -29,9 +29,15 @@ export type Event =
   | { readonly type: 'message'; readonly message: Verified<Message> }
   /**
    * What waits in the mempool, the latest word last: the driver hands on its own events in the order of their rise.
-   * `oldest` names the round of what still counts for timers; another name is another round [T4].
+   * `oldest` names the round of what still counts for timers; another name is another round [T4]. `accused` names that
+   * of evidence, which has a time of its own [A6].
    */
-  | { readonly type: 'work'; readonly waiting: boolean; readonly oldest: string | undefined }
+  | {
+      readonly type: 'work';
+      readonly waiting: boolean;
+      readonly oldest: string | undefined;
+      readonly accused?: string | undefined;
+    }
   /** The answer to `propose`: a block that was executed here, or nothing when nothing admissible waits. */
   | {
       readonly type: 'proposal';

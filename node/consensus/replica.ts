@@ -97,6 +97,7 @@ export class Replica {
     core.logSize = former.logSize;
     core.waiting = former.waiting;
     core.oldest = former.oldest;
+    core.accused = former.accused;
     for (const each of former.asked) core.asked.add(each); // by the numbers with which each fetch will end
     this.#core = core;
     this.#watch = new Watch(self, record.epoch);
@@ -149,8 +150,10 @@ export class Replica {
         return this.#message(event.message);
       case 'work':
         if (event.oldest !== core.oldest) core.timers.oldestChanged();
+        if (event.accused !== core.accused) core.timers.accusedChanged();
         core.waiting = event.waiting;
         core.oldest = event.oldest;
+        core.accused = event.accused;
         return tryPropose(core);
       case 'proposal':
         if (event.epoch === core.epoch && event.height === core.height) onProposal(core, event.view, event.proposed);
@@ -233,10 +236,12 @@ export class Replica {
       return;
     }
     const counts = core.oldest !== undefined;
-    const late = core.timers.countProgress(open || counts); // [T1]
+    const accuses = core.accused !== undefined;
+    const late = core.timers.countProgress(open || counts || accuses); // [T1]
     const starved = core.timers.countOldest(counts); // [T4]
+    const hushed = core.timers.countAccused(accuses); // [A6]
     const slow = core.floor.count(awaited(core), core.timers.timeoutTicks); // [T5]
-    if (late || starved || slow) return core.demandView(core.view + 1);
+    if (late || starved || hushed || slow) return core.demandView(core.view + 1);
     if (core.timers.countResend(open)) repeat(core);
     tryPropose(core);
   }
@@ -245,7 +250,7 @@ export class Replica {
 /** [T5] The primary owes a proposal only to who is not behind itself: what a quorum has settled it proposes no more. */
 function awaited(core: Core): Awaited {
   if (core.accepted !== undefined) return owesCommit(core) ? 'proposal' : 'votes';
-  const isOwed = core.oldest !== undefined || core.fixed !== undefined;
+  const isOwed = core.oldest !== undefined || core.accused !== undefined || core.fixed !== undefined;
   if (!isOwed || core.isPrimary || core.certified !== undefined) return 'nothing';
   const heights = [...core.statuses.values()].map((each) => each.height);
   return (core.electorate.attested(heights) ?? 0) > core.committed.height ? 'nothing' : 'proposal';

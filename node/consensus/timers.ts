@@ -20,6 +20,7 @@ export class Timers {
   readonly #faulty: number;
   #progress = 0;
   #oldest = 0;
+  #accused = 0;
   #resend = 0;
   #status = 0;
   #behind = 0;
@@ -51,7 +52,17 @@ export class Timers {
   /** [T4] */
   countOldest(running: boolean): boolean {
     this.#oldest = running ? this.#oldest + 1 : 0;
-    return this.#oldest >= Math.max(this.#timings.oldestTimeoutTicks, this.timeoutTicks);
+    return this.#oldest >= this.#roundTicks;
+  }
+
+  /** [A6] */
+  countAccused(running: boolean): boolean {
+    this.#accused = running ? this.#accused + 1 : 0;
+    return this.#accused >= this.#roundTicks;
+  }
+
+  get #roundTicks(): number {
+    return Math.max(this.#timings.oldestTimeoutTicks, this.timeoutTicks);
   }
 
   countResend(running: boolean): boolean {
@@ -82,9 +93,14 @@ export class Timers {
     this.#oldest = 0;
   }
 
+  accusedChanged(): void {
+    this.#accused = 0;
+  }
+
   viewEntered(): void {
     this.#progress = 0;
     this.#oldest = 0;
+    this.#accused = 0;
     this.#resend = 0;
   }
 

@@ -65,6 +65,7 @@ export function openWithAll(core: Core): void {
 
 // [V4]
 function tryNewView(core: Core, isTaken = (each: ViewChange) => !isUnserved(core, each)): void {
+  if (core.ended !== undefined) return; // [E3]
   if (core.mode !== 'changing' || !core.isPrimary || core.voice !== 'voting' || core.viewChange === undefined) return;
   const own = core.viewChange;
   const others = [...core.viewChanges.values()]

@@ -254,7 +254,8 @@ test('what a node has forgotten is gone, which is not the same as never there', 
   if (step === undefined) return t.fail('nothing to prune');
   node.store.prune(step);
   const { logSize } = node.store.base();
-  for (const path of ['/v1/blocks/1', '/v1/entries?from=1&to=9', `/v1/log/peaks?size=${logSize - 1}`]) {
+  const roots = ['/v1/log/peaks?size=1', `/v1/log/peaks?size=${logSize - 1}`, '/v1/proofs/0', '/v1/proofs/1'];
+  for (const path of ['/v1/blocks/1', '/v1/entries?from=1&to=9', ...roots]) {
     const { status, body } = await api.get(path);
     t.is(status, 410, path);
     t.is(body['code'], 'pruned', path);

@@ -220,6 +220,21 @@ test('a receipt under a quorum of another epoch is refused, whatever changes are
   t.is(ruleOf(short, sets).rule, 'checkpoint-form', 'a short quorum with one signer twice');
 });
 
+test('blocks that came without checkpoints, however many, have receipts under the newest one [K5]', (t) => {
+  class LateNode extends TestNode {
+    override readonly ledger = buildChain(70);
+  }
+  const late = new LateNode();
+  const { store } = late.ledger;
+  const newest = store.lastCheckpoint();
+  if (newest === undefined) return t.fail();
+  store.restore({ ...store.snapshot(), checkpoints: new Map([[newest.height, newest]]) });
+  for (const index of [0, 1, newest.size - 1]) {
+    const receipt = utf8(proofAt(late, index) ?? '');
+    t.is(verifyProofReceipt(receipt, late.ledger.genesis).index, index);
+  }
+});
+
 test('a receipt of a log of 100 million entries under seven validators takes less than 4 kB', (t) => {
   const line = (i: number) => ({
     ...verifierKey(`daybook.example/bank/validator/branch-${i}`, 'cosignature', sha256(utf8(`${i}`))),

@@ -134,6 +134,39 @@ test('a cosignature comes from its signer, and counts under the set of its block
   t.is(old.durable(place(2), undefined).stable, undefined, 'nobody is asked about block 2');
 });
 
+test('who asks for a stable checkpoint is answered once between two statuses [K6]', (t) => {
+  const { board } = collector();
+  const wanted = { type: 'wanted', size: 10 } as const;
+  t.is(board.heard(9, wanted).answer, undefined);
+  board.durable(place(1), cosigned(0, place(1)));
+  for (const each of [1, 2]) board.heard(each, said(each, place(1)));
+  t.is(board.heard(9, wanted).answer?.size, 10);
+  t.is(board.heard(9, wanted).answer, undefined);
+  board.statusSent();
+  t.is(board.heard(9, wanted).answer?.size, 10);
+});
+
+test('what was kept ahead of a number is dropped when the number is another validator’s [K3]', (t) => {
+  const [first, ...others] = validators;
+  const turned = first === undefined ? [] : [...others, first];
+  const validatorsOf = (height: number) => (height <= 1 ? validators : turned);
+  const board = new CheckpointCollector({ origin, validatorsOf, check: verify }, place(0), undefined);
+  for (let size = 1_001; size <= 1_100; size++) board.heard(1, said1(size));
+  const inTurned = (number: number, height: number): CheckpointMessage => {
+    const head = { ...cosigned(number + 1, place(height)), validator: number };
+    return { type: 'cosignature', cosigned: head, repeated: false };
+  };
+  board.durable(place(1), undefined);
+  t.is(typeof board.heard(2, inTurned(1, 1)).refused, 'string', 'not the number of the sender in any set');
+  t.is(board.heard(3, inTurned(1, 2)).refused, undefined, 'it may be right in a set that is not known here');
+  for (const each of [0, 1, 2]) board.heard(each, inTurned(each, 3));
+  board.durable(place(2), undefined);
+  t.deepEqual(
+    board.durable(place(3), undefined).stable?.cosignatures.map(({ validator }) => validator),
+    [0, 1, 2],
+  );
+});
+
 test('a repeated cosignature is answered with the stable checkpoint, once between two statuses [K6]', (t) => {
   const { board } = collector();
   board.durable(place(1), cosigned(0, place(1)));
@@ -158,6 +191,21 @@ test('a repeated cosignature is answered with the stable checkpoint, once betwee
     late.heard(1, message).stable?.cosignatures.map(({ validator }) => validator),
     [0, 1, 2],
   );
+});
+
+test('who says two other roots here cannot keep out a checkpoint that holds what it said elsewhere [K4, K5]', (t) => {
+  const there = collector().board;
+  there.durable(place(1), cosigned(2, place(1)));
+  there.heard(0, said(0, place(1)));
+  const { stable } = there.heard(1, said(1, place(1)));
+  if (stable === undefined) return t.fail();
+  const { board } = collector();
+  board.durable(place(1), cosigned(0, place(1)));
+  for (const name of ['one', 'other']) board.heard(1, said(1, { size: 10, root: rootOf(name) }));
+  t.is(board.heard(1, said(1, place(1))).stable, undefined, 'a third root of one sender');
+  const shown = board.heard(2, { type: 'stable', checkpoint: stable });
+  t.deepEqual(shown.contradictions, []);
+  t.deepEqual(shown.stable?.cosignatures, stable.cosignatures);
 });
 
 test('two roots for one size under one key are a proven pair, reported once [K7]', (t) => {
@@ -251,7 +299,7 @@ test('checkpoint messages have one encoding', (t) => {
       cosignatures: [0, 1, 2].map((each) => cosigned(each, place(1))),
     },
   };
-  for (const message of [said(1, place(1)), said(1, place(1), true), stable]) {
+  for (const message of [said(1, place(1)), said(1, place(1), true), stable, { type: 'wanted', size: 10 } as const]) {
     const bytes = encodeCheckpointMessage(message);
     t.deepEqual(encodeCheckpointMessage(decodeCheckpointMessage(bytes)), bytes);
     t.throws(() => decodeCheckpointMessage(bytes.slice(1)), { instanceOf: DecodeError });

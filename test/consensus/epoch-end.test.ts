@@ -77,3 +77,17 @@ test('[E3] nothing is signed in an epoch after the block that ends it', (t) => {
   t.is(one.replica.status().epoch, 1);
   t.is(signed, before);
 });
+
+test('[E3] who would open the next view of an epoch that ends with a ViewChange signs no NewView', (t) => {
+  let signed = 0;
+  const one = replicaOf(undefined, (message) => {
+    signed += 1;
+    return signAs(3)(message);
+  });
+  one.hear(status(0), status(1), prePrepare(a), viewChange(0, 3), viewChange(1, 7));
+  t.is(one.replica.status().view, 3, 'it asks for the view that it leads');
+  const before = signed;
+  one.hear(viewChange(2, 3, { committed: committed(a.digest, [0, 1, 2]) }));
+  t.is(one.replica.status().epoch, 1);
+  t.is(signed, before);
+});

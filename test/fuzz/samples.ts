@@ -65,6 +65,7 @@ export function checkpointMessages(): Uint8Array[] {
   return [
     encodeCheckpointMessage({ type: 'cosignature', cosigned: { ...treeHead, ...cosignatureOf(1) }, repeated: false }),
     encodeCheckpointMessage({ type: 'stable', checkpoint: stableCheckpoint() }),
+    encodeCheckpointMessage({ type: 'wanted', size: 20 }),
   ];
 }
 

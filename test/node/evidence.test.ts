@@ -22,9 +22,12 @@ async function startedCluster(): Promise<MemoryCluster> {
   return cluster;
 }
 
+function accountArguments(account: string) {
+  return openArguments({ account, branch: 'NORTH', currency: 'CZK', overdraftLimit: 0n, openingBalance: 0n });
+}
+
 function submit(cluster: MemoryCluster, node: number, account: string): void {
-  const args = openArguments({ account, branch: 'NORTH', currency: 'CZK', overdraftLimit: 0n, openingBalance: 0n });
-  cluster.nodes[node]?.submit(cluster.transaction(clearing, 'open', args).bytes);
+  cluster.nodes[node]?.submit(cluster.transaction(clearing, 'open', accountArguments(account)).bytes);
 }
 
 function accusations(cluster: MemoryCluster, store = 1): EvidenceEntry[] {
@@ -90,6 +93,28 @@ test('[A6] evidence is work of its own, and a primary that leaves it out is repl
   let ticks = 0;
   await cluster.run(() => ++ticks > 60);
   t.is(cluster.nodes[1]?.status().view, 1, 'nothing waits any more');
+});
+
+test('[A6, T4] evidence that lands begins no round of transactions anew, or who censors one could go on', async (t) => {
+  const cluster = await startedCluster();
+  const censored = cluster.transaction(clearing, 'open', accountArguments('CENSORED'));
+  const isEvidence = (bytes: Uint8Array) => bytes[0] === 0x82 && bytes[1] === 1;
+  let ticks = 0;
+  // Votes take some ticks, or the floor [T5] would see that the primary owes a block.
+  cluster.lose = (to, channel, bytes) =>
+    (to === 0 && channel === 'transactions' && !isEvidence(bytes)) || (channel === 'votes' && ticks % 3 > 0);
+  cluster.nodes[1]?.submit(censored.bytes);
+  const isOrdered = () => cluster.stores[1]?.transaction(censored.id) !== undefined;
+  // The primary serves its own clients; another that lies gives evidence against itself after 30 of 40 ticks.
+  await cluster.run(() => {
+    ticks += 1;
+    if (ticks === 30) cluster.nodes[2]?.receive(3, 'transactions', evidenceFrame(doubleCommit(cluster.chainId, 3)));
+    submit(cluster, 0, `A-${ticks}`);
+    return isOrdered();
+  }, 120);
+  t.true(isAccused(cluster));
+  t.is(cluster.nodes[1]?.status().view, 1, 'the primary was replaced');
+  t.true(ticks < 50, `${ticks} ticks`);
 });
 
 test('[A6] evidence that n primaries in a row left out drives timers no more', (t) => {

@@ -122,7 +122,7 @@ export class AmnesiaWitness {
   /** [K1] What it cosigned before it may repeat. */
   #cosigns(station: ValidatorStation, message: CheckpointMessage): void {
     const { silentSince } = this.#lifeOf(station);
-    if (message.type === 'stable' || silentSince === undefined) return;
+    if (message.type !== 'cosignature' || silentSince === undefined) return;
     const { size } = message.cosigned;
     check(
       size <= silentSince,

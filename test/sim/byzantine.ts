@@ -103,6 +103,7 @@ export class Liar implements Tamper {
       return has.has('forge-certificates')
         ? [...sentCheckpoint(to, withOneWrong(message, chance)), ...frames]
         : [plain, ...frames];
+    if (message.type === 'wanted') return [plain, ...frames];
     const { cosigned } = message;
     if (has.has('impersonate') && chance.hits(0.2))
       frames.push(...sentCheckpoint(to, { ...message, cosigned: { ...cosigned, validator: (to + 1) % 4 } }));

@@ -45,6 +45,7 @@ export class CheckpointWitness {
   leaves(who: number, bytes: Uint8Array, disk: SimulatedDisk): void {
     const message = decodeCheckpointMessage(bytes);
     if (message.type === 'stable') return this.#stable(message.checkpoint, `validator ${who} shows`);
+    if (message.type === 'wanted') return;
     const { cosigned } = message;
     const what = `validator ${who}'s cosignature of size ${cosigned.size}`;
     const sealed = this.#sealed.get(cosigned.size);
@@ -67,7 +68,7 @@ export class CheckpointWitness {
   /** Whoever lost the record of what it signed cosigns nothing, but under a key that it was given since. */
   silent(who: number, bytes: Uint8Array): void {
     const message = decodeCheckpointMessage(bytes);
-    if (message.type === 'stable') return;
+    if (message.type !== 'cosignature') return;
     const epoch = this.#epochs.at(this.#sealed.get(message.cosigned.size)?.height ?? 0);
     check(this.#epochs.hasOtherKeys(who, epoch.number), `validator ${who} has lost its record and cosigns`);
   }

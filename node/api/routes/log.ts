@@ -109,7 +109,7 @@ function peaksRoute(app: ApiServer, { node: { store } }: ApiParts): void {
       const { logSize } = store.head();
       if (size > logSize) throw new Problem('not-found', `The log has ${logSize} entries.`);
       const begins = store.base().logSize;
-      if (size > 1 && size < begins) throw pruned(`Trees of less than ${begins} entries`, { logFrom: begins });
+      if (size > 0 && size < begins) throw pruned(`Trees of less than ${begins} entries`, { logFrom: begins });
       const peaks = frontierAt((level, index) => store.node(level, index), size).toHashes();
       return { size, peaks: peaks.map(toBase64) };
     },

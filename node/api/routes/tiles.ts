@@ -114,7 +114,8 @@ function proofRoute(app: ApiServer, { node, readersOnly }: ApiParts): void {
       const { index } = request.params;
       const { base, head } = { base: node.store.base(), head: node.store.head() };
       if (index >= head.logSize) throw new Problem('not-found', `The log has ${head.logSize} entries.`);
-      if (index > 0 && index < base.logSize) throw forgotten();
+      // Genesis stays, and what its proof is made of does not.
+      if (base.height > 0 && index < base.logSize) throw forgotten();
       const proof = proofAt(node, index);
       if (proof === undefined) throw new Problem('not-found', 'No stable checkpoint covers that entry yet.');
       return { index, proof };
