@@ -67,7 +67,7 @@ export class Mempool {
   #round: Round | undefined;
   #rounds = 0;
 
-  /** `lineCount` tells how many of a block's lines a transaction takes: those of a batch, else one. */
+  /** `lineCount` tells how many of a block's lines a transaction takes: at most `batchLinesMax`. */
   constructor(limits: MempoolLimits, lineCount: (transaction: Transaction) => number = () => 1) {
     assert(limits.transactionsMax >= 1 && limits.bytesMax >= transactionBytesMax, 'a mempool holds a transaction');
     assert(limits.memberShare > 0 && limits.memberShare < 1, 'a member may fill a part of the mempool');
