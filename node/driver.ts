@@ -347,7 +347,11 @@ export class Driver {
     const { mempool, executor } = this.#parts;
     const timestamp = commit.head.timestamp + 1;
     if (commit.writes.some(([path]) => decidesAdmission(path))) {
-      mempool.recheck((transaction) => executor.admissionProblem(transaction, timestamp, true) === undefined);
+      // By this block's time what came since it was proposed may be valid for too long; by the next one's it is not.
+      mempool.recheck((each) => {
+        const problem = executor.admissionProblem(each, timestamp, true);
+        return problem === undefined || problem.code === 'too-far';
+      });
       return;
     }
     for (const { member, reference } of commit.references) {
