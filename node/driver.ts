@@ -26,12 +26,7 @@ import type { CheckpointChange, Head, Store } from './store/store.ts';
 /** Twice the bodies that the replica keeps: whatever it may still commit is among them. */
 const executedMax = 2 * bodiesMax;
 
-const blockLimits = {
-  transactionsMax: blockTransactionsMax,
-  bytesMax: blockBytesMax,
-  linesMax: blockLinesMax,
-  memberTransactionsMax: blockTransactionsMax,
-};
+const blockLimits = { transactionsMax: blockTransactionsMax, bytesMax: blockBytesMax, linesMax: blockLinesMax };
 
 /** A block that was fetched and checked against its certificate and its log root, not yet executed. */
 export interface FetchedBlock {
@@ -256,7 +251,7 @@ export class Driver {
       timestamp: Math.max(this.#parts.now(), executor.head.timestamp + 1),
       lastCommit: store.certificate(executor.head.height),
       evidence: accusations.values(),
-      candidates: mempool.take(blockLimits),
+      candidates: mempool.take({ ...blockLimits, ...executor.parameters }),
     });
     mempool.remove(left.filter(({ problem }) => problem.code !== 'too-far').map(({ id }) => id));
     if (block !== undefined) this.#executed.set(block.digest, block);
@@ -333,7 +328,7 @@ export class Driver {
     if (executed.commit.writes.some(([path]) => decidesMembership(path))) this.#parts.onMembership();
     this.#executed.clear();
     replica.noteLogSize(executor.head.logSize);
-    mempool.settled(executed.transactions, blockLimits);
+    mempool.settled(executed.transactions, { ...blockLimits, ...executor.parameters });
     this.#recheck(executed);
     accusations.recheck();
     const { lastCommit } = executed.header;
