@@ -133,7 +133,7 @@ test('at the edges all ways to a state lead to the same one, nothing throws, and
     const [builder, follower, restarted] = [new TestLedger(genesis), new TestLedger(genesis), new TestLedger(genesis)];
     const fold = new StateFold(genesis, contracts, { checksRoots: true });
     const count = new Count();
-    for (let height = 1; height <= 25; height++) {
+    for (let height = 1; height <= 18; height++) {
       const asked = Array.from({ length: 20 + random.int(30) }, () => work.next());
       const candidates = asked.map(({ by, method, args, reference }) =>
         builder.transaction(by, 'payments', method, args, reference),
