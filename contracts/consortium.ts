@@ -4,6 +4,7 @@ import { assert } from '../node/ledger/assert.ts';
 import { DecodeError, type Value } from '../node/ledger/codec.ts';
 import { toHex } from '../node/ledger/hash.ts';
 import { identifier, name } from '../node/ledger/identifiers.ts';
+import { batchLinesMax } from '../node/ledger/limits.ts';
 import { list, record, type TypeOf, text, uint } from '../node/ledger/schema.ts';
 import {
   publicKeyProblem,
@@ -302,6 +303,29 @@ export function proposeArguments(changes: readonly Change[], chainId: Uint8Array
 }
 
 const noChain = new Uint8Array(32);
+
+/** An approval writes the whole proposal again, whose length its own transaction does not show. */
+const approvalLines = 64;
+
+/**
+ * How many of a block's lines a transaction of this contract takes: about the time of as many payments. What a proposal
+ * asks for is looked up change by change and user by user; by bytes alone, a block of proposals that one officer sends
+ * would take as long as twenty blocks of payments, and honest primaries would be replaced for it.
+ */
+export function consortiumLines(method: string, args: Value): number {
+  if (method === 'approve') return approvalLines;
+  const changes = method === 'propose' && Array.isArray(args) ? (args as readonly Value[])[0] : undefined;
+  if (!Array.isArray(changes)) return 1;
+  const lines = (changes as readonly Value[]).reduce<number>((sum, change) => sum + 1 + usersIn(change), 0);
+  return Math.min(Math.max(1, lines), batchLinesMax);
+}
+
+/** Of a change that adds a member, which lists them last; 0 for any other, and for one of no form. */
+function usersIn(change: Value): number {
+  const fields = Array.isArray(change) ? (change as readonly Value[])[1] : undefined;
+  const users = Array.isArray(fields) ? (fields as readonly Value[]).at(-1) : undefined;
+  return Array.isArray(users) ? users.length : 0;
+}
 
 export function approveArguments(proposal: ProposalId): Value {
   return approveArgs.write({ proposal });

@@ -1,7 +1,7 @@
 // How the validator set changes: what one block may do to it, and the set that comes of it. A joiner is registered as a
 // learner with all its keys, follows the chain, and is then made a validator; a learner under the id of a validator is
 // that one's next keys. What is held here is counted over a whole block, however many proposals are enacted in it.
-import { toHex } from '../node/ledger/hash.ts';
+import { equalBytes, toHex } from '../node/ledger/hash.ts';
 import { validatorsMax, validatorsMin } from '../node/ledger/limits.ts';
 import { quorumOf, type Validator, type ValidatorSet } from '../node/ledger/validators.ts';
 import {
@@ -47,6 +47,8 @@ export class SetDraft {
   /** In force in this block. */
   readonly #base: ValidatorSet;
   #next: ValidatorSet;
+  /** Who differs between the two. No change can be taken back within a block, so each adds one. */
+  readonly #changed: Set<string>;
   #isChanged = false;
   /** Of this draft: undefined for one that was taken away. */
   readonly #learners = new Map<string, Validator | undefined>();
@@ -61,6 +63,7 @@ export class SetDraft {
     this.#number = (base?.number ?? 0) + 1;
     this.#base = base?.validators ?? [];
     this.#next = latest?.validators ?? [];
+    this.#changed = hasChanged ? changedBetween(this.#base, this.#next) : new Set();
     this.#learnerCount = state.read(countRecords, 'learners') ?? 0;
   }
 
@@ -93,27 +96,31 @@ export class SetDraft {
         if (learner === undefined) return 'NOLEARN';
         if (this.#next.length >= validatorsMax) return 'MAXVAL';
         this.#dropLearner(id);
-        return this.#change([...this.#next, learner]);
+        return this.#change(id, [...this.#next, learner]);
       case 'rotate-validator-keys':
         if (sitting === undefined) return 'NOVAL';
         if (learner === undefined || learner.member !== sitting.member) return 'NOLEARN';
         if (!isSame(former, sitting)) return 'CHGMAX';
         this.#dropLearner(id);
-        return this.#change(this.#next.map((each) => (each.id === id ? learner : each)));
+        return this.#change(
+          id,
+          this.#next.map((each) => (each.id === id ? learner : each)),
+        );
       case 'remove-validator':
         if (sitting === undefined) return 'NOVAL';
         if (this.#next.length <= validatorsMin) return 'MINVAL';
         if (!isSame(former, sitting)) return 'CHGMAX';
-        return this.#change(this.#next.filter((each) => each.id !== id));
+        return this.#change(
+          id,
+          this.#next.filter((each) => each.id !== id),
+        );
     }
   }
 
   // [E2]
-  #change(next: ValidatorSet): ValidatorCode | undefined {
-    const before = this.#base.filter((each) => !next.some((other) => isSame(each, other)));
-    const after = next.filter((each) => !this.#base.some((other) => isSame(each, other)));
-    const ids = new Set([...before, ...after].map(({ id }) => id));
-    if (ids.size > quorumOf(this.#base.length).faulty) return 'CHGMAX';
+  #change(id: string, next: ValidatorSet): ValidatorCode | undefined {
+    if (this.#changed.size + 1 > quorumOf(this.#base.length).faulty) return 'CHGMAX';
+    this.#changed.add(id);
     this.#next = next;
     this.#isChanged = true;
     return undefined;
@@ -152,7 +159,14 @@ function withoutKind({ kind: _, ...learner }: Extract<Change, { kind: 'add-learn
   return learner;
 }
 
+/** Compares by id: one officer may propose hundreds of such changes in each block, of a hundred validators. */
+function changedBetween(base: ValidatorSet, next: ValidatorSet): Set<string> {
+  const [former, later] = [base, next].map((set) => new Map(set.map((each) => [each.id, each])));
+  const ids = [...base, ...next].map(({ id }) => id);
+  return new Set(ids.filter((id) => !isSame(former?.get(id), later?.get(id))));
+}
+
 /** No key is ever registered twice, so the vote key names a validator with its keys. */
 function isSame(a: Validator | undefined, b: Validator | undefined): boolean {
-  return a !== undefined && b !== undefined && toHex(a.voteKey) === toHex(b.voteKey);
+  return a !== undefined && b !== undefined && equalBytes(a.voteKey, b.voteKey);
 }

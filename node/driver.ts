@@ -26,12 +26,7 @@ import type { CheckpointChange, Head, Store } from './store/store.ts';
 /** Twice the bodies that the replica keeps: whatever it may still commit is among them. */
 const executedMax = 2 * bodiesMax;
 
-const blockLimits = {
-  transactionsMax: blockTransactionsMax,
-  bytesMax: blockBytesMax,
-  linesMax: blockLinesMax,
-  memberTransactionsMax: blockTransactionsMax,
-};
+const blockLimits = { transactionsMax: blockTransactionsMax, bytesMax: blockBytesMax, linesMax: blockLinesMax };
 
 /** A block that was fetched and checked against its certificate and its log root, not yet executed. */
 export interface FetchedBlock {
@@ -263,7 +258,7 @@ export class Driver {
       timestamp: Math.max(this.#parts.now(), executor.head.timestamp + 1),
       lastCommit: store.certificate(executor.head.height),
       evidence: accusations.values(),
-      candidates: mempool.take(blockLimits),
+      candidates: mempool.take({ ...blockLimits, ...executor.parameters }),
     });
     mempool.remove(left.filter(({ problem }) => problem.code !== 'too-far').map(({ id }) => id));
     if (block !== undefined) this.#executed.set(block.digest, block);
@@ -340,7 +335,7 @@ export class Driver {
     if (executed.commit.writes.some(([path]) => decidesMembership(path))) this.#parts.onMembership();
     this.#executed.clear();
     replica.noteLogSize(executor.head.logSize);
-    mempool.settled(executed.transactions, blockLimits);
+    mempool.settled(executed.transactions, { ...blockLimits, ...executor.parameters });
     this.#recheck(executed);
     accusations.recheck();
     const { lastCommit } = executed.header;
@@ -354,7 +349,11 @@ export class Driver {
     const { mempool, executor } = this.#parts;
     const timestamp = commit.head.timestamp + 1;
     if (commit.writes.some(([path]) => decidesAdmission(path))) {
-      mempool.recheck((transaction) => executor.admissionProblem(transaction, timestamp, true) === undefined);
+      // By this block's time what came since it was proposed may be valid for too long; by the next one's it is not.
+      mempool.recheck((each) => {
+        const problem = executor.admissionProblem(each, timestamp, true);
+        return problem === undefined || problem.code === 'too-far';
+      });
       return;
     }
     for (const { member, reference } of commit.references) {

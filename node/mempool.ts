@@ -67,7 +67,7 @@ export class Mempool {
   #round: Round | undefined;
   #rounds = 0;
 
-  /** `lineCount` tells how many of a block's lines a transaction takes: those of a batch, else one. */
+  /** `lineCount` tells how many of a block's lines a transaction takes: at most `batchLinesMax`. */
   constructor(limits: MempoolLimits, lineCount: (transaction: Transaction) => number = () => 1) {
     assert(limits.transactionsMax >= 1 && limits.bytesMax >= transactionBytesMax, 'a mempool holds a transaction');
     assert(limits.memberShare > 0 && limits.memberShare < 1, 'a member may fill a part of the mempool');
@@ -165,13 +165,15 @@ export class Mempool {
 
   /**
    * What a block has settled. A full block was no place for the rest: where the present round had its fair share of it,
-   * one part for each member that waits, and each member of it half of such a part, the round begins anew [T4].
+   * one part for each member that waits, and each member of it half of such a part, the round begins anew [T4]; and so
+   * where it had all that the consortium lets its members have in one block.
    */
   settled(transactions: readonly Transaction[], limits: TakeLimits): void {
     const last = this.#round?.last ?? -1;
     const served = transactions.filter(({ id }) => (this.#driving.get(id)?.since ?? Number.POSITIVE_INFINITY) <= last);
     const isServed = served.length * Math.max(1, this.#members.size) >= transactions.length;
-    if (isServed && this.#isFull(transactions, limits) && this.#isFair(transactions, served, last))
+    const isFull = isServed && this.#isFull(transactions, limits) && this.#isFair(transactions, served, last);
+    if (isFull || this.#isAtMemberLimit(served, last, limits.memberTransactionsMax))
       this.#round = { last, number: ++this.#rounds };
     this.remove(transactions.map(({ id }) => id));
   }
@@ -198,6 +200,28 @@ export class Mempool {
       if (own.length === count || (own.length > 0 && hasPart)) content += 1;
     }
     return content >= Math.min(waiting.size, Math.ceil(transactions.length / 2));
+  }
+
+  /**
+   * Whether each member that waits in the round has all it had there, or its first and as many as one may have: no
+   * primary can give more. Its first must be among them, or one that lies could leave that one out behind the others.
+   */
+  #isAtMemberLimit(served: readonly Transaction[], last: number, memberTransactionsMax: number): boolean {
+    if (served.length < memberTransactionsMax) return false;
+    const ids = new Set(served.map(({ id }) => id));
+    const ofMember = new Map<string, { waiting: number; served: number; readonly hasFirst: boolean }>();
+    for (const { since, transaction } of this.#driving.values()) {
+      if (since > last) break;
+      const isServed = ids.has(transaction.id);
+      const { member } = transaction.body;
+      const counted = ofMember.get(member) ?? { waiting: 0, served: 0, hasFirst: isServed };
+      counted.waiting += 1;
+      if (isServed) counted.served += 1;
+      ofMember.set(member, counted);
+    }
+    return [...ofMember.values()].every(
+      ({ waiting, served, hasFirst }) => served === waiting || (hasFirst && served >= memberTransactionsMax),
+    );
   }
 
   /** Count, bytes and lines: a block is full of one of them. */

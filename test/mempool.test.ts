@@ -197,6 +197,31 @@ test('[T4] nor is a full block of which a member of the round got nothing: its q
   t.not(two.round(), crowd, 'not all members have a place in one block');
 });
 
+test('[T4] a block that holds as many of each member as one may have begins the round anew', (t) => {
+  const mempool = pool();
+  const limits = { ...wide, memberTransactionsMax: 3 };
+  const rounds = new Set<string | undefined>();
+  for (let i = 0; i < 40; i++) mempool.add(transaction('A', `${i}`), 'client');
+  for (let i = 0; i < 4; i++) mempool.add(transaction('B', `${i}`), 'client');
+  let blocks = 0;
+  for (; mempool.size > 0; blocks++) {
+    rounds.add(mempool.round());
+    const block = mempool.take(limits);
+    t.true(block.length <= 6);
+    mempool.settled(block, limits);
+  }
+  t.is(rounds.size, blocks, 'an honest primary has time for each block');
+  const censored = pool();
+  for (let i = 0; i < 40; i++) censored.add(transaction('A', `${i}`), 'client');
+  censored.add(transaction('B', '0'), 'client');
+  const round = censored.round();
+  const others = censored.take({ ...wide }).filter(({ body }) => body.member === 'A');
+  censored.settled(others.slice(1, 4), limits);
+  t.is(censored.round(), round, 'not one that leaves out the first of a member');
+  censored.settled([...others.slice(0, 1), ...others.slice(4, 6)], limits);
+  t.is(censored.round(), round, 'nor one that leaves out a member');
+});
+
 test('what expired, and what no longer holds after a commit, is dropped', (t) => {
   const mempool = pool();
   mempool.add(transaction('A', '1', 100, 500), 'client');

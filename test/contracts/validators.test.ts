@@ -12,8 +12,9 @@ import {
   validatorsOf,
   validatorsOfEpoch,
 } from '../../contracts/consortium-state.ts';
+import type { Collection } from '../../contracts/contract.ts';
 import { refusalTexts } from '../../contracts/refusals.ts';
-import { validatorCodes } from '../../contracts/validator-changes.ts';
+import { SetDraft, validatorCodes } from '../../contracts/validator-changes.ts';
 import type { Genesis } from '../../genesis/genesis.ts';
 import { DecodeError } from '../../node/ledger/codec.ts';
 import { sha256 } from '../../node/ledger/hash.ts';
@@ -136,6 +137,26 @@ test('[E2] changes are counted over all proposals of a block, and a later block 
   t.like(latestEpoch(seven.state), { number: 1, from: 2 }, 'one epoch a block');
   t.is(enact(seven, 'C', remove('node-4')), 'CHGMAX');
   t.is(idsOf(seven)?.length, 5);
+});
+
+test('[E2] counting the changes of one proposal takes time with the validators, not with their square', (t) => {
+  const one = validator('node-0', 'NORTH');
+  let reads = 0;
+  const validators = Array.from({ length: validatorsMax }, (_, i) => {
+    const key = new Uint8Array(32).fill(i);
+    const get = () => {
+      reads += 1;
+      return key;
+    };
+    return Object.defineProperty({ ...one, id: `node-${i}` }, 'voteKey', { get });
+  });
+  const read = <T>({ name }: Collection<T>): T | undefined =>
+    name === 'epochs' ? ({ from: 1, validators } as T) : undefined;
+  const draft = new SetDraft({ read }, 1);
+  const f = Math.floor((validatorsMax - 1) / 3);
+  for (let i = 0; i < f; i++) t.is(draft.add({ kind: 'remove-validator', id: `node-${i}` }), undefined);
+  t.is(draft.add({ kind: 'remove-validator', id: `node-${f}` }), 'CHGMAX');
+  t.true(reads < 10 * validatorsMax, `${reads} looks at a key`);
 });
 
 test('keys are rotated in place, and old ones stay refused for ever', (t) => {

@@ -1,8 +1,10 @@
 // What the driver keeps of blocks that it executed, should none be committed for many views.
 import test from 'ava';
+import { defaultParameters } from '../../contracts/consortium-state.ts';
 import { bodiesMax, firstRecord } from '../../node/consensus/record.ts';
 import { Driver, type DriverParts } from '../../node/driver.ts';
 import type { Digest } from '../../node/ledger/hash.ts';
+import type { TakeLimits } from '../../node/mempool.ts';
 
 const placeholder = new Uint8Array(1);
 const block = { header: placeholder, evidence: undefined, transactions: [] };
@@ -89,4 +91,41 @@ test('[V7] a body that comes after its block was committed otherwise makes nobod
   driver.start();
   driver.put({ type: 'tick' });
   t.true(await asked);
+});
+
+test('a primary takes as many transactions of one member as the consortium allows', (t) => {
+  let taken: unknown;
+  const parts = {
+    self: () => 0,
+    now: () => 7,
+    replica: {
+      start: () => [],
+      step: (event: { readonly type: string }) => {
+        const performed = event.type === 'tick' ? [{ type: 'propose', epoch: 0, view: 0, height: 1 }] : [];
+        return performed;
+      },
+      position: () => ({ view: 0, mode: 'normal', height: 1 }),
+      noteLogSize: () => {},
+    },
+    store: { head: () => ({ logSize: 1 }), certificate: () => undefined },
+    executor: {
+      head: { height: 0, timestamp: 0 },
+      parameters: { ...defaultParameters, memberTransactionsMax: 3 },
+      propose: () => ({ block: undefined, left: [] }),
+    },
+    accusations: { values: () => [], recheck: () => {}, oldest: () => undefined },
+    mempool: {
+      take: (limits: TakeLimits) => {
+        taken = limits.memberTransactionsMax;
+        return [];
+      },
+      remove: () => {},
+      round: () => undefined,
+    },
+    onFailure: (error: unknown) => t.fail(String(error)),
+  };
+  const driver = new Driver(parts as unknown as DriverParts);
+  driver.start();
+  driver.put({ type: 'tick' });
+  t.is(taken, 3);
 });
