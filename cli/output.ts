@@ -1,6 +1,7 @@
 // What a command says: data on stdout, in text or as JSON; everything else on stderr. Colours only on a terminal that
 // wants them (no-color.org).
 import { CliError, exitCodes } from './exit-codes.ts';
+import { printable } from './printable.ts';
 
 export interface Output {
   readonly json: boolean;
@@ -39,8 +40,8 @@ export function reportError(error: unknown, json: boolean): number {
     const facts = known ? { code: error.code, next: error.next } : {};
     process.stderr.write(`${toJson({ error: { exitCode, message, ...facts } })}\n`);
   } else {
-    process.stderr.write(`${paint('red', 'error:', process.stderr)} ${message}\n`);
-    if (known && error.next !== undefined) process.stderr.write(`${error.next}\n`);
+    process.stderr.write(`${paint('red', 'error:', process.stderr)} ${printable(message)}\n`);
+    if (known && error.next !== undefined) process.stderr.write(`${printable(error.next)}\n`);
     if (!known && error instanceof Error && process.env['DAYBOOK_DEBUG'] !== undefined)
       process.stderr.write(`${error.stack}\n`);
   }
