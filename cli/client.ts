@@ -213,7 +213,7 @@ export class Client {
   async #found<T>(path: string, read: (value: unknown) => T, options: RequestOptions): Promise<T | undefined> {
     const denying = new Set<string>();
     const begin = options.first ?? this.#current;
-    for (let attempt = 0; attempt < this.nodes.length && denying.size < this.#wordsNeeded; attempt++) {
+    for (let attempt = 0; attempt < this.nodes.length && denying.size < this.wordsNeeded; attempt++) {
       try {
         return await this.getAs(path, read, { ...options, first: (begin + attempt) % this.nodes.length });
       } catch (error) {
@@ -224,7 +224,8 @@ export class Client {
     return undefined;
   }
 
-  get #wordsNeeded(): number {
+  /** How many nodes must say what has no proof. */
+  get wordsNeeded(): number {
     const { sets, validators } = this.trust;
     return wordsNeeded((sets?.latest.validators ?? validators).length, this.nodes.length);
   }
@@ -239,7 +240,7 @@ export class Client {
     const waitMs = Math.min(otherNodeMs, Math.ceil(timeoutMs / Math.max(1, this.nodes.length)));
     const read = (value: unknown) => this.#finalOf(value, transaction.id);
     let found: VerifiedOutcome | undefined;
-    const words = new RefusalWords<ApiProblem>(this.#wordsNeeded, this.nodes.length);
+    const words = new RefusalWords<ApiProblem>(this.wordsNeeded, this.nodes.length);
     // The same bytes again are no second payment: they wait with the first, or get its outcome.
     for (let attempt = 0; found === undefined && (attempt === 0 || Date.now() < deadline); attempt++) {
       const left = Math.max(1, Math.min(waitMs, deadline - Date.now()));

@@ -17,6 +17,8 @@ export interface LinkedLine {
 export function ledgerLink(client: Client, member: string, lines: readonly LinkedLine[]): LedgerLink {
   const batches: BatchCache = new Map();
   return {
+    wordsNeeded: () => client.wordsNeeded,
+
     async head() {
       // Outcomes are read from the entries. A node that shows them to nobody says so now, before anything is sent.
       await client.get('/v1/entries?from=0&to=1');
