@@ -31,6 +31,11 @@ export function terminalOutput(json: boolean): Output {
   };
 }
 
+/** Bytes that are no text go to a file or a program: a terminal would obey some of them. `instead` says how. */
+export function refuseTerminal({ isTTY }: { readonly isTTY?: boolean }, what: string, instead: string): void {
+  if (isTTY === true) throw new CliError('usage', `${what} are bytes, and this is a terminal`, instead);
+}
+
 /** Writes an error the way the command's other output is, and gives the exit code. */
 export function reportError(error: unknown, json: boolean): number {
   const known = error instanceof CliError;
