@@ -23,10 +23,10 @@ export function terminalOutput(json: boolean): Output {
     json,
     isTerminal,
     data: (value, text) => {
-      process.stdout.write(`${json ? toJson(value) : text()}\n`);
+      process.stdout.write(`${json ? toJson(value) : printable(text())}\n`);
     },
     note: (text) => {
-      process.stderr.write(`${text}\n`);
+      process.stderr.write(`${printable(text)}\n`);
     },
   };
 }

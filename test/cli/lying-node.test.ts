@@ -153,5 +153,5 @@ test('a node moves no cursor and writes no line of ours', async (t) => {
   t.deepEqual([hasUnseen(row ?? ''), more], [false, []]);
   t.throws(() => textOf('a\u001bb'), { instanceOf: BadAnswerError });
   t.is(oneLine('x'.repeat(600)).length, 503);
-  t.is(printable('a\n\tb\u001b[0m'), 'a\n\tb\ufffd[0m');
+  t.is(printable('a\n\tb\u001b[8m\u001b[32mOK\u001b[0m'), 'a\n\tb\ufffd[8m\u001b[32mOK\u001b[0m', 'our colours stay');
 });

@@ -290,3 +290,12 @@ test('bytes that are no text are not written to a terminal', (t) => {
     next: 'Use a file.',
   });
 });
+
+test('a file of an archive writes no verdict of its own', (t) => {
+  const folder = folderOf(t);
+  fileIn(folder, 'a\u001b[2J\u001b[H\nOK: 5 blocks', '');
+  const { status, stdout } = daybook('audit', 'verify', folder);
+  t.is(status, exitCodes.verification);
+  t.regex(stdout, /^FAILED at height 0: [^\n]*\n$/);
+  t.notRegex(stdout, /\p{Cc}(?!$)/u);
+});
