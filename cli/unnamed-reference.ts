@@ -1,5 +1,5 @@
-// The reference of a payment for which nobody gave one. It is new for each payment; but where an earlier run of the same
-// command ended without an outcome (killed, timed out, cut off), nobody knows whether that one paid, and only its
+// The reference of a payment for which nobody gave one. It is new for each payment; but where an earlier run of the
+// same command ended without an outcome (killed, timed out, cut off), nobody knows whether that one paid, and only its
 // reference settles it. So it is kept on the disk until its outcome is known, and the same command goes on with it.
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';

@@ -102,8 +102,8 @@ function parseJson(text: string): unknown {
   } catch (error) {
     throw new GenesisError(`genesis: no JSON: ${error instanceof Error ? error.message : String(error)}`);
   }
-  // RFC 8259 section 4 leaves open which of two fields of one name counts, and section 6 how exact a number is: the next
-  // reader could see another document here than this one.
+  // RFC 8259 section 4 leaves open which of two fields of one name counts, and section 6 how exact a number is: the
+  // next reader could see another document here than this one.
   if (withoutSpaces(text) !== JSON.stringify(value))
     throw new GenesisError('genesis: a field stands twice, or a number is not written in plain digits');
   return value;
