@@ -303,6 +303,11 @@ export function proposeArguments(changes: readonly Change[], chainId: Uint8Array
 
 const noChain = new Uint8Array(32);
 
+/** What arguments of `propose` ask for. Throws DecodeError. */
+export function proposedChanges(args: Value): readonly Change[] {
+  return proposeArgs.read(args).changes;
+}
+
 export function approveArguments(proposal: ProposalId): Value {
   return approveArgs.write({ proposal });
 }

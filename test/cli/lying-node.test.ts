@@ -11,9 +11,15 @@ import { ledgerLink } from '../../cli/ledger-link.ts';
 import { statusRow, statusTable } from '../../cli/node-table.ts';
 import { signOperation } from '../../cli/operation.ts';
 import { hasUnseen, oneLine, printable } from '../../cli/printable.ts';
+import { judgedProposal, readProposal } from '../../cli/proposal.ts';
+import { Session } from '../../cli/session.ts';
+import { proposeArguments } from '../../contracts/consortium.ts';
+import { consortiumName } from '../../contracts/consortium-state.ts';
 import { batchArguments, paymentsName, transferArguments } from '../../contracts/payments.ts';
+import { digestBytes } from '../../node/ledger/hash.ts';
 import type { Transaction } from '../../node/ledger/transaction.ts';
-import { type Served, served } from './_home.ts';
+import { officers } from '../execution/_ledger.ts';
+import { fileIn, folderOf, quietOutput, type Served, served } from './_home.ts';
 import { type Lie, liar } from './_liar.ts';
 
 function operation(
@@ -154,4 +160,35 @@ test('a node moves no cursor and writes no line of ours', async (t) => {
   t.throws(() => textOf('a\u001bb'), { instanceOf: BadAnswerError });
   t.is(oneLine('x'.repeat(600)).length, 503);
   t.is(printable('a\n\tb\u001b[8m\u001b[32mOK\u001b[0m'), 'a\n\tb\ufffd[8m\u001b[32mOK\u001b[0m', 'our colours stay');
+});
+
+test('an officer is asked about what was proposed, and not about what a node makes of it', async (t) => {
+  const api = await served(t, 5);
+  const args = proposeArguments(
+    [{ kind: 'deactivate-user', member: 'SOUTH', user: 'teller' }],
+    digestBytes(api.ledger.chainId),
+  );
+  api.node.settle(api.node.ledger.transaction(officers.NORTH, consortiumName, 'propose', args, 'G1'));
+  const id = { member: 'NORTH', reference: 'G1' };
+  const node = await liar(t, api.url, (request, { status, body }) =>
+    request.includes('/v1/proposals/')
+      ? { status, body: { ...body, changes: [{ kind: 'add-user', what: 'NORTH/teller-2' }] } }
+      : undefined,
+  );
+  const home = folderOf(t);
+  fileIn(home, 'genesis.json', api.node.genesisText);
+  const sessionAt = (url: string) => new Session({ home, yes: true, node: [url] }, quietOutput());
+  const judge = async (session: Session) => judgedProposal(session, id, await readProposal(session, id));
+  t.regex(await judge(sessionAt(api.url)), /^NORTH\/G1: deactivate-user SOUTH\/teller; approved by NORTH; open$/);
+  const error = await t.throwsAsync(judge(sessionAt(node.url)), { instanceOf: CliError });
+  t.like(error, { exitCode: 7 });
+  t.regex(error?.message ?? '', /asks for deactivate-user SOUTH\/teller, and the node shows add-user/);
+  const hiding = await liar(t, api.url, (request) =>
+    request.includes('/v1/references/') ? { status: 404, body: { code: 'not-found', detail: 'none' } } : undefined,
+  );
+  const unproved = await t.throwsAsync(judge(sessionAt(hiding.url)), {
+    instanceOf: CliError,
+    message: /nothing proves/,
+  });
+  t.is(unproved?.exitCode, 7, '--yes answers no question that nobody read');
 });
