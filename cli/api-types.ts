@@ -5,6 +5,7 @@ import { DecodeError } from '../node/ledger/codec.ts';
 import { type Digest, digestBytes, parseDigest } from '../node/ledger/hash.ts';
 import { decodeAs } from '../node/ledger/schema.ts';
 import { isObject, type JsonObject } from './files.ts';
+import { hasUnseen, oneLine } from './printable.ts';
 
 /** A node answered something that is not what it should answer. Another node may do better. */
 export class BadAnswerError extends Error {
@@ -19,21 +20,16 @@ export interface Receipt {
   readonly certificate: CommitCertificate;
 }
 
-export interface BatchLineOutcome {
-  readonly line: number;
-  readonly reference: string;
-  readonly outcome: string;
-  readonly index: number;
-}
-
-/** A final outcome of a transaction, or of one line (then `batch` is the id of the transaction that carried it). */
+/**
+ * A final outcome of a transaction, or of one line (then `batch` is the id of the transaction that carried it). What a
+ * node says of the lines of a batch is not read: no receipt holds it (batch-lines.ts has the lines from the log).
+ */
 export interface Outcome {
   readonly id: Digest | undefined;
   readonly batch: Digest | undefined;
   readonly outcome: string;
   readonly height: number;
   readonly index: number;
-  readonly lines: readonly BatchLineOutcome[];
   readonly receipt: Receipt;
 }
 
@@ -68,8 +64,10 @@ export function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : fail('not a list');
 }
 
+/** No text of the ledger has characters that cannot be seen: such a one was made for a terminal. */
 export function textOf(value: unknown): string {
-  return typeof value === 'string' ? value : fail('not text');
+  if (typeof value !== 'string') return fail('not text');
+  return hasUnseen(value) ? fail('text with control characters') : value;
 }
 
 export function countOf(value: unknown): number {
@@ -98,7 +96,7 @@ function fail(message: string): never {
 }
 
 export function readOutcome(value: unknown): Outcome {
-  const { id, batch, outcome, height, index, lines, receipt } = objectOf(value);
+  const { id, batch, outcome, height, index, receipt } = objectOf(value);
   const { entry, index: at, path, header, certificate } = objectOf(receipt);
   return {
     id: id === undefined ? undefined : readDigest(id),
@@ -106,7 +104,6 @@ export function readOutcome(value: unknown): Outcome {
     outcome: textOf(outcome),
     height: countOf(height),
     index: countOf(index),
-    lines: lines === undefined ? [] : listOf(lines).map(readLine),
     receipt: {
       entry: bytesOf(entry),
       index: countOf(at),
@@ -115,11 +112,6 @@ export function readOutcome(value: unknown): Outcome {
       certificate: certificateOf(certificate),
     },
   };
-}
-
-function readLine(value: unknown): BatchLineOutcome {
-  const { line, reference, outcome, index } = objectOf(value);
-  return { line: countOf(line), reference: textOf(reference), outcome: textOf(outcome), index: countOf(index) };
 }
 
 export function readBlock(value: unknown): ApiBlock {
@@ -151,7 +143,7 @@ export function readBulkResult(value: unknown): BulkResult {
   const { status, code, detail } = objectOf(value);
   return {
     status: bulkStatuses.find((known) => known === status) ?? fail('no status of a transaction'),
-    code: typeof code === 'string' ? code : undefined,
-    detail: typeof detail === 'string' ? detail : undefined,
+    code: typeof code === 'string' ? oneLine(code) : undefined,
+    detail: typeof detail === 'string' ? oneLine(detail) : undefined,
   };
 }

@@ -17,6 +17,7 @@ import { fileAdvice, nodeUrl, requestNode, verifyAdvice } from './client.ts';
 import { CliError } from './exit-codes.ts';
 import { readInput } from './files.ts';
 import { type HomePaths, shownPath } from './home.ts';
+import { unbroken } from './printable.ts';
 import { readLedger, type Session } from './session.ts';
 import { decodedLink, knownSets } from './trusted-sets.ts';
 
@@ -47,7 +48,8 @@ export function checkAccountName(text: string): void {
 
 /** The verdict, and what is left to do where the log is consistent and was held against no genesis. */
 export function verdictText(verdict: Verdict): string {
-  const line = verdictLine(verdict);
+  // Names of files, and what stands in them, are whoever made the archive's.
+  const line = unbroken(verdictLine(verdict));
   if (!verdict.ok || verdict.genesisChecked) return line;
   const next = 'Any ledger passes so, also a false one. Name the genesis that you trust: --genesis FILE or its hash.';
   return `${line}\n${next}`;

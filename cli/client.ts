@@ -3,22 +3,29 @@
 import type { Digest } from '../node/ledger/hash.ts';
 import type { Header } from '../node/ledger/header.ts';
 import { decodeTransaction, type Transaction } from '../node/ledger/transaction.ts';
+import { answerText, EndlessAnswerError } from './answer-text.ts';
 import { BadAnswerError, bytesOf, countOf, listOf, type Outcome, objectOf, readOutcome } from './api-types.ts';
-import { CliError, type ExitName } from './exit-codes.ts';
+import { CliError } from './exit-codes.ts';
 import { isObject, type JsonObject } from './files.ts';
+import { oneLine } from './printable.ts';
 import { type Trust, UnknownEpochError, VerificationError, type VerifiedEntry, verifyReceipt } from './receipt.ts';
+import { RefusalWords, wordsNeeded } from './refusal-words.ts';
 import { decodedLink } from './trusted-sets.ts';
 
-/** RFC 9457: a node understood the request and refuses it. */
+/** RFC 9457: a node understood the request and refuses it. Its own words, made fit to be shown. */
 export class ApiProblem extends Error {
   override name = 'ApiProblem';
+  readonly node: string;
   readonly status: number;
   readonly code: string;
   readonly body: JsonObject;
-  constructor(status: number, body: JsonObject) {
-    super(typeof body['detail'] === 'string' ? body['detail'] : `HTTP status ${status}`);
+  /** Of a transaction's refusal: fewer nodes said so than would hold an honest one. */
+  isAlone = false;
+  constructor(node: string, status: number, body: JsonObject) {
+    super(typeof body['detail'] === 'string' ? oneLine(body['detail']) : `HTTP status ${status}`);
+    this.node = node;
     this.status = status;
-    this.code = typeof body['code'] === 'string' ? body['code'] : 'unknown';
+    this.code = typeof body['code'] === 'string' ? oneLine(body['code']) : 'unknown';
     this.body = body;
   }
 }
@@ -28,6 +35,8 @@ export interface RequestOptions {
   readonly timeoutMs?: number;
   /** Which node is asked first; the others follow. */
   readonly first?: number;
+  /** It is there: a node that does not have it is behind, or lies, and the next is asked. */
+  readonly isKnown?: boolean;
 }
 
 /** A log that a verified header seals, and that a command therefore relies on. */
@@ -132,7 +141,8 @@ export class Client {
         if (options.first === undefined) this.#current = at;
         return value;
       } catch (error) {
-        if (error instanceof ApiProblem && !otherNodeMayHelp.has(error.code)) throw error;
+        const mayHelp = (code: string) => otherNodeMayHelp.has(code) || (options.isKnown && code === 'not-found');
+        if (error instanceof ApiProblem && !mayHelp(error.code)) throw error;
         if (error instanceof VerificationError || error instanceof BadAnswerError)
           falsehood = `${node}: ${error.message}`;
         else if (error instanceof BehindError) behind = error;
@@ -190,13 +200,34 @@ export class Client {
   async outcome(id: Digest, waitMs: number, first?: number): Promise<VerifiedOutcome | undefined> {
     const path = `/v1/transactions/${id}${waitMs > 0 ? `?wait=final&timeoutMs=${waitMs}` : ''}`;
     const options = { timeoutMs: waitMs + requestTimeoutMs, ...(first === undefined ? {} : { first }) };
-    return absentIfNotFound(this.getAs(path, (value) => this.#finalOf(value, id), options));
+    return this.#found(path, (value) => this.#finalOf(value, id), options);
   }
 
   /** What used a reference of a member, or undefined. */
   async referenceOutcome(member: string, reference: string): Promise<VerifiedOutcome | undefined> {
     const path = `/v1/references/${encodeURIComponent(member)}/${encodeURIComponent(reference)}`;
-    return absentIfNotFound(this.getAs(path, (value) => this.#verified(value)));
+    return this.#found(path, (value) => this.#verified(value), {});
+  }
+
+  /** Undefined where so many nodes have it not that one of them is honest, or all that can be asked. */
+  async #found<T>(path: string, read: (value: unknown) => T, options: RequestOptions): Promise<T | undefined> {
+    const denying = new Set<string>();
+    const begin = options.first ?? this.#current;
+    for (let attempt = 0; attempt < this.nodes.length && denying.size < this.wordsNeeded; attempt++) {
+      try {
+        return await this.getAs(path, read, { ...options, first: (begin + attempt) % this.nodes.length });
+      } catch (error) {
+        if (!(error instanceof ApiProblem) || error.code !== 'not-found') throw error;
+        denying.add(error.node);
+      }
+    }
+    return undefined;
+  }
+
+  /** How many nodes must say what has no proof. */
+  get wordsNeeded(): number {
+    const { sets, validators } = this.trust;
+    return wordsNeeded((sets?.latest.validators ?? validators).length, this.nodes.length);
   }
 
   /**
@@ -209,18 +240,29 @@ export class Client {
     const waitMs = Math.min(otherNodeMs, Math.ceil(timeoutMs / Math.max(1, this.nodes.length)));
     const read = (value: unknown) => this.#finalOf(value, transaction.id);
     let found: VerifiedOutcome | undefined;
+    const words = new RefusalWords<ApiProblem>(this.wordsNeeded, this.nodes.length);
     // The same bytes again are no second payment: they wait with the first, or get its outcome.
     for (let attempt = 0; found === undefined && (attempt === 0 || Date.now() < deadline); attempt++) {
       const left = Math.max(1, Math.min(waitMs, deadline - Date.now()));
       const path = `/v1/transactions?wait=final&timeoutMs=${left}`;
       // What comes after this transaction begins where it came through.
       if (attempt > 0) this.#current = (this.#current + 1) % this.nodes.length;
-      found = await this.postAs(path, body, read, { timeoutMs: left + requestTimeoutMs });
+      try {
+        found = await this.postAs(path, body, read, { timeoutMs: left + requestTimeoutMs });
+        words.noteOther();
+      } catch (error) {
+        if (!(error instanceof ApiProblem)) throw error;
+        const said = words.add(error);
+        error.isAlone = said === 'alone';
+        if (said !== undefined) throw error;
+        this.#current = Math.max(0, this.nodes.indexOf(error.node));
+      }
     }
     if (found !== undefined) return found;
+    const refusing = words.said.map(({ node, code, message }) => `; ${node} alone refuses it: ${code}, ${message}`);
     throw new CliError(
       'timeout',
-      `no outcome within ${timeoutMs} ms: transaction ${transaction.id} may still become final`,
+      `no outcome within ${timeoutMs} ms: transaction ${transaction.id} may still become final${refusing.join('')}`,
       'Run the same command again: it sends the same signed bytes, and a reference is never paid twice.',
     );
   }
@@ -305,10 +347,13 @@ export async function requestNode(
       method,
       headers: hasBody ? { 'content-type': 'application/json' } : {},
       signal: AbortSignal.timeout(timeoutMs),
+      // What was meant for this node goes to no other address that it may name.
+      redirect: 'error',
       ...(hasBody ? { body: JSON.stringify(options.body) } : {}),
     });
-    text = await response.text();
+    text = await answerText(response);
   } catch (error) {
+    if (error instanceof EndlessAnswerError) throw new BadAnswerError(error.message);
     throw new UnreachableError(reasonOf(error, timeoutMs));
   }
   let value: unknown;
@@ -317,7 +362,7 @@ export async function requestNode(
   } catch {
     throw new BadAnswerError(`status ${response.status} without JSON`);
   }
-  if (!response.ok) throw new ApiProblem(response.status, isObject(value) ? value : {});
+  if (!response.ok) throw new ApiProblem(node, response.status, isObject(value) ? value : {});
   return value;
 }
 
@@ -328,15 +373,6 @@ function reasonOf(error: unknown, timeoutMs: number): string {
   return cause instanceof Error && cause.message !== '' ? cause.message : error.message;
 }
 
-async function absentIfNotFound<T>(answer: Promise<T>): Promise<T | undefined> {
-  try {
-    return await answer;
-  } catch (error) {
-    if (error instanceof ApiProblem && error.code === 'not-found') return undefined;
-    throw error;
-  }
-}
-
 /** Checks the receipt, and that what the answer says is what the entry says. Throws VerificationError. */
 export function verifyOutcome(outcome: Outcome, trust: Trust): VerifiedOutcome {
   const verified = verifyReceipt(outcome.receipt, trust);
@@ -344,39 +380,8 @@ export function verifyOutcome(outcome: Outcome, trust: Trust): VerifiedOutcome {
   if (entry.kind !== 1 && entry.kind !== 2) throw new VerificationError('the receipt is of no transaction');
   if (entry.outcome !== outcome.outcome || outcome.index !== outcome.receipt.index || outcome.height !== header.height)
     throw new VerificationError('the answer says something else than its receipt');
-  if (entry.kind === 1 && decodeTransaction(entry.transaction).id !== outcome.id)
-    throw new VerificationError('the receipt is of another transaction');
+  // The entry of a line names no transaction: an id that stands beside it is anybody's word.
+  const id = entry.kind === 1 ? decodeTransaction(entry.transaction).id : undefined;
+  if (id !== outcome.id) throw new VerificationError('the receipt is of another transaction');
   return { ...outcome, verified };
-}
-
-const exitOf: { readonly [code: string]: ExitName } = {
-  malformed: 'usage',
-  'too-large': 'usage',
-  'unknown-parameter': 'usage',
-  unauthorised: 'notAuthorised',
-  DS0D: 'notAuthorised',
-  DS0B: 'notAuthorised',
-  'mempool-full': 'timeout',
-  'not-ready': 'unreachable',
-  'read-only': 'unreachable',
-  DU04: 'refused',
-  TM01: 'refused',
-  CH03: 'refused',
-  CHAIN: 'refused',
-};
-
-const adviceOf: { readonly [code: string]: string } = {
-  unauthorised: 'Its operator sets openReads = true in node.toml (loopback only); or name such a node with --node URL.',
-  'mempool-full': 'Nothing was ordered. Run the command again in a moment.',
-  DS0D: 'Is the user registered and active? `daybook key list` shows your keys; an officer can add a user.',
-  CHAIN: 'The genesis.json of this home is not the one of these validators.',
-  TM01: 'Run the command again: it is signed anew. Check this machine’s clock if it happens again.',
-  DU04: 'Use another --reference for another payment.',
-};
-
-/** A problem as the command's own error. */
-export function problemError(problem: ApiProblem): CliError {
-  const code = problem.code;
-  const name = /^[A-Z0-9]+$/.test(code) ? `${code}: ` : '';
-  return new CliError(exitOf[code] ?? 'failed', `${name}${problem.message}`, adviceOf[code], code);
 }

@@ -82,8 +82,8 @@ async function finalityOf(nodes: readonly string[]): Promise<DemoReport['finalit
   return Number.isFinite(p50) && Number.isFinite(p99) ? { p50, p99 } : undefined;
 }
 
-/** What happened, and what to try next. */
-export function demoText({ home, nodes, files, finality, verdict }: DemoReport): string {
+/** What happened, and what to try next; `isOnce`: nobody is there to try it on. */
+export function demoText({ home, nodes, files, finality, verdict }: DemoReport, isOnce: boolean): string {
   const { counts, head, sums } = verdict;
   const folder = shownPath(home);
   const daybook = 'node cli/daybook.mjs';
@@ -106,10 +106,14 @@ export function demoText({ home, nodes, files, finality, verdict }: DemoReport):
     '',
     ...rows.map(([name, text]) => `${name.padEnd(14)}${text}`),
     '',
-    'Try, in another terminal:',
-    `  ${daybook} account list --home ${folder}`,
-    `  ${daybook} transfer create ${payment} --home ${folder}`,
-    `  ${daybook} devnet kill 1 --home ${folder}     (then pay again: three of four are enough)`,
+    ...(isOnce
+      ? [`The validators end now. The audited log stays in ${folder}/audit; without --once they stay up until Ctrl-C.`]
+      : [
+          'Try, in another terminal:',
+          `  ${daybook} account list --home ${folder}`,
+          `  ${daybook} transfer create ${payment} --home ${folder}`,
+          `  ${daybook} devnet kill 1 --home ${folder}     (then pay again: three of four are enough)`,
+        ]),
   ].join('\n');
 }
 

@@ -20,7 +20,7 @@ export const exitTexts: { readonly [name in ExitName]: string } = {
   usage: 'the command line or a file given to it is wrong; nothing was sent',
   cancelled: 'cancelled, or a confirmation was needed and nobody could be asked',
   notAuthorised: 'no key, a wrong passphrase, or a node that does not let us read',
-  refused: 'refused by the ledger; for a file: at least one line was refused',
+  refused: 'refused by the ledger; for a file: at least one line was refused, or was bad and left out (--skip-bad)',
   timeout: 'no outcome in time (it is unknown), or no checkpoint yet that meets the policy; safe to run again',
   verification: 'a chain, a receipt or an archive did not verify',
   unreachable: 'no validator could be reached',

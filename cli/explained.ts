@@ -1,9 +1,10 @@
 // Errors of other parts as a command's own, with an exit code and advice.
 import { DecodeError } from '../node/ledger/codec.ts';
 import { BadAnswerError } from './api-types.ts';
-import { ApiProblem, problemError, verifyAdvice } from './client.ts';
+import { ApiProblem, verifyAdvice } from './client.ts';
 import { CliError } from './exit-codes.ts';
 import { permissionAdvice } from './files.ts';
+import { problemError } from './problem-error.ts';
 import { VerificationError } from './receipt.ts';
 
 export function explained(error: unknown): unknown {

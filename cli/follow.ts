@@ -7,7 +7,7 @@ import type { Header } from '../node/ledger/header.ts';
 import { Frontier } from '../node/ledger/merkle.ts';
 import { decodeTransaction } from '../node/ledger/transaction.ts';
 import { type ApiBlock, BadAnswerError, bytesOf, countOf, listOf, objectOf, readBlock } from './api-types.ts';
-import { type Client, verifyAdvice } from './client.ts';
+import { ApiProblem, type Client, verifyAdvice } from './client.ts';
 import { EventStreamError, eventStream } from './event-stream.ts';
 import { CliError } from './exit-codes.ts';
 import { VerificationError, verifyHeader } from './receipt.ts';
@@ -47,16 +47,37 @@ const retryMs = 200;
 /** A stream that says nothing for so long may be one that hangs: another node is listened to. */
 const silenceMs = 5_000;
 
-/** Where the chain stands at a node, or stood at `height`; height 0 needs no node. */
-export async function positionAt(client: Client, height?: number): Promise<Position> {
-  const at = height ?? (await client.getAs('/v1/status', (value) => countOf(objectOf(value)['height'])));
-  if (at === 0) return genesisPosition(client);
+/**
+ * A height at which some node stands, and whose block it shows. One that a node only says would be a journal's
+ * beginning for good, and nothing could ever be followed from there.
+ */
+export async function provenHeight(client: Client): Promise<number> {
+  for (let first = 0; ; first++) {
+    try {
+      const height = await client.getAs('/v1/status', (value) => countOf(objectOf(value)['height']), { first });
+      if (height > 0) await blockAt(client, height, first);
+      return height;
+    } catch (error) {
+      const isTheirs = error instanceof ApiProblem || error instanceof CliError || error instanceof VerificationError;
+      if (!isTheirs || first + 1 >= client.nodes.length) throw error;
+    }
+  }
+}
+
+function blockAt(client: Client, height: number, first?: number) {
   const read = (value: unknown) => {
     const block = readBlock(value);
-    return { block, header: verifyHeader(block.header, block.certificate, client.trust) };
+    const header = verifyHeader(block.header, block.certificate, client.trust);
+    if (header.height !== height) throw new VerificationError(`block ${header.height} in place of ${height}`);
+    return { block, header };
   };
-  return client.getAs(`/v1/blocks/${at}`, read).then(async ({ block, header }) => {
-    if (header.height !== at) throw new VerificationError(`block ${header.height} in place of ${at}`);
+  return client.getAs(`/v1/blocks/${height}`, read, { isKnown: true, ...(first === undefined ? {} : { first }) });
+}
+
+/** Where the chain stood at `height`, whose block is known to be final; height 0 needs no node. */
+export async function positionAt(client: Client, height: number): Promise<Position> {
+  if (height === 0) return genesisPosition(client);
+  return blockAt(client, height).then(async ({ block, header }) => {
     const frontier = await client.getAs(`/v1/log/peaks?size=${header.logSize}`, (value) => {
       const peaks = listOf(objectOf(value)['peaks']).map(bytesOf);
       const found = frontierOf(header.logSize, peaks);
@@ -65,11 +86,11 @@ export async function positionAt(client: Client, height?: number): Promise<Posit
       return found;
     });
     frontier.append(leafHash(block.header));
-    return { height: at, digest: block.certificate.digest, timestamp: header.timestamp, frontier };
+    return { height, digest: block.certificate.digest, timestamp: header.timestamp, frontier };
   });
 }
 
-function frontierOf(size: number, peaks: readonly Uint8Array[]): Frontier {
+export function frontierOf(size: number, peaks: readonly Uint8Array[]): Frontier {
   const ones = size.toString(2).replaceAll('0', '').length;
   if (peaks.length !== ones || peaks.some((peak) => peak.length !== 32))
     throw new BadAnswerError('no peaks of that size');
@@ -95,7 +116,7 @@ export async function* followBlocks(
     try {
       for await (const blocks of blockRuns(node, position.height + 1, signal)) {
         for (const run of slices(blocks)) {
-          const entries = await fetchEntries(client, run, at % client.nodes.length);
+          const entries = await entriesOf(client, run, at % client.nodes.length);
           for (const block of run) {
             await client.reach(block.certificate.epoch);
             const { followed, next, header } = checkBlock(client, position, block, entries);
@@ -167,9 +188,12 @@ interface EntryRun {
   readonly entries: readonly Uint8Array[];
 }
 
-async function fetchEntries(client: Client, run: readonly ApiBlock[], first: number): Promise<EntryRun> {
-  const from = run[0]?.firstIndex ?? 0;
-  const to = (run.at(-1)?.headerIndex ?? 0) + 1;
+async function entriesOf(client: Client, run: readonly ApiBlock[], first: number): Promise<EntryRun> {
+  return fetchEntries(client, run[0]?.firstIndex ?? 0, (run.at(-1)?.headerIndex ?? 0) + 1, first);
+}
+
+/** As a node gives them: not yet held against any root. */
+export async function fetchEntries(client: Client, from: number, to: number, first: number): Promise<EntryRun> {
   const entries: Uint8Array[] = [];
   while (from + entries.length < to) {
     const path = `/v1/entries?from=${from + entries.length}&to=${to}`;
@@ -206,7 +230,7 @@ function checkBlock(
   };
 }
 
-function transactionsOf(entries: readonly Uint8Array[], firstIndex: number): FollowedTransaction[] {
+export function transactionsOf(entries: readonly Uint8Array[], firstIndex: number): FollowedTransaction[] {
   const found: (FollowedTransaction & { readonly lines: FollowedLine[] })[] = [];
   entries.forEach((bytes, i) => {
     const entry = decodeEntry(bytes);

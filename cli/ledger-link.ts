@@ -1,10 +1,11 @@
 // What a submission needs of the ledger, over the API, for lines of payments.
 import { paymentsName } from '../contracts/payments.ts';
 import type { Value } from '../node/ledger/codec.ts';
-import { countOf, listOf, objectOf, readBulkResult } from './api-types.ts';
+import { listOf, objectOf, readBulkResult } from './api-types.ts';
+import { batchLines } from './batch-lines.ts';
 import type { Client } from './client.ts';
 import { type BatchCache, firstUse } from './first-use.ts';
-import { followBlocks, positionAt } from './follow.ts';
+import { followBlocks, positionAt, provenHeight } from './follow.ts';
 import type { LedgerLink } from './submission.ts';
 
 export interface LinkedLine {
@@ -16,10 +17,12 @@ export interface LinkedLine {
 export function ledgerLink(client: Client, member: string, lines: readonly LinkedLine[]): LedgerLink {
   const batches: BatchCache = new Map();
   return {
+    wordsNeeded: () => client.wordsNeeded,
+
     async head() {
       // Outcomes are read from the entries. A node that shows them to nobody says so now, before anything is sent.
       await client.get('/v1/entries?from=0&to=1');
-      return client.getAs('/v1/status', (value) => countOf(objectOf(value)['height']));
+      return provenHeight(client);
     },
 
     async *follow(height, signal) {
@@ -35,7 +38,7 @@ export function ledgerLink(client: Client, member: string, lines: readonly Linke
 
     async final(id) {
       const found = await client.outcome(id, 0);
-      return found === undefined ? undefined : { ...found, id };
+      return found === undefined ? undefined : { ...found, id, lines: await batchLines(client, found) };
     },
 
     async first(line) {

@@ -6,11 +6,12 @@ import { CliError, exitCodes } from './exit-codes.ts';
 import { reportError } from './output.ts';
 import { buildProgram } from './program.ts';
 
-// A reader that stops reading (head, less) is no failure of ours.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(exitCodes.ok);
-  throw error;
-});
+// A reader that stops reading (head, less) is no failure of ours, and makes none of ours a success: the command goes on
+// to its end, and its exit code is what it would have been.
+for (const stream of [process.stdout, process.stderr])
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
 
 const wantsJson = process.argv.includes('--json');
 const program = buildProgram();

@@ -1,6 +1,7 @@
 // Validators' status as a table.
 import { isObject } from './files.ts';
 import { table } from './output.ts';
+import { oneLine } from './printable.ts';
 
 export interface StatusRow {
   readonly name: string;
@@ -17,10 +18,10 @@ export interface StatusRow {
 export function statusRow(name: string, status: unknown): StatusRow {
   if (!isObject(status)) return { name, problem: 'no status' };
   const { validator, pid, ready, reason, readOnly, mode, height, view, primary, index, peers, mempool } = status;
-  const why = typeof reason === 'string' ? `: ${reason}` : '';
+  const why = typeof reason === 'string' ? `: ${oneLine(reason)}` : '';
   const state = ready === true ? (mode === 'changing' ? 'view change' : 'ready') : `not ready${why}`;
   return {
-    name: typeof validator === 'string' ? validator : name,
+    name: typeof validator === 'string' ? oneLine(validator) : name,
     pid: numberOf(pid),
     state: readOnly === true ? `${state}, read-only` : state,
     height: numberOf(height),

@@ -4,11 +4,13 @@ import { randomBytes } from 'node:crypto';
 import { encode, type Value } from '../node/ledger/codec.ts';
 import { digestBytes, equalBytes, toHex } from '../node/ledger/hash.ts';
 import { bodyOf, decodeTransaction, signTransaction, type Transaction } from '../node/ledger/transaction.ts';
-import { ApiProblem, problemError, type VerifiedOutcome } from './client.ts';
-import { CliError } from './exit-codes.ts';
+import { ApiProblem, type VerifiedOutcome } from './client.ts';
+import { CliError, type ExitName } from './exit-codes.ts';
+import { explained } from './explained.ts';
 import { firstUse } from './first-use.ts';
 import type { SigningKey } from './keystore.ts';
 import { Outbox, outboxKey } from './outbox.ts';
+import { problemError } from './problem-error.ts';
 import type { Ledger, Session } from './session.ts';
 
 export interface Operation {
@@ -16,10 +18,14 @@ export interface Operation {
   readonly method: string;
   readonly args: Value;
   readonly reference: string;
+  /** Whether what a reference was used for is this operation; where it is not said, every argument must be the same. */
+  readonly isSame?: (args: Value) => boolean;
 }
 
 export interface OperationOutcome {
   readonly outcome: VerifiedOutcome;
+  /** Of what was done: an earlier use of the reference may have words of its own. */
+  readonly args: Value;
   /** The reference had this outcome before this command. */
   readonly already: boolean;
 }
@@ -43,16 +49,20 @@ export function newReference(prefix: string): string {
   return `${prefix}-${toHex(randomBytes(16))}`;
 }
 
+/** After these it is not known whether the operation became final: somebody may have taken what was sent. */
+const unknownAfter: ReadonlySet<ExitName> = new Set(['timeout', 'unreachable', 'verification']);
+
 /**
  * For `catch`. Where no reference was given a second run would make a new one, and with it another operation: only with
  * this one it is the same.
  */
 export function namingReference(given: string | undefined, reference: string): (error: unknown) => never {
-  return (error) => {
-    if (given !== undefined || !(error instanceof CliError) || error.exit !== 'timeout') throw error;
-    const before = error.code === 'policy' ? `${error.next} ` : '';
+  return (thrown) => {
+    const error = explained(thrown);
+    if (given !== undefined || !(error instanceof CliError) || !unknownAfter.has(error.exit)) throw error;
+    const before = error.code === 'policy' || error.exit !== 'timeout' ? `${error.next ?? ''} ` : '';
     const advice = `Run the command again with --reference ${reference}: then it is done only once.`;
-    throw new CliError('timeout', error.message, `${before}${advice}`, error.code);
+    throw new CliError(error.exit, error.message, `${before}${advice}`, error.code);
   };
 }
 
@@ -83,14 +93,13 @@ export async function runOperation(session: Session, key: SigningKey, operation:
   } catch (error) {
     if (!(error instanceof ApiProblem) || error.code !== 'DU04') throw error;
     const first = await firstUse(client, key.member, reference).catch((reading: unknown) => {
-      throw reading instanceof ApiProblem && reading.code === 'unauthorised'
-        ? unshownUse(error, key, reference)
-        : reading;
+      if (!(reading instanceof ApiProblem) || reading.code !== 'unauthorised') throw reading;
+      throw error.isAlone ? error : unshownUse(error, key, reference);
     });
     if (first === undefined) throw error;
-    const isSame =
-      first.contract === contract && first.method === method && equalBytes(encode(first.args), encode(args));
-    if (isSame) return { outcome: first.outcome, already: true };
+    const isSameArgs = operation.isSame ?? ((other: Value) => equalBytes(encode(other), encode(args)));
+    const isSame = first.contract === contract && first.method === method && isSameArgs(first.args);
+    if (isSame) return { outcome: first.outcome, args: first.args, already: true };
     throw new CliError(
       'refused',
       `DU04: ${key.member} used reference ${reference} for something else: ${first.contract}.${first.method}, ` +
@@ -125,13 +134,13 @@ async function send(
     const already = outbox.outcomes.size > 0;
     const outcome = await session.client.submit(transaction, session.timeoutMs);
     outbox.addOutcome({ line: 0, outcome: outcome.outcome, height: outcome.height, index: outcome.index, already });
-    return { outcome, already };
+    return { outcome, args: operation.args, already };
   } catch (error) {
     if (!(error instanceof ApiProblem) || error.code !== 'TM01') throw error;
     // It came too late and used up nothing. Should it still be ordered by a slower clock, the reference settles it.
     const anew = signAnew(session, key, operation, outbox);
     if (anew.id === transaction.id) throw problemError(error);
-    return { outcome: await session.client.submit(anew, session.timeoutMs), already: false };
+    return { outcome: await session.client.submit(anew, session.timeoutMs), args: operation.args, already: false };
   }
 }
 

@@ -1,6 +1,7 @@
 // What a command says: data on stdout, in text or as JSON; everything else on stderr. Colours only on a terminal that
 // wants them (no-color.org).
 import { CliError, exitCodes } from './exit-codes.ts';
+import { printable } from './printable.ts';
 
 export interface Output {
   readonly json: boolean;
@@ -22,12 +23,17 @@ export function terminalOutput(json: boolean): Output {
     json,
     isTerminal,
     data: (value, text) => {
-      process.stdout.write(`${json ? toJson(value) : text()}\n`);
+      process.stdout.write(`${json ? toJson(value) : printable(text())}\n`);
     },
     note: (text) => {
-      process.stderr.write(`${text}\n`);
+      process.stderr.write(`${printable(text)}\n`);
     },
   };
+}
+
+/** Bytes that are no text go to a file or a program: a terminal would obey some of them. `instead` says how. */
+export function refuseTerminal({ isTTY }: { readonly isTTY?: boolean }, what: string, instead: string): void {
+  if (isTTY === true) throw new CliError('usage', `${what} are bytes, and this is a terminal`, instead);
 }
 
 /** Writes an error the way the command's other output is, and gives the exit code. */
@@ -39,8 +45,8 @@ export function reportError(error: unknown, json: boolean): number {
     const facts = known ? { code: error.code, next: error.next } : {};
     process.stderr.write(`${toJson({ error: { exitCode, message, ...facts } })}\n`);
   } else {
-    process.stderr.write(`${paint('red', 'error:', process.stderr)} ${message}\n`);
-    if (known && error.next !== undefined) process.stderr.write(`${error.next}\n`);
+    process.stderr.write(`${paint('red', 'error:', process.stderr)} ${printable(message)}\n`);
+    if (known && error.next !== undefined) process.stderr.write(`${printable(error.next)}\n`);
     if (!known && error instanceof Error && process.env['DAYBOOK_DEBUG'] !== undefined)
       process.stderr.write(`${error.stack}\n`);
   }

@@ -39,8 +39,8 @@ function fileLine({ reference, from, to, amount, currency, purpose, date }: Paym
   return { reference, from, to, args, isSame: (method, other) => method === 'transfer' && isSamePayment(other, args) };
 }
 
-/** From, to, amount and currency; purpose and date decide nothing, so another file may word them otherwise. */
-function isSamePayment(one: Value, other: Value): boolean {
+/** From, to, amount and currency; purpose and date decide nothing, so another file, or day, may word them otherwise. */
+export function isSamePayment(one: Value, other: Value): boolean {
   if (!Array.isArray(one) || !Array.isArray(other)) return false;
   return equalBytes(encode(one.slice(0, 4)), encode(other.slice(0, 4)));
 }

@@ -202,7 +202,7 @@ function addLedger(program: Command): void {
   );
   submit.addOption(new Option('--single', 'every line its own signed transaction').conflicts('bulk'));
   submit.option('--bulk', 'lines packed into batches under one signature (default)');
-  submit.option('--skip-bad', 'leave out bad lines in place of refusing the file');
+  submit.option('--skip-bad', 'leave out bad lines in place of refusing the file; ends with 5 then');
   submit.option(
     '--results <file>',
     'where the outcome of each line goes; default: FILE.results.csv, or in home if its folder is read-only',

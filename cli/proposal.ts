@@ -1,9 +1,13 @@
 // A proposal of the consortium as a node shows it. The words of a node: what was enacted is proved by the log alone.
-import type { ProposalId } from '../contracts/consortium-state.ts';
+import { proposedChanges } from '../contracts/consortium.ts';
+import { consortiumName, type ProposalId } from '../contracts/consortium-state.ts';
 import { refusalText } from '../contracts/refusals.ts';
+import { accepted } from '../node/ledger/entry.ts';
 import { listOf, objectOf, textOf } from './api-types.ts';
-import { ApiProblem } from './client.ts';
+import { ApiProblem, verifyAdvice } from './client.ts';
 import { CliError } from './exit-codes.ts';
+import { firstUse } from './first-use.ts';
+import { describeChange } from './governance.ts';
 import type { Session } from './session.ts';
 
 export interface ShownProposal {
@@ -45,6 +49,40 @@ export async function readProposal(session: Session, { member, reference }: Prop
       'not-found',
     );
   });
+}
+
+/**
+ * The changes that a proposal asks for, by the receipt of the transaction that proposed it: an approval names the
+ * proposal and not its changes, so that an officer who believed a node would sign whatever it likes. Undefined where no
+ * node shows that transaction, since reads are closed or its reference is no longer kept.
+ */
+export async function provenChanges({ client }: Session, id: ProposalId): Promise<readonly string[] | undefined> {
+  const first = await firstUse(client, id.member, id.reference).catch((error: unknown) => {
+    if (error instanceof ApiProblem && error.code === 'unauthorised') return undefined;
+    throw error;
+  });
+  const isProposal = first?.contract === consortiumName && first.method === 'propose';
+  if (first === undefined || !isProposal || first.outcome.outcome !== accepted) return undefined;
+  return proposedChanges(first.args).map(describeChange);
+}
+
+/** What the officer is asked to sign, as words. Throws CliError where a node shows something else than was proposed. */
+export async function judgedProposal(session: Session, id: ProposalId, found: ShownProposal): Promise<string> {
+  const proven = await provenChanges(session, id);
+  if (proven === undefined) {
+    if (session.options.yes !== true) return `${describeProposal(found)} (as one validator says, not proved)`;
+    throw new CliError(
+      'verification',
+      `nothing proves what ${found.proposal} asks for: no node shows the transaction that proposed it`,
+      'Nothing was signed. Name a node that shows it (--node URL), or read the question and answer it without --yes.',
+    );
+  }
+  if (proven.join('\n') === found.changes.join('\n')) return describeProposal(found);
+  throw new CliError(
+    'verification',
+    `${found.proposal} asks for ${proven.join(', ')}, and the node shows ${found.changes.join(', ')}`,
+    `Nothing was signed. ${verifyAdvice}`,
+  );
 }
 
 export function describeProposal({ proposal, status, failure, approvals, changes }: ShownProposal): string {

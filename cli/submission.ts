@@ -10,6 +10,8 @@ import type { Planner } from './planner.ts';
 /** What a submission needs of the ledger; tests have one of their own. */
 export interface LedgerLink {
   head(): Promise<number>;
+  /** How many nodes must refuse a transaction before it is taken for refused. */
+  wordsNeeded(): number;
   /** Verified blocks after `height`, in order, until `signal`. */
   follow(height: number, signal: AbortSignal): AsyncIterable<FollowedBlock>;
   /** Results in order. `attempt` grows, so that different nodes are asked. */
@@ -40,6 +42,8 @@ interface Flight {
   readonly unit: SignedUnit;
   /** Lines without an outcome yet; empty: landed. */
   readonly open: Set<number>;
+  /** How often it was refused with each code, each time by another node where there is one. */
+  readonly refusals: Map<string, number>;
   postAfter: number;
   isPosting: boolean;
   wasPosted: boolean;
@@ -118,7 +122,7 @@ class Submission {
   }
 
   #launch(unit: SignedUnit, open: Set<number>): void {
-    const flight = { unit, open, postAfter: 0, isPosting: false, wasPosted: false };
+    const flight = { unit, open, refusals: new Map(), postAfter: 0, isPosting: false, wasPosted: false };
     this.#flights.set(unit.id, flight);
     if (open.size > 0) this.#inFlight.add(flight);
   }
@@ -200,6 +204,12 @@ class Submission {
     if (code !== undefined && comeBack.has(code)) {
       flight.postAfter = Date.now() + backoffMs;
       this.#pausedUntil = Date.now() + backoffMs;
+      return;
+    }
+    const words = (flight.refusals.get(code ?? '') ?? 0) + 1;
+    flight.refusals.set(code ?? '', words);
+    if (words < this.#parts.link.wordsNeeded()) {
+      flight.postAfter = 0;
       return;
     }
     // Used by another body, since this very body would be `final`.

@@ -327,6 +327,11 @@ function usersIn(change: Value): number {
   return Array.isArray(users) ? users.length : 0;
 }
 
+/** What arguments of `propose` ask for. Throws DecodeError. */
+export function proposedChanges(args: Value): readonly Change[] {
+  return proposeArgs.read(args).changes;
+}
+
 export function approveArguments(proposal: ProposalId): Value {
   return approveArgs.write({ proposal });
 }

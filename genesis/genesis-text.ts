@@ -96,11 +96,24 @@ export function formatGenesis(genesis: Genesis): string {
 }
 
 function parseJson(text: string): unknown {
+  let value: unknown;
   try {
-    return JSON.parse(text);
+    value = JSON.parse(text);
   } catch (error) {
     throw new GenesisError(`genesis: no JSON: ${error instanceof Error ? error.message : String(error)}`);
   }
+  // RFC 8259 section 4 leaves open which of two fields of one name counts, and section 6 how exact a number is: the
+  // next reader could see another document here than this one.
+  if (withoutSpaces(text) !== JSON.stringify(value))
+    throw new GenesisError('genesis: a field stands twice, or a number is not written in plain digits');
+  return value;
+}
+
+/** Valid JSON without the spaces between its parts, and each string with as few escapes as it needs. */
+function withoutSpaces(text: string): string {
+  return text.replaceAll(/("(?:[^"\\]|\\.)*")|\s+/g, (_, string?: string) =>
+    string === undefined ? '' : JSON.stringify(JSON.parse(string)),
+  );
 }
 
 function fieldsOf<const K extends string>(

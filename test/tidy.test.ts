@@ -67,6 +67,7 @@ const layers: readonly Layer[] = [
     may: [
       'node/api',
       'node/ledger',
+      'node/execution/diverged-record.ts',
       'node/config.ts',
       'contracts',
       'node:*',

@@ -1,4 +1,4 @@
-// One account, as a node shows it now.
+// One account, as a node shows it now: its word, which `audit balance` proves or does not.
 
 import { findAccount } from '../accounts.ts';
 import { CliError } from '../exit-codes.ts';
@@ -15,12 +15,13 @@ export async function run(options: CommonOptions, name: string): Promise<void> {
       'not-found',
     );
   const { branch, currency, balance, overdraftLimit } = account;
-  output.data(account, () =>
+  output.data({ ...account, verified: false }, () =>
     [
       `account          ${name}`,
       `branch           ${branch}`,
       `balance          ${balance} ${currency}`,
       `overdraft limit  ${overdraftLimit}${overdraftLimit === 'none' ? '' : ` ${currency}`}`,
+      `proved           no, one validator says so; proof: daybook audit balance ${name}`,
     ].join('\n'),
   );
 }

@@ -1,4 +1,5 @@
-// Pays the lines of a file. Exit code 0: all were accepted; 5: the ledger refused some (they are in the results).
+// Pays the lines of a file. Exit code 0: all were accepted; 5: the ledger refused some, or some were bad and left out
+// (they are in the results).
 import { accepted } from '../../node/ledger/entry.ts';
 import { badLines } from '../account-import.ts';
 import { CliError } from '../exit-codes.ts';
@@ -30,12 +31,19 @@ export async function run(options: Options, file: string): Promise<void> {
     { ...summary, lines: undefined, policy },
     () => `${summaryText(summary)}${policyText(policy).replace('; ', '\n')}`,
   );
-  if (summary.refused > 0)
-    throw new CliError(
-      'refused',
-      `the ledger refused ${plural(summary.refused, 'line')} of ${file}`,
-      `Each stands with its reason in ${results}. A corrected line needs a new reference.`,
-    );
+  const unpaid = unpaidError(summary);
+  if (unpaid !== undefined) throw unpaid;
+}
+
+/** A script that reads nothing but the exit code must not take a line for paid that was left out at its own wish. */
+export function unpaidError({ file, refused, bad, results }: FileSummary): CliError | undefined {
+  if (refused + bad === 0) return undefined;
+  const parts = [
+    ...(refused > 0 ? [`the ledger refused ${plural(refused, 'line')} of ${file}`] : []),
+    ...(bad > 0 ? [`${plural(bad, 'bad line')} of ${file} ${bad === 1 ? 'was' : 'were'} left out`] : []),
+  ];
+  const anew = refused > 0 ? ' A corrected line that was refused needs a new reference.' : '';
+  return new CliError('refused', parts.join(', and '), `Each stands with its reason in ${results}.${anew}`);
 }
 
 export interface FileOptions {

@@ -23,7 +23,8 @@ export async function run(options: Options): Promise<void> {
     const report = await Promise.race([told, day]);
     if (report !== 'told') {
       const { ended: _ended, ...facts } = report;
-      output.data({ ...facts, files: facts.files.map(({ lines: _lines, ...file }) => file) }, () => demoText(report));
+      const data = { ...facts, files: facts.files.map(({ lines: _lines, ...file }) => file) };
+      output.data(data, () => demoText(report, options.once === true));
       if (!report.verdict.ok) exitCode = exitCodes.verification;
       if (options.once !== true && exitCode === exitCodes.ok) {
         output.note('Ctrl-C stops everything.');

@@ -6,7 +6,7 @@ import { outcomeLine, outcomeView, refusedError } from '../format.ts';
 import { namingReference, newReference, runOperation } from '../operation.ts';
 import { confirm } from '../passphrase.ts';
 import { meetPolicy } from '../policy-checkpoint.ts';
-import { describeProposal, proposalId, readProposal } from '../proposal.ts';
+import { describeProposal, judgedProposal, proposalId, readProposal } from '../proposal.ts';
 import { type CommonOptions, Session } from '../session.ts';
 
 interface Options extends CommonOptions {
@@ -18,7 +18,8 @@ export async function run(options: Options, proposal: string): Promise<void> {
   const id = proposalId(proposal);
   const key = await session.signer();
   const found = await readProposal(session, id);
-  await confirm(session, `Sign as ${key.name} of ${key.member}: approve ${describeProposal(found)}?`);
+  const asked = await judgedProposal(session, id, found);
+  await confirm(session, `Sign as ${key.name} of ${key.member}: approve ${asked}?`);
   const reference = options.reference ?? newReference('A');
   const operation = { contract: consortiumName, method: 'approve', args: approveArguments(id), reference };
   const naming = namingReference(options.reference, reference);

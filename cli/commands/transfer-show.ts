@@ -3,6 +3,7 @@ import { postingSchema } from '../../contracts/accounts.ts';
 import { formatAmount } from '../../node/ledger/amount.ts';
 import { parseDigest } from '../../node/ledger/hash.ts';
 import { decodeTransaction } from '../../node/ledger/transaction.ts';
+import { batchLines } from '../batch-lines.ts';
 import type { VerifiedOutcome } from '../client.ts';
 import { CliError } from '../exit-codes.ts';
 import { firstUse } from '../first-use.ts';
@@ -33,10 +34,11 @@ export async function run(options: Options, name: string): Promise<void> {
   const named = nameOf(outcome, member, name);
   const view = outcomeView(named.member, named.reference, outcome, false, await meetPolicy(session));
   const posting = postingOf(outcome);
-  session.output.data({ ...view, ...posting, lines: outcome.lines }, () => {
+  const proven = await batchLines(session.client, outcome);
+  session.output.data({ ...view, ...posting, lines: proven }, () => {
     const paid =
       posting === undefined ? [] : [`${posting.amount} ${posting.currency} from ${posting.from} to ${posting.to}`];
-    const lines = outcome.lines.map((line) => `  line ${line.line}  ${line.reference}  ${line.outcome}`);
+    const lines = proven.map((line) => `  line ${line.line}  ${line.reference}  ${line.outcome}`);
     return [...paid, outcomeLine(view), ...lines].join('\n');
   });
 }

@@ -10,7 +10,8 @@ import { ChainCheck, FindingError } from '../../node/audit/chain.ts';
 import { type Rule, type Verdict, verdictLine } from '../../node/audit/finding.ts';
 import { SourceError, SourceUnreachableError, StoreSource } from '../../node/audit/source.ts';
 import { encodeEntry, headerDigest } from '../../node/ledger/entry.ts';
-import { firstEntryOf, parseTilePath } from '../../node/ledger/tile-layout.ts';
+import { formatNote, parseNote } from '../../node/ledger/note.ts';
+import { decodeBundle, encodeBundle, firstEntryOf, parseTilePath } from '../../node/ledger/tile-layout.ts';
 import { clearing, TestLedger, testGenesis } from '../execution/_ledger.ts';
 import { buildChain, certificateOf, chainIdOfLedger, Forger, ListSource, transferOf } from './_chain.ts';
 import { flipped, folderFor, TestArchive } from './_folder.ts';
@@ -327,6 +328,32 @@ test('the genesis of another chain is found at height 0, and a genesis.json that
   await archive.write('genesis.json', Buffer.from(JSON.stringify(JSON.parse(formatGenesis(small.genesis)))));
   await archive.remanifest();
   t.true((await judge(archive)).ok, 'another layout of the same document is no damage');
+  // What one reader takes for this document, and another for a different one, is none.
+  const plain = formatGenesis(small.genesis);
+  for (const twofold of [
+    plain.replace('"name":', '"name": "another bank", "name":'),
+    plain.replace('"voteKey":', '"voteKey": "00", "voteKey":'),
+    plain.replace(/("referenceWindowMs": [0-9]+)/, '$1.0000000000000000001'),
+  ]) {
+    t.not(twofold, plain);
+    await archive.write('genesis.json', Buffer.from(twofold));
+    await archive.remanifest();
+    expect(t, await judge(archive), { damaged: ['genesis.json'], ledgerAffected: false, rules: ['genesis-file'] });
+  }
+});
+
+test('[auditing.md] what may be added or left out without a finding says nothing of the log', async (t) => {
+  const archive = await archiveOf(t, small);
+  const good = await judge(archive);
+  const { text, signatures } = parseNote(await archive.read('checkpoint'));
+  const stranger = { name: 'nobody', keyId: '00000000', signature: new Uint8Array(64) };
+  await archive.write('checkpoint', formatNote({ text, signatures: [stranger, ...signatures.toReversed()] }));
+  const pages = 'checkpoints/000.p/6';
+  const [, ...notes] = decodeBundle(await archive.read(pages), 6);
+  await archive.write(pages, encodeBundle([new Uint8Array(0), ...notes]));
+  await mkdir(join(archive.folder, 'empty'));
+  await archive.remanifest();
+  t.deepEqual(await judge(archive), { ...good, checkpoints: good.checkpoints - 1 });
 });
 
 test('an empty folder is no archive, and of a folder that is not there nothing is said', async (t) => {

@@ -1,7 +1,7 @@
 // Clients: several workers that open accounts and move money through different validators, send the same bytes again
 // until somebody answers, and record every operation. An answer counts only with a receipt that verifies.
 
-import { BadAnswerError, readOutcome } from '../../cli/api-types.ts';
+import { BadAnswerError, listOf, objectOf, readOutcome, textOf } from '../../cli/api-types.ts';
 import { ApiProblem, requestNode, type VerifiedOutcome, verifyOutcome } from '../../cli/client.ts';
 import type { SigningKey } from '../../cli/keystore.ts';
 import { signOperation } from '../../cli/operation.ts';
@@ -217,9 +217,9 @@ export class Load {
       if ((value as { readonly status?: unknown }).status === 'pending') return { mayBeTaken: true };
       const outcome = await this.#verified(validator, value);
       if (outcome.id !== id) throw new BadAnswerError('the outcome of another transaction');
-      const { height, index, lines } = outcome;
-      const isBatch = lines.length > 0;
-      const told = { height, index, ...(isBatch ? { lines: lines.map((line) => line.outcome) } : {}) };
+      const { height, index } = outcome;
+      const lines = listOf(objectOf(value)['lines'] ?? []).map((line) => textOf(objectOf(line)['outcome']));
+      const told = { height, index, ...(lines.length > 0 ? { lines } : {}) };
       return { told: { outcome: outcome.outcome, ...told } };
     } catch (error) {
       if (error instanceof ApiProblem && !passing.has(error.code)) return { mayBeTaken: false, rejected: error.code };

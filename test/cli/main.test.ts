@@ -1,5 +1,6 @@
 // The command line as a process: help, exit codes, what goes to stdout and what to stderr.
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
@@ -7,7 +8,7 @@ import { CliError, exitCodes } from '../../cli/exit-codes.ts';
 import { explained } from '../../cli/explained.ts';
 import { unreadable } from '../../cli/files.ts';
 import { statusRow, statusTable } from '../../cli/node-table.ts';
-import { reportError, table, toJson } from '../../cli/output.ts';
+import { refuseTerminal, reportError, table, toJson } from '../../cli/output.ts';
 import { formatGenesis } from '../../genesis/genesis-text.ts';
 import { StoreSource } from '../../node/audit/source.ts';
 import { buildChain } from '../audit/_chain.ts';
@@ -265,4 +266,36 @@ test('amounts in JSON are text, and tables line up', (t) => {
     ),
     'a      sum\nxyz   1.00\ny    10.00',
   );
+});
+
+test('a reader that goes away makes no success of a failure', async (t) => {
+  const folder = folderOf(t);
+  fileIn(folder, 'MANIFEST', 'nothing\n');
+  const verify = () =>
+    spawn(process.execPath, [main, 'audit', 'verify', folder], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const [reading, gone] = [verify(), verify()];
+  reading.stdout.resume();
+  gone.stdout.destroy();
+  gone.stderr.destroy();
+  const codeOf = async (child: typeof gone) => (await once(child, 'exit'))[0];
+  t.deepEqual(await Promise.all([codeOf(reading), codeOf(gone)]), [exitCodes.verification, exitCodes.verification]);
+});
+
+test('bytes that are no text are not written to a terminal', (t) => {
+  t.notThrows(() => refuseTerminal({}, 'the sets', 'Use a file.'));
+  const error = t.throws(() => refuseTerminal({ isTTY: true }, 'the sets', 'Use a file.'), { instanceOf: CliError });
+  t.like(error, {
+    exitCode: exitCodes.usage,
+    message: 'the sets are bytes, and this is a terminal',
+    next: 'Use a file.',
+  });
+});
+
+test('a file of an archive writes no verdict of its own', (t) => {
+  const folder = folderOf(t);
+  fileIn(folder, 'a\u001b[2J\u001b[H\nOK: 5 blocks', '');
+  const { status, stdout } = daybook('audit', 'verify', folder);
+  t.is(status, exitCodes.verification);
+  t.regex(stdout, /^FAILED at height 0: [^\n]*\n$/);
+  t.notRegex(stdout, /\p{Cc}(?!$)/u);
 });

@@ -5,7 +5,7 @@ import test from 'ava';
 import { findAccount } from '../../cli/accounts.ts';
 import { ApiProblem } from '../../cli/client.ts';
 import { importAccounts } from '../../cli/commands/account-import.ts';
-import { submitPaymentsFile, summaryText } from '../../cli/commands/batch-submit.ts';
+import { submitPaymentsFile, summaryText, unpaidError } from '../../cli/commands/batch-submit.ts';
 import { CliError } from '../../cli/exit-codes.ts';
 import type { SubmitMode } from '../../cli/file-submission.ts';
 import { checkResults, defaultResults } from '../../cli/results-file.ts';
@@ -124,6 +124,13 @@ test('a file with a bad line sends nothing, unless bad lines are to be skipped',
   t.like(summary, { accepted: 1, bad: 1 });
   t.like(summary.lines[1], { line: 3, reference: 'R2', outcome: 'bad' });
   t.is((await findAccount(api.client, 'B'))?.balance, '1.00');
+  // Exit code 0 says that every line was accepted.
+  t.like(unpaidError(summary), { exitCode: 5, message: `1 bad line of ${summary.file} was left out` });
+  t.regex(
+    unpaidError({ ...summary, refused: 2 })?.message ?? '',
+    /^the ledger refused 2 lines of .*, and 1 bad line of /,
+  );
+  t.is(unpaidError({ ...summary, bad: 0 }), undefined);
 });
 
 test('without --yes and without a terminal nothing is signed', async (t) => {

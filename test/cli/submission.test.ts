@@ -53,6 +53,10 @@ class ModelLedger implements LedgerLink {
     return this.#blocks.length;
   }
 
+  wordsNeeded(): number {
+    return 1;
+  }
+
   async post(transactions: readonly Uint8Array[]) {
     if (this.#random.int(12) === 0) throw new CliError('unreachable', 'nobody');
     return transactions.map((bytes) => {
@@ -230,4 +234,32 @@ test('a submission whose ledger gives no outcome ends as unknown and safe to rep
   t.is(error?.exitCode, 6);
   t.is(outbox.units.size, 1, 'what was signed stays');
   outbox.close();
+});
+
+/** Of the nodes that are asked in turn the first refuses whatever comes. */
+class OneLiar extends ModelLedger {
+  override wordsNeeded(): number {
+    return 2;
+  }
+
+  override async post(transactions: readonly Uint8Array[], attempt = 0) {
+    if (attempt % 4 !== 0) return super.post(transactions);
+    return transactions.map(() => ({ status: 'refused' as const, code: 'DS0D', detail: 'says one' }));
+  }
+}
+
+test('one node that refuses a file ends it not: the others are asked', async (t) => {
+  const lines = [1, 2, 3].map((amount) => ({ from: 'BANK', to: 'A', amount }));
+  const ledger = new OneLiar(lines, false, prng(5));
+  const parts = { folder: folderOf(t), name: 'k', lines, packs: false, ledger, random: prng(6), signings: 100 };
+  for (let run = 0; run < 10; run++) {
+    const outcomes = await attempt(parts);
+    if (outcomes === undefined) continue;
+    t.deepEqual(
+      lines.map((_, line) => outcomes.get(line)?.outcome),
+      ['OK', 'OK', 'OK'],
+    );
+    return;
+  }
+  t.fail('it came to no end');
 });

@@ -1,6 +1,6 @@
-// `npm run sim:mutants -- FILE... [--part K/N] [--cpu S] [--tests PATTERN]`: makes one small wrong after another in what
-// is compiled, and lets the simulator look for it. Whatever nobody notices is printed with its place: it is of no
-// effect, or there is a check to be written. --part takes each Nth, from the Kth on.
+// `npm run sim:mutants -- FILE... [--part K/N] [--cpu S] [--tests PATTERN]`: makes one small wrong after another in
+// what is compiled, and lets the simulator look for it, then the tests. Whatever nobody notices is printed with its
+// place: it is of no effect, or there is a check to be written. --part takes each Nth, from the Kth on.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';

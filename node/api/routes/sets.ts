@@ -3,10 +3,11 @@
 import { z } from 'zod';
 import { consortiumName, epochNumbered } from '../../../contracts/consortium-state.ts';
 import type { StateReader } from '../../../contracts/contract.ts';
+import { DivergedRecord } from '../../execution/diverged-record.ts';
 import { toBase64 } from '../../ledger/base64.ts';
 import { decodeAs, encodeAs } from '../../ledger/schema.ts';
 import { setLinkSchema } from '../../ledger/set-chain.ts';
-import { DamagedRow, type Store } from '../../store/store.ts';
+import type { Store } from '../../store/store.ts';
 import type { ApiParts, ApiServer } from '../parts.ts';
 import * as schemas from '../schemas.ts';
 
@@ -45,7 +46,7 @@ function linksAfter(store: Store, after: number): Uint8Array[] {
     const header = block && store.entry(block.headerIndex);
     // Pruning keeps what changes the set, so the row is lost, or the epoch is another's: either is made again [R4].
     if (certificate === undefined || header === undefined)
-      throw new DamagedRow(
+      throw new DivergedRecord(
         `damaged store: epoch ${number} begins after block ${epoch.from - 1}, of which rows are lost`,
       );
     links.push(encodeAs(setLinkSchema, { header, certificate, next: [...epoch.validators] }));
