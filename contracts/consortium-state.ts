@@ -43,7 +43,10 @@ export type User = TypeOf<typeof userSchema>;
 export const membersMax = 1_024;
 
 const dayMs = 86_400_000;
-/** What the founders agree on; no proposal changes it in this version. A reference stays used for at least as long as it can be sent. */
+/**
+ * What the founders agree on; no proposal changes it in this version. A reference stays used for at least as long as it
+ * can be sent.
+ */
 export const parametersSchema = record({
   validityMaxMs: integer(1_000, 366 * dayMs),
   referenceWindowMs: integer(1_000, 3_660 * dayMs),
