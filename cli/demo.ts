@@ -82,7 +82,7 @@ async function finalityOf(nodes: readonly string[]): Promise<DemoReport['finalit
   return Number.isFinite(p50) && Number.isFinite(p99) ? { p50, p99 } : undefined;
 }
 
-/** What happened, and what to try next; `isOnce`: nobody is there to try it on. */
+/** What happened, and what to try next; `isOnce`: nobody is up to try it on. */
 export function demoText({ home, nodes, files, finality, verdict }: DemoReport, isOnce: boolean): string {
   const { counts, head, sums } = verdict;
   const folder = shownPath(home);
@@ -107,7 +107,12 @@ export function demoText({ home, nodes, files, finality, verdict }: DemoReport, 
     ...rows.map(([name, text]) => `${name.padEnd(14)}${text}`),
     '',
     ...(isOnce
-      ? [`The validators end now. The audited log stays in ${folder}/audit; without --once they stay up until Ctrl-C.`]
+      ? [
+          'The validators end now; their chain stays. Try:',
+          `  ${daybook} audit verify ${folder}/audit --home ${folder}`,
+          `  ${daybook} devnet up --home ${folder}     (until Ctrl-C; then, in another terminal:)`,
+          `  ${daybook} transfer create ${payment} --home ${folder}`,
+        ]
       : [
           'Try, in another terminal:',
           `  ${daybook} account list --home ${folder}`,
