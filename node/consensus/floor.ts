@@ -24,6 +24,8 @@ export class Floor {
   readonly #served = new Map<number, Served>();
   /** Undefined while this replica is the primary itself. */
   #primary: number | undefined;
+  /** At the last tick, for a block that is open since. */
+  #isOwed = false;
   #owedTicks = 0;
   #blocks = 0;
   /** Ticks for which the open block has waited for votes. */
@@ -37,11 +39,16 @@ export class Floor {
     this.#faulty = faulty;
   }
 
-  /** A tick. True when the primary owes two timeouts [T5]. */
+  /**
+   * A tick. True when the primary owes two timeouts [T5]. The first tick of a wait counts for nothing: where load keeps
+   * step with the ticks, all of them may fall into waits that are over at once.
+   */
   count(awaited: Awaited, timeoutTicks: number): boolean {
+    const goesOn = this.#isOwed;
+    this.#isOwed = awaited === 'proposal';
     if (awaited === 'votes') this.#voteTicks += 1;
     if (awaited === 'nothing') this.#pay(idleParts);
-    if (awaited !== 'proposal') return false;
+    if (!this.#isOwed || !goesOn) return false;
     this.#owedTicks += 1;
     this.#debt += parts;
     return this.#debt >= timeoutsOwedMax * timeoutTicks * parts;
@@ -50,6 +57,7 @@ export class Floor {
   /** A block of this view is committed: what it may have taken is paid. */
   committed(): void {
     this.#pay(Math.max(patience * this.#voteTicks * parts, this.#due));
+    this.#isOwed = false;
     this.#voteTicks = 0;
     this.#blocks += 1;
   }
@@ -65,6 +73,7 @@ export class Floor {
     if (this.#blocks > 0 && this.#primary !== undefined)
       this.#served.set(this.#primary, { owedTicks: this.#owedTicks, blocks: this.#blocks });
     this.#primary = undefined;
+    this.#isOwed = false;
     this.#owedTicks = 0;
     this.#blocks = 0;
     this.#voteTicks = 0;

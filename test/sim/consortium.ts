@@ -24,20 +24,25 @@ export interface ConsortiumTerms {
   readonly realSignatures: boolean;
   /** Of references, and of validity, where it is not the usual one. */
   readonly windowMs: number | undefined;
+  /** Of one member in a block, where it is not the usual one. */
+  readonly memberMax: number | undefined;
   /** There are officers, who may change the validators. */
   readonly governed: boolean;
 }
 
 export function consortiumOf(terms: ConsortiumTerms): Consortium {
-  const { validators, realSignatures, windowMs, governed } = terms;
-  const name = `${validators}/${realSignatures}/${windowMs}/${governed}`;
+  const { validators, realSignatures, windowMs, memberMax, governed } = terms;
+  const name = `${validators}/${realSignatures}/${windowMs}/${memberMax}/${governed}`;
   const known = made.get(name);
   if (known !== undefined) return known;
   const tellers = members.map((member) => signer(member, 'teller', 'teller'));
   const clearing = signer('NORTH', 'clearing', 'clearing');
   const officers = governed ? members.map((member) => signer(member, 'officer', 'officer')) : [];
   const users = [...tellers, clearing, ...officers];
-  const base = testGenesis(windowMs === undefined ? {} : { referenceWindowMs: windowMs, validityMaxMs: windowMs });
+  const base = testGenesis({
+    ...(windowMs !== undefined && { referenceWindowMs: windowMs, validityMaxMs: windowMs }),
+    ...(memberMax !== undefined && { memberTransactionsMax: memberMax }),
+  });
   const genesis: Genesis = {
     ...base,
     validators: Array.from({ length: validators }, (_, i) =>

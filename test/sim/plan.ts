@@ -64,6 +64,8 @@ export interface Plan {
   readonly blocksMin: number;
   /** Clients send as much as gets through, for a few seconds after each outcome. */
   readonly isDense: boolean;
+  /** Most transactions of one member in a block, where the founders agreed on few. */
+  readonly memberMax: number | undefined;
   /** Snapshots are made, and what they make needless is forgotten. */
   readonly snapshots: SnapshotConfig | undefined;
 }
@@ -106,6 +108,12 @@ function ownHabitsOf(seed: number, faults: ReadonlySet<FaultClass>): Habit[] {
     'false-starts': faults.has('snapshots') ? 0.3 : 0,
   };
   return ownHabits.filter((habit) => new Chance(seed, `${habit} plan`).hits(chances[habit]));
+}
+
+/** Few enough that queues are longer. */
+function memberMaxOf(seed: number): number | undefined {
+  const chance = new Chance(seed, 'member plan');
+  return chance.hits(0.1) ? chance.pick([2, 5, 20]) : undefined;
 }
 
 function tooMany(seed: number, validators: number, faulty: number): number[] {
@@ -197,6 +205,7 @@ export function drawPlan(seed: number, limits: PlanLimits = {}): Plan {
     safetySeconds: limits.safetySeconds ?? chance.pick([15, 30, 90]),
     blocksMin: limits.blocksMin ?? 30,
     isDense,
+    memberMax: memberMaxOf(seed),
     snapshots: has('snapshots') ? snapshotsOf(snapshots) : undefined,
   };
   if (!has('thin')) return plan;
