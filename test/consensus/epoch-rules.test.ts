@@ -98,6 +98,17 @@ test('[E3] the commit of the last block begins an empty record, and nothing goes
   );
 });
 
+test('[T1, E3] what waits over the end of an epoch drives the timers of the next one', (t) => {
+  for (const round of [{ oldest: 'x' }, { oldest: undefined, accused: 'y' }]) {
+    const one = new One();
+    one.step({ type: 'work', waiting: true, ...round });
+    one.end();
+    one.hear({ ...status(0), epoch: 1 } as Message, { ...status(1), epoch: 1 } as Message);
+    t.deepEqual(one.replica.status().epoch, 1);
+    t.true(one.tick(13).some((line) => line.includes('-> all: ViewChange view 1')));
+  }
+});
+
 test('[A4, E3] evidence that the end of an epoch brings is not lost with the epoch', (t) => {
   const one = new One();
   one.hear(prePrepare(a), vote('commit', 1, b.digest));

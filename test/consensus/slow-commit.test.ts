@@ -1,7 +1,8 @@
 // A primary that proposes at once and holds back its own Commit, where an honest validator waits for the next view.
 import test from 'ava';
 import { Cluster } from './_cluster.ts';
-import { blockOf, prePrepare, vote } from './_forge.ts';
+import { blockOf, notice, prePrepare, vote } from './_forge.ts';
+import { Lone } from './_lone.ts';
 
 const liar = 0;
 
@@ -32,4 +33,17 @@ test('[T5] a primary owes its own Commit as it owes a proposal', (t) => {
     parent = next;
   }
   t.true(ticks <= 4 * 12, `replaced after ${ticks} ticks`);
+});
+
+test('[V9, T5] who enters a view by its certificate judges the new primary by what that one owes', (t) => {
+  const lone = new Lone(3);
+  const [a, b] = [blockOf('a'), blockOf('b', liar, blockOf('a').digest, 2)];
+  lone.work('x');
+  lone.tick(11);
+  lone.hear(prePrepare(a), notice(a.digest));
+  lone.tick(11);
+  lone.hear(prePrepare(b, { height: 2 }), notice(b.digest, { height: 2, view: 1 }));
+  t.is(lone.mode, 'normal 1');
+  lone.tick(8);
+  t.is(lone.mode, 'normal 1', 'the first primary owed 20 of 24 ticks, the second owes 7');
 });
