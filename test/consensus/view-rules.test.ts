@@ -225,6 +225,15 @@ test('[V8] two prepared certificates of one view for different blocks: it stops'
   t.deepEqual(lines.slice(-1), ['stops: two blocks are prepared at height 1 in view 0']);
 });
 
+test('[T1] a fixed block drives the timer, though nothing waits and its primary does not propose it', (t) => {
+  const lone = new Lone(3);
+  const shown = viewChange(0, 1, { prepared: prepared(a.digest, [0, 1, 2]) });
+  lone.hear(newView(1, [shown, viewChange(1, 1), viewChange(2, 1)]));
+  t.is(lone.mode, 'normal 1');
+  lone.tick(12);
+  t.is(lone.mode, 'changing 2');
+});
+
 test('[V9] a commit certificate of a higher view, or of the one being changed to, lets a replica enter it', (t) => {
   const lone = new Lone(3);
   lone.hear(prePrepare(a), notice(a.digest, { view: 2 }));
