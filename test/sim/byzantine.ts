@@ -29,8 +29,8 @@ import { type Exchange, falseAnswer } from './false-answers.ts';
 import type { Forger } from './forger.ts';
 import type { Habit } from './habits.ts';
 import { flipped, withOneWrong } from './mutate.ts';
-import type { Outgoing, Tamper } from './station.ts';
 import { strayDelayMs, straysBeside } from './stray.ts';
+import type { Outgoing, Tamper } from './tamper.ts';
 
 const transactionsFrame = list(bytesOf(1, 20_000), 1, 2_000);
 

@@ -17,25 +17,9 @@ import type { Gate } from './gate.ts';
 import type { MachineKeys } from './keys.ts';
 import type { Network, Station } from './network.ts';
 import type { SharedWork } from './shared-work.ts';
+import { HeldFrames, transportOf } from './station-transport.ts';
+import type { Tamper } from './tamper.ts';
 import { millisecond, type Timeline } from './timeline.ts';
-
-/** What a lying validator does to what passes between its node and the network. */
-export interface Tamper {
-  outgoing(to: number, channel: Channel, bytes: Uint8Array): readonly Outgoing[];
-  /** Undefined: its node does not see it. */
-  incoming(from: number, channel: Channel, bytes: Uint8Array): Uint8Array | undefined;
-  /** Undefined: it refuses. Nothing at all may come, too. */
-  answer(from: number, request: Uint8Array, answer: Uint8Array | undefined): Uint8Array | undefined | 'stalls';
-  /** What its node is told in answer to a question of its own. */
-  answered(request: Uint8Array, answer: Uint8Array): Uint8Array;
-}
-
-export interface Outgoing {
-  readonly to: number;
-  readonly channel: Channel;
-  readonly bytes: Uint8Array;
-  readonly delayMs?: number;
-}
 
 export interface StationWatch {
   /** A frame is about to leave; what would survive a crash now is on the station's disk. */
@@ -89,12 +73,8 @@ export interface StationParts {
   peerKeys(): ReadonlyMap<string, Uint8Array>;
 }
 
-/** Whoever is asked there gives no answer. */
-const noMachine = -1;
 const inboxMax = 20_000;
 const eventCost = 20;
-/** Microseconds. A write that takes longer may be under way when the disk is repaired. */
-const slowWrite = 2_000;
 /** How often what clients wait for is sent to all once more. */
 export const repeatMs = 1_000;
 
@@ -121,8 +101,7 @@ export class ValidatorStation implements Station {
   #isWoken = false;
   #cancelWaking: () => void = () => {};
   #waitingTimers = new Set<string>();
-  /** What leaves when a slow write is done. */
-  readonly #held = new Set<() => void>();
+  readonly #held = new HeldFrames();
 
   constructor(parts: StationParts) {
     this.parts = parts;
@@ -203,7 +182,7 @@ export class ValidatorStation implements Station {
     this.writeMsMax = 1;
     this.writeFails = 'none';
     this.#busyUntil = Math.min(this.#busyUntil, this.parts.timeline.now);
-    for (const leave of this.#held) leave();
+    this.#held.release();
   }
 
   pause(microseconds: number): void {
@@ -328,42 +307,20 @@ export class ValidatorStation implements Station {
   }
 
   #transport(life: number): Transport {
-    const { network, validators, gate } = this.parts;
+    const { gate, network, timeline, validators, watch } = this.parts;
     const others = Array.from({ length: validators }, (_, index) => index).filter((index) => index !== this.index);
-    const carry = (to: number, channel: Channel, bytes: Uint8Array) => {
-      const out = this.tamper?.outgoing(to, channel, bytes) ?? [{ to, channel, bytes, delayMs: 0 }];
-      this.#whenWritten(life, (time) => {
-        for (const each of out)
-          network.send(this, each.to, each.channel, each.bytes, time + (each.delayMs ?? 0) * millisecond);
-      });
-    };
-    const leave = (to: readonly number[], channel: Channel, bytes: Uint8Array) => {
-      if (life !== this.lives) return;
-      this.parts.watch.leaves(this, channel, bytes);
-      for (const each of to) {
-        this.#boundary();
-        carry(each, channel, bytes);
-      }
-    };
-    const machineOf = (peer: number) => (gate === undefined ? peer : (gate.machineOf(this, peer) ?? noMachine));
-    return {
+    return transportOf({
+      ...{ network, timeline, station: this, held: this.#held },
+      isAlive: () => life === this.lives,
+      busyUntil: () => this.#busyUntil,
+      boundary: () => this.#boundary(),
+      leaves: (channel, bytes) => watch.leaves(this, channel, bytes),
+      tamper: () => this.tamper,
       admit: (peers) => gate?.admit(this, peers),
-      start: async () => {},
-      send: (to, channel, bytes) => leave([machineOf(to)], channel, bytes),
-      broadcast: (channel, bytes) => leave(gate?.votersOf(this) ?? others, channel, bytes),
-      request: (to, bytes, signal) => {
-        const { tamper } = this;
-        const answer = network.request(this, machineOf(to), bytes, signal);
-        return tamper === undefined ? answer : answer.then((each) => tamper.answered(bytes, each));
-      },
-      peers: () =>
-        network.stations
-          .filter((each) => each.isUp() && network.isLinked(this.station, each.station))
-          .map(({ index }) => index)
-          .filter((index) => index !== this.index)
-          .flatMap((index) => this.#numberOf(index) ?? []),
-      stop: async () => {},
-    };
+      voters: () => gate?.votersOf(this) ?? others,
+      machineOf: (peer) => (gate === undefined ? peer : gate.machineOf(this, peer)),
+      numberOf: (machine) => this.#numberOf(machine),
+    });
   }
 
   /** Once in a while, and never twice in a row for what was missed meanwhile. */
@@ -415,18 +372,6 @@ export class ValidatorStation implements Station {
 
   #occupy(microseconds: number): void {
     this.#busyUntil = Math.max(this.#busyUntil, this.parts.timeline.now) + microseconds;
-  }
-
-  /** Not at all where it dies meanwhile. In the order of the calls, which is that of the times. */
-  #whenWritten(life: number, leaves: (time: number) => void): void {
-    const { timeline } = this.parts;
-    const time = Math.max(timeline.now, this.#busyUntil);
-    if (time - timeline.now <= slowWrite) return leaves(time);
-    const leave = () => {
-      if (this.#held.delete(leave) && life === this.lives) leaves(timeline.now);
-    };
-    this.#held.add(leave);
-    timeline.at(time, leave);
   }
 
   #boundary(): void {
