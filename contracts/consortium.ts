@@ -310,7 +310,7 @@ const approvalLines = 64;
 /**
  * How many of a block's lines a transaction of this contract takes: about the time of as many payments. What a proposal
  * asks for is looked up change by change and user by user; by bytes alone, a block of proposals that one officer sends
- * would take as long as twenty blocks of payments, and honest primaries would be replaced for it.
+ * would take many times as long as one of payments, and honest primaries would be replaced for it.
  */
 export function consortiumLines(method: string, args: Value): number {
   if (method === 'approve') return approvalLines;

@@ -1,13 +1,12 @@
 // `npm run sim:bugs`: plants each bug of test/sim/bugs in a copy of the sources, compiles it and lets the simulator
 // look for it. A simulator that catches nothing proves nothing. Names of bugs as arguments choose among them; with
 // --directed each is hunted at once with the faults that its patch names.
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { root } from '../_source.ts';
+import { childRun } from './child-run.ts';
 import { applied, type Patch, readPatches } from './patch.ts';
 
 const { values, positionals } = parseArgs({
@@ -20,11 +19,9 @@ const { values, positionals } = parseArgs({
 });
 const folders = ['node', 'contracts', 'genesis', 'test'];
 const print = (line: string) => process.stdout.write(`${line}\n`);
-let running: ChildProcess | undefined;
 let planted: string | undefined;
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
   process.on(signal, () => {
-    running?.kill('SIGKILL');
     if (planted !== undefined) rmSync(planted, { recursive: true, force: true });
     process.exit(1);
   });
@@ -50,25 +47,13 @@ async function plant(patch: Patch): Promise<string> {
     writeFileSync(join(copy, file), text);
   // What is left unused by a bug is no reason not to run it, so types are not looked at, which takes the longest.
   const how = ['--noCheck', '--incremental', 'false', '--tsBuildInfoFile', 'null'];
-  await run([join(root, 'node_modules/typescript/bin/tsc'), '-p', copy, ...how], copy);
+  await childRun([join(root, 'node_modules/typescript/bin/tsc'), '-p', copy, ...how], copy);
   return copy;
-}
-
-async function run(args: readonly string[], cwd: string): Promise<{ readonly code: number; readonly output: string }> {
-  const child = spawn(process.execPath, [...process.execArgv, ...args], { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
-  running = child;
-  let output = '';
-  for (const stream of [child.stdout, child.stderr])
-    stream.setEncoding('utf8').on('data', (text: string) => {
-      output += text;
-    });
-  const [code] = (await once(child, 'close')) as [number | null];
-  return { code: code ?? 1, output };
 }
 
 async function hunt(copy: string, seconds: number, options: readonly string[]): Promise<Catch | undefined> {
   const words = ['--seed', values.seed, '--cpu', String(seconds), '--first', ...options];
-  const { code, output } = await run([join(copy, 'dist/test/sim/main.js'), ...words], copy);
+  const { code, output } = await childRun([join(copy, 'dist/test/sim/main.js'), ...words], copy);
   if (code === 0) return undefined;
   const runs = [...output.matchAll(/^seed /gm)].length;
   const what =

@@ -1,14 +1,13 @@
-// `npm run sim:mutants -- FILE... [--part K/N] [--cpu S] [--tests PATTERN]`: makes one small wrong after another in
-// what is compiled, and lets the simulator look for it, then the tests. Whatever nobody notices is printed with its
-// place: it is of no effect, or there is a check to be written. --part takes each Nth, from the Kth on.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
+// `npm run sim:mutants -- FILE... [--part K/N] [--cpu S] [--tests PATTERN]`: makes one mutant after another of what is
+// compiled, and lets the simulator look for it, then the tests. Whatever survives is printed with its place: it is of
+// no effect, or there is a check to be written. --part takes each Nth, from the Kth on.
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { filesIn, root } from '../_source.ts';
-import { mutantsOf } from './operators.ts';
+import { childRun } from './child-run.ts';
+import { mutantsOf } from './mutations.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -23,8 +22,8 @@ const { values, positionals } = parseArgs({
 });
 const print = (line: string) => process.stdout.write(`${line}\n`);
 const [first = 1, each = 1] = values.part.split('/').map(Number);
-/** A wrong that never ends is noticed, too. */
-const patienceMs = 20_000 + 6_000 * Number(values.cpu);
+/** Who does not end in this time loops for ever, or the machine is busy: that shows nothing. */
+const patienceMs = 60_000 + 6_000 * Number(values.cpu);
 
 const copy = mkdtempSync(join(tmpdir(), 'daybook-mutant-'));
 process.once('exit', () => rmSync(copy, { recursive: true, force: true }));
@@ -34,37 +33,19 @@ cpSync(join(root, 'test'), join(copy, 'test'), { recursive: true });
 cpSync(join(root, 'package.json'), join(copy, 'package.json'));
 symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
 
-interface Outcome {
-  readonly code: number;
-  readonly output: string;
-}
+type Fate = 'killed' | 'SURVIVED' | 'ENDLESS';
 
-async function run(args: readonly string[]): Promise<Outcome> {
-  const child = spawn(process.execPath, [...process.execArgv, ...args], {
-    cwd: copy,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr])
-    stream.setEncoding('utf8').on('data', (text: string) => {
-      output += text;
-    });
-  const timer = setTimeout(() => {
-    output += 'Error: it does not end';
-    child.kill('SIGKILL');
-  }, patienceMs);
-  const [code] = (await once(child, 'close')) as [number | null];
-  clearTimeout(timer);
-  return { code: code ?? 1, output };
-}
-
-/** Who notices, and by what; undefined: nobody. */
-async function noticedBy(): Promise<string | undefined> {
-  const simulated = await run(['dist/test/sim/main.js', ...['--seed', values.seed, '--cpu', values.cpu, '--first']]);
-  if (simulated.code !== 0) return `sim: ${complaint(simulated.output)}`;
+async function fateOfCopy(): Promise<{ readonly fate: Fate; readonly by: string }> {
+  const options = ['--seed', values.seed, '--cpu', values.cpu, '--first'];
+  const simulated = await childRun(['dist/test/sim/main.js', ...options], copy, patienceMs);
+  if (simulated.isEndless) return { fate: 'ENDLESS', by: 'sim' };
+  if (simulated.code !== 0) return { fate: 'killed', by: `sim: ${complaint(simulated.output)}` };
   const tests = filesIn('dist/test', /\.test\.js$/).filter((file) => file.includes(values.tests));
-  const tested = await run(['node_modules/ava/entrypoints/cli.mjs', '--fail-fast', ...tests]);
-  return tested.code === 0 ? undefined : `tests: ${complaint(tested.output)}`;
+  const ava = ['node_modules/ava/entrypoints/cli.mjs', '--fail-fast', ...tests];
+  const tested = await childRun(ava, copy, patienceMs);
+  if (tested.isEndless) return { fate: 'ENDLESS', by: 'tests' };
+  if (tested.code !== 0) return { fate: 'killed', by: `tests: ${complaint(tested.output)}` };
+  return { fate: 'SURVIVED', by: 'all' };
 }
 
 function complaint(output: string): string {
@@ -72,10 +53,12 @@ function complaint(output: string): string {
   return (line ?? 'it ends').trim().slice(0, 100);
 }
 
-const healthy = await noticedBy();
-if (healthy !== undefined) throw new Error(`something is wrong before anything is changed: ${healthy}`);
+if (positionals.length === 0) throw new Error('no file: name some, as node/consensus/view-change.ts');
+const healthy = await fateOfCopy();
+if (healthy.fate !== 'SURVIVED')
+  throw new Error(`something is wrong before anything is changed: ${healthy.fate} by ${healthy.by}`);
 let count = 0;
-const left: string[] = [];
+const told: { readonly fate: Fate; readonly place: string }[] = [];
 for (const file of positionals) {
   const path = join(copy, 'dist', file.replace(/\.ts$/, '.js'));
   const source = readFileSync(path, 'utf8');
@@ -83,13 +66,14 @@ for (const file of positionals) {
     count += 1;
     if ((count - first) % each !== 0) continue;
     writeFileSync(path, source.slice(0, start) + text + source.slice(end));
-    const noticed = await noticedBy();
+    const { fate, by } = await fateOfCopy();
     const place = `${file.replace(/\.ts$/, '.js')}:${line}  ${what}`;
-    print(`${noticed === undefined ? 'LEFT  ' : 'caught'} ${place}${noticed === undefined ? '' : `  [${noticed}]`}`);
-    if (noticed === undefined) left.push(place);
+    print(`${fate.padEnd(8)} ${place}  [${by}]`);
+    told.push({ fate, place });
   }
   writeFileSync(path, source);
 }
-const taken = Math.ceil((count - first + 1) / each);
-print(`${taken - left.length} of ${taken} wrongs noticed`);
-for (const place of left) print(`left: ${place}`);
+const number = (fate: Fate) => told.filter((each) => each.fate === fate).length;
+const [killed, survived, endless] = [number('killed'), number('SURVIVED'), number('ENDLESS')];
+print(`${told.length} mutants: ${killed} killed, ${survived} survived, ${endless} without end`);
+for (const { fate, place } of told) if (fate !== 'killed') print(`${fate}: ${place}`);

@@ -209,7 +209,7 @@ export function drawPlan(seed: number, limits: PlanLimits = {}): Plan {
     snapshots: has('snapshots') ? snapshotsOf(snapshots) : undefined,
   };
   // Over long links what a block waits for takes more than a tick.
-  const isFar = isDense && !has('delay') && new Chance(seed, 'far links').hits(0.4);
+  const isFar = isDense && !has('delay') && !has('thin') && new Chance(seed, 'far links').hits(0.4);
   if (isFar) return { ...plan, links: { ...links, latencyMs: 40, jitterMs: 20 } };
   if (!has('thin')) return plan;
   const thin = new Chance(seed, 'thin links');

@@ -1,8 +1,12 @@
+import { parse } from 'acorn';
 import test from 'ava';
-import { mutantsOf } from './operators.ts';
+import { mutantsOf } from './mutations.ts';
 
+/** Each is a program: what cannot be parsed shows nothing of who notices what. */
 function wrongsIn(source: string): string[] {
-  return mutantsOf(source).map(({ start, end, text }) => source.slice(0, start) + text + source.slice(end));
+  const texts = mutantsOf(source).map(({ start, end, text }) => source.slice(0, start) + text + source.slice(end));
+  for (const each of texts) parse(each, { ecmaVersion: 'latest', sourceType: 'module' });
+  return texts;
 }
 
 test('comparisons move by one, or turn round', (t) => {
@@ -12,13 +16,22 @@ test('comparisons move by one, or turn round', (t) => {
 });
 
 test('sums lose their one', (t) => {
-  t.deepEqual(wrongsIn('const x = 2 * f + 1;'), ['const x = 2 * f;']);
+  t.deepEqual(wrongsIn('const x = 2 * f + 1;'), ['const x = (2 * f);']);
+  t.deepEqual(wrongsIn('const x = (a + b) - 1;'), ['const x = (a + b);']);
   t.deepEqual(wrongsIn('const x = a - b;'), []);
 });
 
 test('either side of a condition is left out', (t) => {
-  t.deepEqual(wrongsIn('const x = a && b();'), ['const x = b();', 'const x = a;']);
-  t.deepEqual(wrongsIn('const x = !a || b;'), ['const x = a || b;', 'const x = b;', 'const x = !a;']);
+  t.deepEqual(wrongsIn('const x = a && b();'), ['const x = (a);', 'const x = (b());']);
+  t.deepEqual(wrongsIn('const x = !a || b;'), ['const x = a || b;', 'const x = (!a);', 'const x = (b);']);
+  t.deepEqual(wrongsIn('const x = a && (b || c);'), [
+    'const x = (a);',
+    'const x = (b || c);',
+    'const x = a && ((b));',
+    'const x = a && ((c));',
+  ]);
+  t.deepEqual(wrongsIn('const x = !(a || b);').at(0), 'const x = (a || b);');
+  t.deepEqual(wrongsIn('const x = (a + b) < (c);'), ['const x = (a + b) <= (c);']);
   t.deepEqual(wrongsIn('const x = a ?? b;'), []);
 });
 

@@ -1,4 +1,4 @@
-// Small wrongs made in compiled sources, one at a time: what a slip of the pen would leave. `mutants.ts` asks whether
+// Mutants of compiled sources: one small wrong each, as a slip of the pen would leave it. `mutants.ts` asks whether
 // anybody notices.
 import { type AnyNode, type Node, parse } from 'acorn';
 import { full } from 'acorn-walk';
@@ -42,15 +42,18 @@ export function mutantsOf(source: string): Mutant[] {
 type Add = (node: Node, start: number, end: number, text: string) => void;
 
 function wrongs(node: AnyNode, source: string, add: Add): void {
+  // An operand's own parentheses are no part of it.
+  const whole = ({ start, end }: Node) => add(node, node.start, node.end, `(${source.slice(start, end)})`);
   if (node.type === 'BinaryExpression') {
     const { left, right, operator } = node;
+    const at = source.indexOf(operator, left.end);
     const other = swapped[operator];
-    if (other !== undefined) add(node, left.end, right.start, ` ${other} `);
+    if (other !== undefined) add(node, at, at + operator.length, other);
     // One too few or too many.
-    if ((operator === '+' || operator === '-') && isNumber(right)) add(node, left.end, right.end, '');
+    if ((operator === '+' || operator === '-') && isNumber(right)) whole(left);
   } else if (node.type === 'LogicalExpression' && node.operator !== '??') {
-    add(node, node.left.end, node.right.end, '');
-    add(node, node.left.start, node.right.start, '');
+    whole(node.left);
+    whole(node.right);
   } else if (node.type === 'IfStatement') {
     add(node, node.test.start, node.test.end, 'false');
   } else if (node.type === 'ConditionalExpression') {
@@ -59,13 +62,12 @@ function wrongs(node: AnyNode, source: string, add: Add): void {
   } else if (node.type === 'ExpressionStatement' && isEffect(node.expression)) {
     add(node, node.start, node.end, ';');
   } else if (node.type === 'UnaryExpression' && node.operator === '!') {
-    add(node, node.start, node.argument.start, '');
-  } else if (
-    node.type === 'CallExpression' &&
-    /^Math\.(min|max)$/.test(source.slice(node.callee.start, node.callee.end))
-  ) {
+    add(node, node.start, node.start + 1, '');
+  } else if (node.type === 'CallExpression') {
     const { start, end } = node.callee;
-    add(node, start, end, source.slice(start, end) === 'Math.min' ? 'Math.max' : 'Math.min');
+    const name = source.slice(start, end);
+    if (name === 'Math.min') add(node, start, end, 'Math.max');
+    if (name === 'Math.max') add(node, start, end, 'Math.min');
   }
 }
 
