@@ -21,6 +21,10 @@ const { values, positionals } = parseArgs({
   },
 });
 const print = (line: string) => process.stdout.write(`${line}\n`);
+if (positionals.length === 0) {
+  print('No file is named. Name some, as: npm run sim:mutants -- node/consensus/view-change.ts --part 1/5');
+  process.exit(2);
+}
 const [first = 1, each = 1] = values.part.split('/').map(Number);
 /** Who does not end in this time loops for ever, or the machine is busy: that shows nothing. */
 const patienceMs = 60_000 + 6_000 * Number(values.cpu);
@@ -53,7 +57,6 @@ function complaint(output: string): string {
   return (line ?? 'it ends').trim().slice(0, 100);
 }
 
-if (positionals.length === 0) throw new Error('no file: name some, as node/consensus/view-change.ts');
 const healthy = await fateOfCopy();
 if (healthy.fate !== 'SURVIVED')
   throw new Error(`something is wrong before anything is changed: ${healthy.fate} by ${healthy.by}`);
